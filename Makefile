@@ -1,0 +1,28 @@
+# Two commands on a fresh Debian 12: `make demo` and `make test`. Everything else is CMake.
+build := build/release
+deps = $(or $(INC_CPP_DEPS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/inc-cpp)
+cmake = $(deps)/venv/bin/cmake
+configure = INC_CPP_DEPS=$(deps) $(cmake) --preset release -Wno-dev
+jobs ?= $(shell nproc)
+
+.PHONY: demo test build clean
+
+demo:
+	@tools/setup.sh build >/dev/null
+	@$(configure) -DINC_BUILD_TESTS=OFF >/dev/null
+	@ninja -C $(build) -j $(jobs) --quiet inc-cpp
+	@examples/01_quickstart/run.sh $(build)/app/cli/inc-cpp
+
+build:
+	@tools/setup.sh build >/dev/null
+	@$(configure) -DINC_BUILD_TESTS=OFF
+	@ninja -C $(build) -j $(jobs)
+
+test:
+	@tools/setup.sh test >/dev/null
+	@$(configure) -DINC_BUILD_TESTS=ON >/dev/null
+	@ninja -C $(build) -j $(jobs) --quiet
+	@$(deps)/venv/bin/python tests/run.py --build $(build) --python $(deps)/venv/bin/python $(TEST_ARGS)
+
+clean:
+	rm -rf build

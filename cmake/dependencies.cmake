@@ -1,0 +1,13 @@
+# System packages first, pinned PyPI packages (tools/requirements-build.txt) second; each enters through one room.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(dnnl 3.2 REQUIRED)
+find_package(ONNX REQUIRED)

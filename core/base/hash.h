@@ -1,0 +1,27 @@
+#pragma once
+// FNV-1a, 64 bit: content addresses and checksums (not for adversaries).
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace inc {
+
+class Hash64 {
+ public:
+  Hash64& add(const void* data, std::size_t bytes) noexcept {
+    const auto* p = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < bytes; ++i) value_ = (value_ ^ p[i]) * 0x100000001b3ull;
+    return *this;
+  }
+  Hash64& add(std::string_view text) noexcept { return add(text.data(), text.size()).add_int(text.size()); }
+  Hash64& add_int(std::uint64_t number) noexcept { return add(&number, sizeof number); }
+  std::uint64_t value() const noexcept { return value_; }
+  /// Sixteen lower-case hexadecimal digits.
+  std::string hex() const;
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325ull;
+};
+
+}  // namespace inc

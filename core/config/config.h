@@ -1,0 +1,157 @@
+#pragma once
+// The configuration: INC 1.14's vocabulary. One struct per YAML section, defaults as member initialisers; what is known
+// of a member (name, doc, constraint) is its line in fields.h and nowhere else.
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace inc::config {
+
+/// A parsed YAML value kept generic: parameters of data sets, transforms and metrics are read by their own tables.
+struct Parameter;
+using ParameterList = std::vector<Parameter>;
+using ParameterMap = std::vector<std::pair<std::string, Parameter>>;  ///< in file order
+struct Parameter {
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, ParameterList, ParameterMap> value;
+  std::string where;  ///< "file:line:column"
+};
+
+/// A named thing with parameters: `topk: 1`, `Normalize: {mean: […]}`, `CIFAR10: {root: …}`.
+struct Named {
+  std::string name;
+  Parameter parameter;
+  std::string where;
+};
+
+struct Model {
+  std::string name;
+  std::string framework = "onnxrt_qdq";
+  std::string path;
+  std::vector<std::string> inputs, outputs;
+};
+
+struct Dataloader {
+  std::int64_t batch_size = 1;
+  std::string last_batch = "rollover";
+  std::optional<Named> dataset;
+  std::vector<Named> transform;  ///< in order
+  bool shuffle = false;
+  std::string where;
+};
+
+struct Calibration {
+  std::vector<std::int64_t> sampling_size{100};
+  std::optional<Dataloader> dataloader;
+};
+
+struct TensorRule {
+  std::vector<std::string> granularity, scheme, dtype, algorithm;  ///< empty: not limited
+  std::optional<double> bit;
+};
+struct OpRule {
+  TensorRule weight, activation;
+};
+
+struct Recipes {
+  bool scale_propagation_max_pooling = true;
+  bool scale_propagation_concat = true;
+  bool first_conv_or_matmul_quantization = true;
+  bool last_conv_or_matmul_quantization = true;
+  bool pre_post_process_quantization = true;
+  bool fast_bias_correction = false;
+  bool weight_correction = false;
+};
+
+struct Quantization {
+  std::string approach = "post_training_static_quant";
+  Calibration calibration;
+  Recipes recipes;
+  OpRule model_wise;
+  std::vector<std::pair<std::string, OpRule>> optype_wise, op_wise;
+};
+
+struct MixedPrecision {
+  std::vector<std::string> precisions;
+};
+
+struct Strategy {
+  std::string name = "basic";
+};
+struct AccuracyCriterion {
+  std::optional<double> relative, absolute;  ///< neither: relative 0.01
+  bool higher_is_better = true;
+};
+struct ExitPolicy {
+  double timeout = 0;
+  std::int64_t max_trials = 100;
+  bool performance_only = false;
+};
+struct Workspace {
+  std::string path;
+  std::string resume;
+};
+struct Tuning {
+  Strategy strategy;
+  AccuracyCriterion accuracy_criterion;
+  std::string objective = "performance";
+  ExitPolicy exit_policy;
+  std::int64_t random_seed = 1978;
+  bool tensorboard = false;
+  Workspace workspace;
+};
+
+struct AccuracyEvaluation {
+  std::optional<Named> metric;
+  std::optional<Dataloader> dataloader;
+  std::int64_t iteration = -1;
+};
+struct PerformanceConfigs {
+  std::optional<std::int64_t> cores_per_instance;
+  std::int64_t num_of_instance = 1;
+};
+struct PerformanceEvaluation {
+  std::int64_t warmup = 5;
+  std::int64_t iteration = -1;
+  PerformanceConfigs configs;
+  std::optional<Dataloader> dataloader;
+};
+struct Evaluation {
+  std::optional<AccuracyEvaluation> accuracy;
+  std::optional<PerformanceEvaluation> performance;
+};
+
+struct Target {
+  std::string isa = "any";  ///< any | host | an ISA name: which CPU the model is for
+};
+
+struct Config {
+  double version = 1.0;
+  Model model;
+  std::string device = "cpu";
+  std::optional<Quantization> quantization;
+  std::optional<MixedPrecision> mixed_precision;
+  Tuning tuning;
+  std::optional<Evaluation> evaluation;
+  Target target;
+  std::filesystem::path file;  ///< the YAML file; relative paths in it are relative to its directory
+};
+
+/// `key.path=value`, as given to --set.
+using Override = std::pair<std::string, std::string>;
+
+/// Reads, expands ${VAR} and ${VAR:-default}, applies overrides, checks. Throws ConfigError with file:line:column, the key
+/// path, what was found, what was expected, and a suggestion. A key of INC that is not honoured is refused by name.
+Config read_config(const std::filesystem::path& file, const std::vector<Override>& overrides = {});
+Config read_config_text(const std::string& text, const std::filesystem::path& file, const std::vector<Override>& overrides = {});
+/// The resolved configuration as YAML: reading it gives an equal configuration.
+std::string write_config(const Config& config);
+/// The reference, from the fields: a Markdown page, or a JSON schema.
+std::string schema_markdown();
+std::string schema_json();
+
+}  // namespace inc::config

@@ -1,0 +1,32 @@
+#pragma once
+// Evaluation: one free function for all adaptors.
+#include <functional>
+#include <vector>
+
+#include "core/eval/dataset.h"
+#include "core/eval/metric.h"
+#include "core/runtime/adaptor.h"
+
+namespace inc::eval {
+
+struct EvalOptions {
+  std::int64_t batch_size = 1;
+  std::int64_t samples = -1;  ///< -1: all
+  /// Called after each batch with samples done and total; returning false ends the evaluation early (Score::complete).
+  std::function<bool(std::int64_t, std::int64_t)> progress = {};
+};
+
+struct Score {
+  double value = 0;
+  std::int64_t samples = 0;
+  double seconds = 0;        ///< wall, everything
+  double model_seconds = 0;  ///< wall, inside Executable::run only
+  bool complete = true;
+  std::vector<double> sample_scores;
+};
+
+/// `fp32` is needed only by metrics that compare with the FP32 model.
+Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, const Dataset& data, Metric& metric,
+               const EvalOptions& options, const runtime::Executable* fp32 = nullptr);
+
+}  // namespace inc::eval

@@ -1,0 +1,283 @@
+#include "core/ir/graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <queue>
+#include <set>
+
+#include "core/ir/patch.h"
+
+namespace inc::ir {
+
+std::string Graph::unique_name(const std::string& wanted) const {
+  const std::string stem = wanted.empty() ? "value" : wanted;
+  std::string candidate = stem;
+  for (int i = 1; by_name_.contains(candidate); ++i) candidate = fmt::format("{}_{}", stem, i);
+  return candidate;
+}
+
+ValueId Graph::add_input(std::string wanted, TensorType type) {
+  const ValueId id{static_cast<std::uint32_t>(values_.size())};
+  wanted = unique_name(wanted);
+  by_name_.emplace(wanted, id);
+  values_.push_back(Value{id, std::move(wanted), std::move(type), std::nullopt, std::nullopt, {}});
+  inputs_.push_back(id);
+  return id;
+}
+
+ValueId Graph::add_constant(std::string wanted, Tensor tensor) {
+  const ValueId id{static_cast<std::uint32_t>(values_.size())};
+  wanted = unique_name(wanted);
+  by_name_.emplace(wanted, id);
+  TensorType type = tensor.type();
+  values_.push_back(Value{id, std::move(wanted), std::move(type), std::move(tensor), std::nullopt, {}});
+  return id;
+}
+
+std::vector<ValueId> Graph::add_node(NodeSpec spec) {
+  for (const ValueId input : spec.inputs)
+    if (!input.none() && !alive(input))
+      throw ModelError(fmt::format("node '{}' ({}) uses a value that does not exist", spec.name, spec.op));
+  const NodeId id{static_cast<std::uint32_t>(nodes_.size())};
+  Node node{id, std::move(spec.name), std::move(spec.op), std::move(spec.inputs), {}, std::move(spec.attrs)};
+  for (std::size_t i = 0; i < spec.output_types.size(); ++i) {
+    const ValueId out{static_cast<std::uint32_t>(values_.size())};
+    std::string wanted = i < spec.output_names.size() ? spec.output_names[i] : "";
+    if (wanted.empty()) wanted = fmt::format("{}_out{}", node.name.empty() ? node.op : node.name, i == 0 ? "" : std::to_string(i));
+    wanted = unique_name(wanted);
+    by_name_.emplace(wanted, out);
+    values_.push_back(Value{out, std::move(wanted), std::move(spec.output_types[i]), std::nullopt, id, {}});
+    node.outputs.push_back(out);
+  }
+  if (node.name.empty() && !node.outputs.empty()) node.name = value(node.outputs[0]).name;
+  link(node);
+  nodes_.push_back(std::move(node));
+  return nodes_.back()->outputs;
+}
+
+void Graph::add_output(ValueId id) {
+  outputs_.push_back(id);
+  output_names_.push_back(value(id).name);
+}
+
+void Graph::link(const Node& node) {
+  for (const ValueId input : node.inputs)
+    if (!input.none()) values_[input.v]->consumers.push_back(node.id);
+}
+
+const Node& Graph::node(NodeId id) const {
+  INC_CHECK(alive(id), "node exists");
+  return *nodes_[id.v];
+}
+const Value& Graph::value(ValueId id) const {
+  INC_CHECK(alive(id), "value exists");
+  return *values_[id.v];
+}
+bool Graph::alive(NodeId id) const noexcept { return id.v < nodes_.size() && nodes_[id.v].has_value(); }
+bool Graph::alive(ValueId id) const noexcept { return id.v < values_.size() && values_[id.v].has_value(); }
+
+const Node* Graph::producer(ValueId id) const {
+  const Value& v = value(id);
+  return v.producer ? &node(*v.producer) : nullptr;
+}
+const Tensor* Graph::constant(ValueId id) const {
+  if (id.none()) return nullptr;
+  const Value& v = value(id);
+  return v.constant ? &*v.constant : nullptr;
+}
+bool Graph::is_output(ValueId id) const noexcept { return std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end(); }
+std::optional<ValueId> Graph::find_value(std::string_view wanted) const {
+  const auto it = by_name_.find(wanted);
+  if (it == by_name_.end()) return std::nullopt;
+  return it->second;
+}
+
+std::vector<NodeId> Graph::nodes() const {
+  std::vector<NodeId> ids;
+  for (const auto& n : nodes_)
+    if (n) ids.push_back(n->id);
+  return ids;
+}
+std::vector<ValueId> Graph::values() const {
+  std::vector<ValueId> ids;
+  for (const auto& v : values_)
+    if (v) ids.push_back(v->id);
+  return ids;
+}
+
+std::vector<NodeId> Graph::topological_order() const {
+  std::map<NodeId, std::size_t> waiting;
+  std::priority_queue<NodeId, std::vector<NodeId>, std::greater<>> ready;
+  for (const auto& n : nodes_) {
+    if (!n) continue;
+    std::size_t pending = 0;
+    for (const ValueId input : n->inputs)
+      if (!input.none() && value(input).producer) ++pending;
+    if (pending == 0)
+      ready.push(n->id);
+    else
+      waiting[n->id] = pending;
+  }
+  std::vector<NodeId> order;
+  while (!ready.empty()) {
+    const NodeId id = ready.top();
+    ready.pop();
+    order.push_back(id);
+    for (const ValueId output : node(id).outputs)
+      for (const NodeId user : value(output).consumers)
+        if (--waiting[user] == 0) ready.push(user);
+  }
+  if (order.size() != nodes().size()) throw ModelError("the graph has a cycle");
+  return order;
+}
+
+void Graph::rewire(ValueId from, ValueId to) {
+  for (const NodeId user : std::vector<NodeId>(values_[from.v]->consumers)) {
+    for (ValueId& input : nodes_[user.v]->inputs) {
+      if (input != from) continue;
+      input = to;
+      values_[to.v]->consumers.push_back(user);
+      break;
+    }
+  }
+  values_[from.v]->consumers.clear();
+  std::replace(outputs_.begin(), outputs_.end(), from, to);
+}
+
+void Graph::erase_node(NodeId id) {
+  std::vector<NodeId> pending{id};
+  while (!pending.empty()) {
+    const NodeId current = pending.back();
+    pending.pop_back();
+    if (!alive(current)) continue;
+    const Node dead = *nodes_[current.v];
+    nodes_[current.v].reset();
+    for (const ValueId output : dead.outputs) {
+      by_name_.erase(values_[output.v]->name);
+      values_[output.v].reset();
+    }
+    for (const ValueId input : dead.inputs) {
+      if (input.none()) continue;
+      Value& source = *values_[input.v];
+      source.consumers.erase(std::find(source.consumers.begin(), source.consumers.end(), current));
+      if (!source.producer) continue;
+      const auto& siblings = nodes_[source.producer->v]->outputs;
+      const bool unused = std::all_of(siblings.begin(), siblings.end(), [&](ValueId v) {
+        return values_[v.v]->consumers.empty() && !is_output(v);
+      });
+      if (unused) pending.push_back(*source.producer);
+    }
+  }
+}
+
+void Graph::drop_unused_constants() {
+  for (auto& v : values_) {
+    if (!v || !v->constant || !v->consumers.empty() || is_output(v->id)) continue;
+    by_name_.erase(v->name);
+    v.reset();
+  }
+}
+
+namespace {
+
+void check_types(const Graph& graph, ValueId from, ValueId to, const std::string& why) {
+  const Value &a = graph.value(from), &b = graph.value(to);
+  if (!compatible(a.type, b.type))
+    throw ModelError(fmt::format("cannot replace '{}' of type {} by '{}' of type {} ({})", a.name, a.type.to_string(), b.name,
+                                 b.type.to_string(), why));
+}
+
+}  // namespace
+
+void Graph::apply(const Patch& patch) {
+  Graph next = *this;
+  INC_CHECK(patch.additions_.empty() || patch.additions_.front().outputs.front().v == next.values_.size() ||
+                patch.additions_.front().outputs.empty(),
+            "a patch is applied to the graph it was made for");
+  for (const auto& addition : patch.additions_) {
+    if (addition.node.op.empty())
+      next.add_constant(addition.constant_name, addition.constant);
+    else
+      INC_CHECK(next.add_node(addition.node) == addition.outputs, "patch ids agree with graph ids");
+  }
+  std::set<NodeId> maybe_dead(patch.erased_.begin(), patch.erased_.end());
+  for (const auto& change : patch.inputs_) {
+    Node& user = *next.nodes_[change.user.v];
+    const ValueId old = user.inputs.at(change.index);
+    if (!old.none() && !change.value.none()) check_types(next, old, change.value, patch.why());
+    if (!old.none()) {
+      auto& users = next.values_[old.v]->consumers;
+      users.erase(std::find(users.begin(), users.end(), user.id));
+      if (next.values_[old.v]->producer) maybe_dead.insert(*next.values_[old.v]->producer);
+    }
+    user.inputs[change.index] = change.value;
+    if (!change.value.none()) next.values_[change.value.v]->consumers.push_back(user.id);
+  }
+  // A replacement may itself be fed by the value it replaces (x → f(x)): new nodes keep their own inputs.
+  for (const auto& [from, to] : patch.replacements_) {
+    check_types(next, from, to, patch.why());
+    std::vector<std::pair<NodeId, std::size_t>> kept;
+    for (const NodeId user : next.value(from).consumers)
+      if (user.v >= nodes_.size())
+        for (std::size_t i = 0; i < next.nodes_[user.v]->inputs.size(); ++i)
+          if (next.nodes_[user.v]->inputs[i] == from) kept.emplace_back(user, i);
+    next.rewire(from, to);
+    std::sort(kept.begin(), kept.end());
+    kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
+    for (const auto& [user, index] : kept) {
+      next.nodes_[user.v]->inputs[index] = from;
+      auto& moved = next.values_[to.v]->consumers;
+      moved.erase(std::find(moved.begin(), moved.end(), user));
+      next.values_[from.v]->consumers.push_back(user);
+    }
+    if (next.value(from).producer) maybe_dead.insert(*next.value(from).producer);
+  }
+  for (const NodeId id : maybe_dead) {
+    if (!next.alive(id)) continue;
+    const auto& outputs = next.node(id).outputs;
+    const bool unused = std::all_of(outputs.begin(), outputs.end(),
+                                    [&](ValueId v) { return next.value(v).consumers.empty() && !next.is_output(v); });
+    if (unused) next.erase_node(id);
+  }
+  for (const NodeId id : patch.erased_)
+    if (next.alive(id)) throw ModelError(fmt::format("node '{}' is still in use ({})", next.node(id).name, patch.why()));
+  next.drop_unused_constants();
+  next.topological_order();
+  *this = std::move(next);
+}
+
+void Graph::verify() const {
+  std::set<std::string> names;
+  for (const auto& v : values_) {
+    if (!v) continue;
+    if (!names.insert(v->name).second) throw InternalError(fmt::format("two values are named '{}'", v->name));
+    if (v->producer && !alive(*v->producer)) throw InternalError(fmt::format("value '{}' has a dead producer", v->name));
+    if (v->constant && v->producer) throw InternalError(fmt::format("constant '{}' has a producer", v->name));
+    for (const NodeId user : v->consumers) {
+      if (!alive(user)) throw InternalError(fmt::format("value '{}' has a dead consumer", v->name));
+      const auto& inputs = node(user).inputs;
+      const auto uses = std::count(inputs.begin(), inputs.end(), v->id);
+      if (uses != std::count(v->consumers.begin(), v->consumers.end(), user))
+        throw InternalError(fmt::format("value '{}' and node '{}' disagree about a use", v->name, node(user).name));
+    }
+  }
+  for (const auto& n : nodes_) {
+    if (!n) continue;
+    for (const ValueId input : n->inputs) {
+      if (input.none()) continue;
+      if (!alive(input)) throw InternalError(fmt::format("node '{}' reads a dead value", n->name));
+      const auto& users = value(input).consumers;
+      if (std::find(users.begin(), users.end(), n->id) == users.end())
+        throw InternalError(fmt::format("node '{}' is not among the consumers of '{}'", n->name, value(input).name));
+    }
+    for (const ValueId output : n->outputs)
+      if (!alive(output) || value(output).producer != n->id)
+        throw InternalError(fmt::format("node '{}' does not own its outputs", n->name));
+  }
+  for (const ValueId output : outputs_)
+    if (!alive(output)) throw InternalError("a graph output is dead");
+  topological_order();
+}
+
+}  // namespace inc::ir

@@ -1,0 +1,77 @@
+#pragma once
+// A dense, row-major tensor. The data is shared and treated as immutable once a tensor has been handed on;
+// copies are cheap. Storage is owned (64-byte aligned) or borrowed from a mapping kept alive by `keeper`.
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/ir/type.h"
+
+namespace inc::ir {
+
+class Tensor {
+ public:
+  Tensor() = default;
+  /// Uninitialised storage of its own. Throws ModelError when the size is negative or does not fit into memory.
+  Tensor(DType dtype, Shape shape);
+  /// Borrows `data`; `keeper` owns it.
+  Tensor(DType dtype, Shape shape, const std::byte* data, std::shared_ptr<const void> keeper);
+
+  template <class T>
+  static Tensor of(Shape shape, const std::vector<T>& values) {
+    Tensor t(DTypeOf<T>::value, std::move(shape));
+    INC_CHECK(static_cast<std::int64_t>(values.size()) == t.count(), "value count matches the shape");
+    T* out = t.mutable_data<T>();
+    for (std::size_t i = 0; i < values.size(); ++i) out[i] = values[i];
+    return t;
+  }
+  template <class T>
+  static Tensor scalar(T value) { return of<T>({}, std::vector<T>{value}); }
+
+  bool defined() const noexcept { return data_ != nullptr || keeper_ != nullptr; }
+  DType dtype() const noexcept { return dtype_; }
+  const Shape& shape() const noexcept { return shape_; }
+  int rank() const noexcept { return static_cast<int>(shape_.size()); }
+  std::int64_t count() const noexcept { return element_count(shape_); }
+  std::size_t bytes() const noexcept { return static_cast<std::size_t>(count()) * size_of(dtype_); }
+  TensorType type() const { return TensorType::of(dtype_, shape_); }
+
+  const std::byte* raw() const noexcept { return data_; }
+  /// Only for the one who has just made the tensor. Never for borrowed storage.
+  std::byte* mutable_raw();
+
+  /// Throws InternalError when T is not the element type.
+  template <class T>
+  const T* data() const {
+    INC_CHECK(DTypeOf<T>::value == dtype_, "tensor element type");
+    return reinterpret_cast<const T*>(data_);
+  }
+  template <class T>
+  T* mutable_data() {
+    INC_CHECK(DTypeOf<T>::value == dtype_, "tensor element type");
+    return reinterpret_cast<T*>(mutable_raw());
+  }
+  template <class T>
+  std::span<const T> values() const { return {data<T>(), static_cast<std::size_t>(count())}; }
+
+  /// The same data under another shape of equal element count.
+  Tensor reshaped(Shape shape) const;
+  /// A copy converted element by element to int64 / float; for attributes and shape arithmetic, not for big data.
+  std::vector<std::int64_t> to_int64s() const;
+  std::vector<float> to_floats() const;
+  /// Hash of dtype, shape and content.
+  std::uint64_t content_hash() const;
+
+ private:
+  DType dtype_ = DType::Float;
+  Shape shape_;
+  std::shared_ptr<const void> keeper_;
+  const std::byte* data_ = nullptr;
+  bool owned_ = false;
+};
+
+/// Same dtype, shape and bytes.
+bool identical(const Tensor& a, const Tensor& b) noexcept;
+
+}  // namespace inc::ir

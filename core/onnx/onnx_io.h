@@ -1,0 +1,37 @@
+#pragma once
+// The only door to ONNX and Protobuf: models in and out.
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/ir/graph.h"
+
+namespace inc::onnx_io {
+
+/// The opset every imported graph is converted to when it is older (ONNX version converter); newer models keep theirs.
+constexpr int kMinimumOpset = 13;
+/// The newest opset accepted.
+int newest_opset();
+
+/// Reads, checks, converts and infers shapes. External data stays memory-mapped; tensors keep the mapping alive.
+/// Constant nodes become constants. Throws ModelError (unreadable, invalid), UnsupportedError (an operator, type or form
+/// that is not executed here, naming node and operator type).
+ir::Graph import_model(const std::filesystem::path& path);
+/// The same from ONNX's textual syntax ("agraph (float[N,4] x) => (float[N,3] y) <float[4,3] w = {…}> { … }" or a
+/// whole model with its <ir_version, opset_import> header). For tests and goldens.
+ir::Graph import_text(const std::string& text);
+/// The same from the bytes of a ModelProto.
+ir::Graph import_bytes(const std::string& bytes, const std::filesystem::path& directory);
+
+struct ExportOptions {
+  std::map<std::string, std::string> metadata;
+  /// Initializers go to `<path>.data` when they exceed this many bytes in total.
+  std::int64_t external_data_above = std::int64_t{1} << 31;
+};
+/// Writes standard ONNX (graph lowered before: no inc.* node). Checked by the ONNX checker. Atomic.
+/// Throws BackendError when it cannot be written.
+void export_model(const ir::Graph& graph, const std::filesystem::path& path, const ExportOptions& options = {});
+/// The bytes of the ModelProto, all data inline.
+std::string export_bytes(const ir::Graph& graph, const ExportOptions& options = {});
+
+}  // namespace inc::onnx_io

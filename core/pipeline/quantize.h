@@ -1,0 +1,32 @@
+#pragma once
+// THE PATH: one model from FP32 to its tuned INT8 form.
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/config/config.h"
+#include "core/report/report.h"
+#include "core/runtime/adaptor.h"
+
+namespace inc::pipeline {
+
+struct Progress {
+  std::string stage;                 ///< "calibrate", "baseline", "tune", …
+  std::int64_t done = 0, total = 0;  ///< of the stage's own unit
+  std::size_t trial = 0, max_trials = 0;
+  std::string best;                  ///< "0.9142 (met)", empty before the first trial
+};
+
+struct QuantizeOptions {
+  std::filesystem::path output;  ///< empty: inc_cpp_workspace/<model name>
+  bool resume = false;
+  std::function<void(const Progress&)> progress = {};
+  std::function<bool()> should_stop = {};
+};
+
+/// Reads model and data named by the configuration, tunes, writes model.onnx, report.json, report.html, journal.jsonl.
+/// A missed target is a normal result (report.result.met is false) with the best model written.
+report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options);
+
+}  // namespace inc::pipeline

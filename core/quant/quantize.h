@@ -1,0 +1,54 @@
+#pragma once
+// The numerics of quantization: the oracle that every kernel is tested against.
+#include <map>
+#include <memory>
+#include <mutex>
+#include <tuple>
+
+#include "core/base/support.h"
+#include "core/quant/scheme.h"
+
+namespace inc::quant {
+
+/// Scale and zero point for an interval. The interval is widened to contain 0; an empty or constant-zero interval gets
+/// scale 1. Symmetric u8 uses zero point 128. Throws ModelError when a bound is not finite.
+QParams qparams_from_range(const Range& range, const Scheme& scheme);
+
+/// q = saturate(round_half_even(x / scale) + zero_point), NaN → zero_point.
+/// x is FP32; axis -1 or the channel axis of the qparams.
+ir::Tensor quantize(const ir::Tensor& x, const QParams& qparams);
+/// x = scale * (q - zero_point), FP32.
+ir::Tensor dequantize(const ir::Tensor& q, const QParams& qparams);
+
+/// A quantized weight with its parameters.
+struct QuantizedWeight {
+  ir::Tensor q;      ///< same shape as the weight, Int8
+  QParams qparams;   ///< zero points are 0 for symmetric schemes
+};
+
+/// How the anchor's kernel pairs consecutive weights along K; see engine notes in docs/numerics.md.
+enum class PairOrder : std::uint8_t {
+  None,     ///< depthwise convolution: no pairs
+  Conv,     ///< weight [O, I, k…]: pairs along I at each tap, and in im2col order (I, k… flattened)
+  MatMulKN, ///< weight [K, N]: pairs along K
+  GemmNK,   ///< weight [N, K]: pairs along K
+};
+PairOrder pair_order(const ir::Graph& graph, const ir::Node& anchor);
+
+/// Quantizes a constant weight along `channel_axis` (per-channel) or as a whole (per-tensor).
+QuantizedWeight quantize_weight(const ir::Tensor& weight, const Scheme& scheme, int channel_axis, PairOrder pairs);
+
+/// Whether u8 × s8 sums of pairs can exceed int16 with these integers (vpmaddubsw would saturate); pairs as above.
+Support cannot_saturate(const ir::Tensor& q, PairOrder pairs);
+
+/// Weight quantization is done once per (content, scheme, axis, pairs). Thread-safe.
+class WeightCache {
+ public:
+  std::shared_ptr<const QuantizedWeight> get(const ir::Tensor& weight, const Scheme&, int channel_axis, PairOrder);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::tuple<std::uint64_t, Scheme, int, PairOrder>, std::shared_ptr<const QuantizedWeight>> entries_;
+};
+
+}  // namespace inc::quant

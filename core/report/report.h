@@ -1,0 +1,62 @@
+#pragma once
+// The result of a run: report.json's content as a struct, the statistics table, the HTML page.
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace inc::report {
+
+struct StatisticsRow {
+  std::string op_type;
+  std::int64_t total = 0, int8 = 0, bf16 = 0, fp32 = 0;
+};
+struct OpRow {
+  std::string name, op_type, precision, reason;
+};
+struct ParetoRow {
+  double accuracy = 0, latency_ms = 0;
+  std::string config;  ///< "28 int8, 2 fp32"
+};
+struct TrialRow {
+  std::size_t number = 0;
+  double accuracy = 0, relative_loss = 0, latency_ms = 0, seconds = 0;
+  std::int64_t int8 = 0, fp32 = 0;
+  bool met = false;
+  std::string failed;  ///< reason, empty when complete
+};
+
+struct Report {
+  std::string version, model, metric, strategy, stopped;
+  struct Baseline { double accuracy = 0, latency_ms = 0; } baseline;
+  struct Result {
+    bool met = false;
+    double accuracy = 0, relative_loss = 0, latency_ms = 0;
+    std::int64_t model_bytes = 0, fp32_model_bytes = 0;
+    std::string target;  ///< "relative loss at most 0.01 (accuracy at least 0.9064)"
+  } result;
+  struct Cost {
+    std::int64_t trials = 0, samples_evaluated = 0;
+    double full_evaluations = 0, calibration_seconds = 0, seconds = 0;
+    std::int64_t peak_rss_bytes = 0;
+  } cost;
+  std::vector<StatisticsRow> statistics;
+  std::vector<OpRow> ops;
+  std::vector<ParetoRow> pareto;
+  std::vector<TrialRow> trials;
+  struct Machine { std::string cpu, isa; int threads = 0; } machine;
+  std::string resolved_config;  ///< YAML
+  std::filesystem::path directory;  ///< where everything was written
+};
+
+std::string to_json(const Report& report);         ///< pretty, fields as in the product's contract
+std::string to_html(const Report& report);         ///< one self-contained page, no scripts or fonts from outside
+/// "Mixed Precision Statistics": Op Type | Total | INT8 | BF16 | FP32, boxed.
+std::string statistics_table(const std::vector<StatisticsRow>& rows);
+/// "Tune Result Statistics": Info Type | Baseline | Best; accuracy, latency, size.
+std::string result_table(const Report& report);
+/// Peak resident memory of this process in bytes.
+std::int64_t peak_rss_bytes();
+
+}  // namespace inc::report

@@ -1,0 +1,57 @@
+#pragma once
+// The execution interface. An adaptor turns a graph (plain, fused or QDQ) into an executable.
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/support.h"
+#include "core/ir/graph.h"
+#include "core/quant/scheme.h"
+
+namespace inc::runtime {
+
+/// Receives chosen intermediate values during a run, each exactly once per run, in no promised order.
+struct TapSink {
+  std::set<ir::ValueId> wanted;
+  std::function<void(ir::ValueId, const ir::Tensor&)> on_value;
+  explicit operator bool() const noexcept { return on_value && !wanted.empty(); }
+};
+
+/// One executed step, for `benchmark --profile`.
+struct StepProfile {
+  std::string name;       ///< of the graph node (the anchor, for a fused or quantized group)
+  std::string op_type;    ///< as in the report
+  std::string precision;  ///< "int8" | "bf16" | "fp32"; what really ran
+  std::string kernel;     ///< "onednn:brgconv:avx512_core_vnni", "inc:transpose:scalar", …
+  std::string isa;        ///< "avx2", "avx512_core_vnni", …, "scalar"
+  bool emulated = false;  ///< INT8 values carried out in FP32, or BF16 rounded in FP32
+  std::string note;       ///< why emulated, or empty
+  double milliseconds = 0;  ///< mean over the profiled runs
+};
+
+/// A model made ready to run. Immutable and thread-safe: run() may be called from several threads at once.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  /// `inputs` in the order of graph.inputs(). Returns the graph outputs in order. Throws DataError when an input's
+  /// dtype or shape does not fit the graph.
+  virtual std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const TapSink& tap = {}) const = 0;
+  /// Runs `iterations` times on the inputs and reports every step. Empty when the adaptor cannot tell.
+  virtual std::vector<StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const = 0;
+};
+
+class Adaptor {
+ public:
+  virtual ~Adaptor() = default;
+  /// Whether the node can be executed under that configuration. No side effects; consistent with prepare().
+  virtual Support supports(const ir::Graph&, ir::NodeId, const quant::OpConfig&) const = 0;
+  /// Throws UnsupportedError naming node and type for an operator it cannot execute.
+  virtual std::unique_ptr<const Executable> prepare(const ir::Graph&) const = 0;
+  virtual std::string_view name() const = 0;
+};
+
+}  // namespace inc::runtime
