@@ -19,8 +19,9 @@ class Rng {
   }
   /// Uniform in [0, n); n > 0. Unbiased (Lemire's multiplication with rejection).
   std::uint64_t below(std::uint64_t n) noexcept {
+    __extension__ using Wide = unsigned __int128;
     for (;;) {
-      const auto wide = static_cast<unsigned __int128>(next()) * n;
+      const auto wide = static_cast<Wide>(next()) * n;
       if (static_cast<std::uint64_t>(wide) >= (0 - n) % n) return static_cast<std::uint64_t>(wide >> 64);
     }
   }
