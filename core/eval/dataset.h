@@ -40,7 +40,8 @@ std::int64_t usable_batch_size(const ir::Graph& graph, std::int64_t wanted);
 
 /// Stacks samples [first, first + count). Sample shapes must agree with each other and with the graph's inputs (a sample
 /// axis is added unless the sample already has the input's rank with a leading 1). Casts between integer or float
-/// widths only where the graph wants it. Throws DataError naming the sample and what was expected.
+/// widths only where the graph wants it. Where the model's batch is fixed and `count` is smaller, the last sample is
+/// repeated in the inputs (labels and Batch::count are not). Throws DataError naming the sample and what was expected.
 Batch load_batch(const ir::Graph& graph, const Dataset& data, std::int64_t first, std::int64_t count);
 
 }  // namespace inc::eval

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/eval/datasets.h"
+
+namespace inc::eval {
+namespace {
+
+class Part final : public Dataset {
+ public:
+  Part(std::unique_ptr<const Dataset> data, std::vector<std::int64_t> indices)
+      : data_(std::move(data)), indices_(std::move(indices)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
+  Sample get(std::int64_t index) const override { return data_->get(indices_.at(static_cast<std::size_t>(index))); }
+  bool labelled() const override { return data_->labelled(); }
+  std::vector<std::string> input_names() const override { return data_->input_names(); }
+  std::string describe() const override { return fmt::format("{}, {} of them", data_->describe(), size()); }
+
+ private:
+  std::unique_ptr<const Dataset> data_;
+  std::vector<std::int64_t> indices_;
+};
+
+class Transformed final : public Dataset {
+ public:
+  Transformed(std::unique_ptr<const Dataset> data, std::vector<Transform> transforms, std::string where)
+      : data_(std::move(data)), transforms_(std::move(transforms)), where_(std::move(where)) {}
+  std::int64_t size() const override { return data_->size(); }
+  bool labelled() const override { return data_->labelled(); }
+  std::vector<std::string> input_names() const override { return data_->input_names(); }
+  std::string describe() const override { return data_->describe(); }
+  Sample get(std::int64_t index) const override {
+    Sample sample = data_->get(index);
+    if (sample.inputs.size() != 1)
+      throw ConfigError(fmt::format("{}{}cannot apply transforms to {}: {} inputs found, one expected", where_,
+                                    where_.empty() ? "" : ": ", describe(), sample.inputs.size()));
+    Rng random(kSeed, static_cast<std::uint64_t>(index));
+    for (const auto& transform : transforms_) {
+      sample.inputs.front() = with_context(
+          [&] { return fmt::format("while applying {} to sample {} of {}", transform.name, index, describe()); },
+          [&] { return transform.apply(sample.inputs.front(), random); });
+    }
+    return sample;
+  }
+
+ private:
+  std::unique_ptr<const Dataset> data_;
+  std::vector<Transform> transforms_;
+  std::string where_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Dataset> select(std::unique_ptr<const Dataset> data, const Selection& selection) {
+  const std::int64_t size = data->size();
+  const std::int64_t count = selection.count.value_or(size - selection.first);
+  if (selection.first < 0 || selection.first > size || count < 0 || count > size - selection.first)
+    throw DataError(
+        fmt::format("cannot select samples of {}: first {} and count {} found, a part of its {} samples expected",
+                    data->describe(), selection.first, count, size));
+  const std::int64_t kept = count / selection.multiple_of * selection.multiple_of;
+  if (kept == 0)
+    throw DataError(
+        fmt::format("cannot use {}: no samples found, at least {} expected", data->describe(), selection.multiple_of));
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), selection.first);
+  if (selection.shuffle) Rng(kSeed).shuffle(indices);
+  indices.resize(static_cast<std::size_t>(kept));
+  if (kept == size && !selection.shuffle) return data;
+  return std::make_unique<Part>(std::move(data), std::move(indices));
+}
+
+std::unique_ptr<const Dataset> transformed(std::unique_ptr<const Dataset> data, std::vector<Transform> transforms,
+                                           const std::string& where) {
+  if (transforms.empty()) return data;
+  return std::make_unique<Transformed>(std::move(data), std::move(transforms), where);
+}
+
+}  // namespace inc::eval

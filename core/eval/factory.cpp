@@ -1,0 +1,195 @@
+#include "core/eval/factory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/eval/datasets.h"
+#include "core/eval/metrics.h"
+#include "core/eval/transforms.h"
+
+namespace inc::eval {
+namespace {
+
+template <class Maker>
+struct Row {
+  FactoryRow shown;
+  Maker make;
+  std::string_view shorthand = {};
+};
+
+using DatasetMaker = std::unique_ptr<const Dataset> (*)(Parameters&, const std::filesystem::path&);
+using TransformMaker = Transform (*)(Parameters&);
+using MetricMaker = std::unique_ptr<Metric> (*)(Parameters&);
+
+constexpr Row<DatasetMaker> kDatasets[] = {
+    {{"Arrays", "inputs, labels, first, count", "NumPy files (.npy, .npz); the first axis counts samples; used as they are"},
+     make_arrays},
+    {{"CIFAR10", "root, files, train, download, first, count", "binary version; uint8 [32, 32, 3], RGB"}, make_cifar10},
+    {{"dummy", "shape, low, high, dtype, label, first, count", "random values; the first size of a shape counts samples"},
+     make_dummy},
+    {{"ImageFolder", "root, first, count", "JPEG and PNG; classes are sorted sub-directories; a flat folder has no labels"},
+     make_image_folder},
+    {{"ImagenetRaw", "data_path, image_list, first, count",
+      "JPEG and PNG named by a list of 'file label'; uint8 [height, width, 3], RGB"},
+     make_imagenet_raw},
+    {{"MNIST", "root, files, train, download, first, count", "IDX, plain or .gz; uint8 [28, 28, 1]"}, make_mnist},
+};
+
+constexpr Row<TransformMaker> kTransforms[] = {
+    {{"AlignImageChannel", "dim", "repeats grey, drops alpha, or turns RGB to grey"}, make_align_image_channel},
+    {{"Cast", "dtype", "converts the element type"}, make_cast, "dtype"},
+    {{"CenterCrop", "size", "cuts the middle; side or [height, width]"}, make_center_crop, "size"},
+    {{"CropResize", "x, y, width, height, size, interpolation", "cuts a box and resizes it"}, make_crop_resize},
+    {{"CropToBoundingBox", "offset_height, offset_width, target_height, target_width", "cuts a box"},
+     make_crop_to_bounding_box},
+    {{"LetterBox", "size, value", "shrinks or grows to a square, keeps the aspect, top left, the rest is value (114)"},
+     make_letter_box,
+     "size"},
+    {{"Normalize", "mean, std", "(x - mean) / std along the last axis"}, make_normalize},
+    {{"RandomCrop", "size", "cuts at a random place; side or [height, width]"}, make_random_crop, "size"},
+    {{"RandomHorizontalFlip", "", "mirrors every other image"}, make_random_horizontal_flip},
+    {{"RandomResizedCrop", "size, scale, ratio, interpolation", "cuts a random box and resizes it"},
+     make_random_resized_crop},
+    {{"RandomVerticalFlip", "", "turns every other image upside down"}, make_random_vertical_flip},
+    {{"Rescale", "", "x / 255 as float"}, make_rescale},
+    {{"Resize", "size, interpolation", "side or [width, height]; antialiased where it shrinks"}, make_resize, "size"},
+    {{"ResizeCropImagenet", "height, width, resize_side, random_crop, mean_value, std_value, resize_method",
+      "resizes the shorter side, crops, (x / 255 - mean) / std, channels first"},
+     make_resize_crop_imagenet},
+    {{"ResizeWithRatio", "min_dim, max_dim, padding, constant_value", "resizes within limits, keeps the aspect"},
+     make_resize_with_ratio},
+    {{"ToArray", "", "nothing: items are arrays already"}, make_to_array},
+    {{"ToBGR", "", "reverses the channels of [height, width, 3]"}, make_to_bgr},
+    {{"Transpose", "perm", "reorders the axes"}, make_transpose, "perm"},
+};
+
+constexpr Row<MetricMaker> kMetrics[] = {
+    {{"Accuracy", "", "fraction of samples whose largest output, or only value, is the label"}, make_accuracy},
+    {{"agreement", "kind (top1, cosine, kl, mse)", "with the FP32 model's outputs; needs no labels"},
+     make_agreement,
+     "kind"},
+    {{"F1", "average (auto, binary, macro)", "binary for classes 0 and 1, otherwise the mean over classes"},
+     make_f1,
+     "average"},
+    {{"Loss", "", "mean of the first output; lower is better"}, make_loss},
+    {{"MAE", "compare_label", "mean absolute error against labels, or the FP32 outputs; lower is better"}, make_mae},
+    {{"MSE", "compare_label", "mean squared error against labels, or the FP32 outputs; lower is better"}, make_mse},
+    {{"nll", "input, ignore_index", "mean negative log likelihood per token of the model's own input ids; lower is better"},
+     make_nll},
+    {{"perplexity", "input, ignore_index", "exp(nll); lower is better"}, make_perplexity},
+    {{"RMSE", "compare_label", "root of MSE; lower is better"}, make_rmse},
+    {{"topk", "k", "fraction of samples whose label is among the k largest outputs"}, make_topk, "k"},
+};
+
+template <class Maker, std::size_t N>
+constexpr std::array<FactoryRow, N> shown(const Row<Maker> (&rows)[N]) {
+  std::array<FactoryRow, N> result{};
+  for (std::size_t i = 0; i < N; ++i) result[i] = rows[i].shown;
+  return result;
+}
+
+constexpr auto kDatasetRows = shown(kDatasets);
+constexpr auto kTransformRows = shown(kTransforms);
+constexpr auto kMetricRows = shown(kMetrics);
+
+/// Names of Intel Neural Compressor that are known and not served.
+constexpr std::string_view kLater[] = {"CIFAR100",
+                                       "FashionMNIST",
+                                       "TFRecordDataset",
+                                       "ImageRecord",
+                                       "VOCRecord",
+                                       "COCORecord",
+                                       "COCORaw",
+                                       "COCONpy",
+                                       "YOLODetection",
+                                       "bert",
+                                       "mzbert",
+                                       "GLUE",
+                                       "style_transfer",
+                                       "dummy_v2",
+                                       "sparse_dummy_v2",
+                                       "BilinearImagenet",
+                                       "PaddedCenterCrop",
+                                       "QuantizedInput",
+                                       "ResizeWithAspectRatio",
+                                       "Compose",
+                                       "mAP",
+                                       "COCOmAP",
+                                       "COCOmAPv2",
+                                       "VOCmAP",
+                                       "mIOU",
+                                       "BLEU",
+                                       "SquadF1",
+                                       "ROC"};
+
+template <class Maker, std::size_t N>
+const Row<Maker>& row_of(const Row<Maker> (&rows)[N], const config::Named& named, std::string_view kind) {
+  for (const auto& row : rows)
+    if (row.shown.name == named.name) return row;
+  std::vector<std::string> names;
+  for (const auto& row : rows) names.emplace_back(row.shown.name);
+  const std::string place = named.where.empty() ? "" : named.where + ": ";
+  const bool later = std::find(std::begin(kLater), std::end(kLater), named.name) != std::end(kLater);
+  throw ConfigError(fmt::format("{}{} {}: '{}' found{}, one of {} expected", place, later ? "not supported" : "unknown",
+                                kind, named.name, did_you_mean(named.name, names), joined(names)));
+}
+
+template <class Maker, class... More>
+auto made(const Row<Maker>& row, const config::Named& named, std::string_view kind, const More&... more) {
+  Parameters parameters(fmt::format("{} {}", kind, named.name), named, row.shorthand);
+  auto result = row.make(parameters, more...);
+  parameters.finish();
+  return result;
+}
+
+Selection selection_of(Parameters& parameters, const config::Dataloader& dataloader) {
+  Selection selection;
+  selection.first = parameters.integer("first", 0);
+  if (selection.first < 0) parameters.refuse("first", fmt::format("{}", selection.first), "at least 0");
+  if (parameters.has("count")) {
+    selection.count = parameters.integer("count");
+    if (*selection.count < 1) parameters.refuse("count", fmt::format("{}", *selection.count), "at least 1");
+  }
+  selection.shuffle = dataloader.shuffle;
+  if (dataloader.last_batch == "discard") selection.multiple_of = std::max<std::int64_t>(1, dataloader.batch_size);
+  return selection;
+}
+
+}  // namespace
+
+std::span<const FactoryRow> dataset_rows() noexcept {
+  return kDatasetRows;
+}
+std::span<const FactoryRow> transform_rows() noexcept {
+  return kTransformRows;
+}
+std::span<const FactoryRow> metric_rows() noexcept {
+  return kMetricRows;
+}
+
+std::unique_ptr<const Dataset> make_dataset(const config::Dataloader& dataloader, const std::filesystem::path& base) {
+  if (!dataloader.dataset)
+    throw ConfigError(
+        fmt::format("{}{}dataloader has no data set: one expected", dataloader.where, dataloader.where.empty() ? "" : ": "));
+  const config::Named& named = *dataloader.dataset;
+  const auto& row = row_of(kDatasets, named, "data set");
+  std::vector<Transform> transforms;
+  for (const auto& transform : dataloader.transform)
+    transforms.push_back(made(row_of(kTransforms, transform, "transform"), transform, "transform"));
+  Parameters parameters(fmt::format("data set {}", named.name), named, row.shorthand);
+  const Selection selection = selection_of(parameters, dataloader);
+  auto data = row.make(parameters, base);
+  parameters.finish();
+  return transformed(select(std::move(data), selection), std::move(transforms),
+                     dataloader.transform.empty() ? "" : dataloader.transform.front().where);
+}
+
+std::unique_ptr<Metric> make_metric(const config::Named& metric) {
+  return made(row_of(kMetrics, metric, "metric"), metric, "metric");
+}
+
+}  // namespace inc::eval

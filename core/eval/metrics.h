@@ -1,0 +1,73 @@
+#pragma once
+// The metrics, one maker per name; factory.cpp lists them. Samples of a batch are the first axis of the model's inputs; an
+// output is split evenly among them. Values are fractions (0.9156), not per cent.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/eval/metric.h"
+#include "core/eval/parameters.h"
+
+namespace inc::eval {
+
+std::unique_ptr<Metric> make_topk(Parameters&);
+std::unique_ptr<Metric> make_accuracy(Parameters&);
+std::unique_ptr<Metric> make_f1(Parameters&);
+std::unique_ptr<Metric> make_mse(Parameters&);
+std::unique_ptr<Metric> make_rmse(Parameters&);
+std::unique_ptr<Metric> make_mae(Parameters&);
+std::unique_ptr<Metric> make_loss(Parameters&);
+std::unique_ptr<Metric> make_nll(Parameters&);
+std::unique_ptr<Metric> make_perplexity(Parameters&);
+std::unique_ptr<Metric> make_agreement(Parameters&);
+
+/// What update() is given, with its checks.
+struct MetricBatch {
+  std::span<const ir::Tensor> outputs, inputs, labels, reference;
+  std::int64_t first = 0;  ///< samples seen before this batch
+  std::int64_t count = 0;
+
+  /// Output `index` as float, finite, split evenly among the samples; throws DataError naming the sample.
+  ir::Tensor output(std::size_t index) const;
+  /// The same of the FP32 model, of equal shape.
+  ir::Tensor reference_output(std::size_t index) const;
+  /// A label of one element, as an integer in [0, classes).
+  std::int64_t class_label(std::int64_t sample, std::int64_t classes) const;
+  /// A label of `elements` elements as float.
+  ir::Tensor value_label(std::int64_t sample, std::int64_t elements) const;
+};
+
+/// The position of the largest value; the lowest of several.
+std::int64_t argmax(std::span<const float> values) noexcept;
+
+/// A metric that is a weighted mean of per-sample scores, passed through finish(). sample_scores() is filled when finish
+/// changes nothing and all weights are equal.
+class MeanMetric : public Metric {
+ public:
+  void update(std::span<const ir::Tensor> outputs, std::span<const ir::Tensor> inputs, std::span<const ir::Tensor> labels,
+              std::span<const ir::Tensor> reference) final;
+  double value() const final;
+  void reset() final;
+  std::span<const double> sample_scores() const final;
+
+ protected:
+  /// Calls add() once per sample.
+  virtual void score(const MetricBatch& batch) = 0;
+  virtual double finish(double mean) const { return mean; }
+  virtual bool is_mean() const { return true; }
+  /// The sum of a sample's `weight` scores.
+  void add(double sum, double weight = 1.0);
+
+ private:
+  std::vector<double> scores_;
+  double sum_ = 0, weight_ = 0, first_weight_ = 0;
+  bool even_ = true;
+};
+
+/// Samples of the batch; throws DataError unless labels (where needed) and the outputs fit.
+MetricBatch checked_batch(const Metric& metric, std::span<const ir::Tensor> outputs, std::span<const ir::Tensor> inputs,
+                          std::span<const ir::Tensor> labels, std::span<const ir::Tensor> reference, std::int64_t first);
+
+}  // namespace inc::eval
