@@ -6,8 +6,6 @@
 #include <queue>
 #include <set>
 
-#include "core/ir/patch.h"
-
 namespace inc::ir {
 
 std::string Graph::unique_name(const std::string& wanted) const {
@@ -44,7 +42,8 @@ std::vector<ValueId> Graph::add_node(NodeSpec spec) {
   for (std::size_t i = 0; i < spec.output_types.size(); ++i) {
     const ValueId out{static_cast<std::uint32_t>(values_.size())};
     std::string wanted = i < spec.output_names.size() ? spec.output_names[i] : "";
-    if (wanted.empty()) wanted = fmt::format("{}_out{}", node.name.empty() ? node.op : node.name, i == 0 ? "" : std::to_string(i));
+    if (wanted.empty())
+      wanted = fmt::format("{}_out{}", node.name.empty() ? node.op : node.name, i == 0 ? "" : std::to_string(i));
     wanted = unique_name(wanted);
     by_name_.emplace(wanted, out);
     values_.push_back(Value{out, std::move(wanted), std::move(spec.output_types[i]), std::nullopt, id, {}});
@@ -74,8 +73,12 @@ const Value& Graph::value(ValueId id) const {
   INC_CHECK(alive(id), "value exists");
   return *values_[id.v];
 }
-bool Graph::alive(NodeId id) const noexcept { return id.v < nodes_.size() && nodes_[id.v].has_value(); }
-bool Graph::alive(ValueId id) const noexcept { return id.v < values_.size() && values_[id.v].has_value(); }
+bool Graph::alive(NodeId id) const noexcept {
+  return id.v < nodes_.size() && nodes_[id.v].has_value();
+}
+bool Graph::alive(ValueId id) const noexcept {
+  return id.v < values_.size() && values_[id.v].has_value();
+}
 
 const Node* Graph::producer(ValueId id) const {
   const Value& v = value(id);
@@ -86,7 +89,9 @@ const Tensor* Graph::constant(ValueId id) const {
   const Value& v = value(id);
   return v.constant ? &*v.constant : nullptr;
 }
-bool Graph::is_output(ValueId id) const noexcept { return std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end(); }
+bool Graph::is_output(ValueId id) const noexcept {
+  return std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end();
+}
 std::optional<ValueId> Graph::find_value(std::string_view wanted) const {
   const auto it = by_name_.find(wanted);
   if (it == by_name_.end()) return std::nullopt;
@@ -132,19 +137,6 @@ std::vector<NodeId> Graph::topological_order() const {
   return order;
 }
 
-void Graph::rewire(ValueId from, ValueId to) {
-  for (const NodeId user : std::vector<NodeId>(values_[from.v]->consumers)) {
-    for (ValueId& input : nodes_[user.v]->inputs) {
-      if (input != from) continue;
-      input = to;
-      values_[to.v]->consumers.push_back(user);
-      break;
-    }
-  }
-  values_[from.v]->consumers.clear();
-  std::replace(outputs_.begin(), outputs_.end(), from, to);
-}
-
 void Graph::erase_node(NodeId id) {
   std::vector<NodeId> pending{id};
   while (!pending.empty()) {
@@ -163,12 +155,18 @@ void Graph::erase_node(NodeId id) {
       source.consumers.erase(std::find(source.consumers.begin(), source.consumers.end(), current));
       if (!source.producer) continue;
       const auto& siblings = nodes_[source.producer->v]->outputs;
-      const bool unused = std::all_of(siblings.begin(), siblings.end(), [&](ValueId v) {
-        return values_[v.v]->consumers.empty() && !is_output(v);
-      });
+      const bool unused = std::all_of(siblings.begin(), siblings.end(),
+                                      [&](ValueId v) { return values_[v.v]->consumers.empty() && !is_output(v); });
       if (unused) pending.push_back(*source.producer);
     }
   }
+}
+
+void Graph::rename(ValueId id, const std::string& wanted) {
+  if (!alive(id)) return;
+  by_name_.erase(values_[id.v]->name);
+  values_[id.v]->name = unique_name(wanted);
+  by_name_.emplace(values_[id.v]->name, id);
 }
 
 void Graph::drop_unused_constants() {
@@ -177,74 +175,6 @@ void Graph::drop_unused_constants() {
     by_name_.erase(v->name);
     v.reset();
   }
-}
-
-namespace {
-
-void check_types(const Graph& graph, ValueId from, ValueId to, const std::string& why) {
-  const Value &a = graph.value(from), &b = graph.value(to);
-  if (!compatible(a.type, b.type))
-    throw ModelError(fmt::format("cannot replace '{}' of type {} by '{}' of type {} ({})", a.name, a.type.to_string(), b.name,
-                                 b.type.to_string(), why));
-}
-
-}  // namespace
-
-void Graph::apply(const Patch& patch) {
-  Graph next = *this;
-  INC_CHECK(patch.additions_.empty() || patch.additions_.front().outputs.front().v == next.values_.size() ||
-                patch.additions_.front().outputs.empty(),
-            "a patch is applied to the graph it was made for");
-  for (const auto& addition : patch.additions_) {
-    if (addition.node.op.empty())
-      next.add_constant(addition.constant_name, addition.constant);
-    else
-      INC_CHECK(next.add_node(addition.node) == addition.outputs, "patch ids agree with graph ids");
-  }
-  std::set<NodeId> maybe_dead(patch.erased_.begin(), patch.erased_.end());
-  for (const auto& change : patch.inputs_) {
-    Node& user = *next.nodes_[change.user.v];
-    const ValueId old = user.inputs.at(change.index);
-    if (!old.none() && !change.value.none()) check_types(next, old, change.value, patch.why());
-    if (!old.none()) {
-      auto& users = next.values_[old.v]->consumers;
-      users.erase(std::find(users.begin(), users.end(), user.id));
-      if (next.values_[old.v]->producer) maybe_dead.insert(*next.values_[old.v]->producer);
-    }
-    user.inputs[change.index] = change.value;
-    if (!change.value.none()) next.values_[change.value.v]->consumers.push_back(user.id);
-  }
-  // A replacement may itself be fed by the value it replaces (x → f(x)): new nodes keep their own inputs.
-  for (const auto& [from, to] : patch.replacements_) {
-    check_types(next, from, to, patch.why());
-    std::vector<std::pair<NodeId, std::size_t>> kept;
-    for (const NodeId user : next.value(from).consumers)
-      if (user.v >= nodes_.size())
-        for (std::size_t i = 0; i < next.nodes_[user.v]->inputs.size(); ++i)
-          if (next.nodes_[user.v]->inputs[i] == from) kept.emplace_back(user, i);
-    next.rewire(from, to);
-    std::sort(kept.begin(), kept.end());
-    kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
-    for (const auto& [user, index] : kept) {
-      next.nodes_[user.v]->inputs[index] = from;
-      auto& moved = next.values_[to.v]->consumers;
-      moved.erase(std::find(moved.begin(), moved.end(), user));
-      next.values_[from.v]->consumers.push_back(user);
-    }
-    if (next.value(from).producer) maybe_dead.insert(*next.value(from).producer);
-  }
-  for (const NodeId id : maybe_dead) {
-    if (!next.alive(id)) continue;
-    const auto& outputs = next.node(id).outputs;
-    const bool unused = std::all_of(outputs.begin(), outputs.end(),
-                                    [&](ValueId v) { return next.value(v).consumers.empty() && !next.is_output(v); });
-    if (unused) next.erase_node(id);
-  }
-  for (const NodeId id : patch.erased_)
-    if (next.alive(id)) throw ModelError(fmt::format("node '{}' is still in use ({})", next.node(id).name, patch.why()));
-  next.drop_unused_constants();
-  next.topological_order();
-  *this = std::move(next);
 }
 
 void Graph::verify() const {

@@ -3,7 +3,7 @@
 namespace inc::ir {
 
 Patch::Patch(const Graph& base, std::string why)
-    : next_value_(static_cast<std::uint32_t>(base.values_.size())), why_(std::move(why)) {}
+    : first_value_(static_cast<std::uint32_t>(base.values_.size())), next_value_(first_value_), why_(std::move(why)) {}
 
 std::vector<ValueId> Patch::add_node(NodeSpec spec) {
   std::vector<ValueId> outputs;
@@ -25,6 +25,11 @@ Patch& Patch::replace(ValueId old_value, ValueId new_value) {
 
 Patch& Patch::replace_input(NodeId user, std::size_t index, ValueId new_value) {
   inputs_.push_back({user, index, new_value});
+  return *this;
+}
+
+Patch& Patch::retype(ValueId value, TensorType type) {
+  retyped_.emplace_back(value, std::move(type));
   return *this;
 }
 
