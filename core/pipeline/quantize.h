@@ -8,21 +8,22 @@
 #include "core/config/config.h"
 #include "core/report/report.h"
 #include "core/runtime/adaptor.h"
+#include "core/search/search.h"
 
 namespace inc::pipeline {
 
 struct Progress {
   std::string stage;                 ///< "calibrate", "baseline", "tune", …
   std::int64_t done = 0, total = 0;  ///< of the stage's own unit
-  std::size_t trial = 0, max_trials = 0;
-  std::string best;                  ///< "0.9142 (met)", empty before the first trial
 };
 
 struct QuantizeOptions {
   std::filesystem::path output;  ///< empty: inc_cpp_workspace/<model name>
   bool resume = false;
   std::function<void(const Progress&)> progress = {};
+  std::function<void(const search::Observation&, std::size_t)> on_trial = {};  ///< after each trial; numbers start at 1
   std::function<bool()> should_stop = {};
+  report::Report::Machine machine = {};  ///< what to say in the report
 };
 
 /// Reads model and data named by the configuration, tunes, writes model.onnx, report.json, report.html, journal.jsonl.

@@ -86,6 +86,9 @@ struct StopRule {
 enum class StopReason : std::uint8_t { TargetMet, MaxTrials, Timeout, Interrupted, Exhausted, RepeatedFailure };
 std::string_view name_of(StopReason);
 
+/// Thrown by an Evaluate that was told to stop: the trial leaves no observation, and tune() ends with Interrupted.
+struct Interrupted {};
+
 using Evaluate = std::function<Observation(const Point&)>;
 
 struct Outcome {

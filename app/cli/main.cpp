@@ -1,0 +1,47 @@
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "app/cli/commands.h"
+
+namespace {
+
+int fail(const std::string& message, inc::ExitCode code) {
+  std::fprintf(stderr, "error: %s\n", message.c_str());
+  return static_cast<int>(code);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Quantizes FP32 ONNX models to INT8 within an accuracy target.\n"
+               "Exit codes: 0 target met, 1 target missed, 2 usage or configuration, 3 model, 4 data, 5 internal.");
+  app.name("inc-cpp");
+  app.set_version_flag("--version", "inc-cpp " INC_VERSION);
+  app.require_subcommand(1);
+  inc::cli::Chosen chosen;
+  inc::cli::add_quantize(app, chosen);
+  inc::cli::add_evaluate(app, chosen);
+  inc::cli::add_benchmark(app, chosen);
+  inc::cli::add_inspect(app, chosen);
+  inc::cli::add_list(app, chosen);
+  inc::cli::add_schema(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(inc::ExitCode::Usage);
+  }
+  return static_cast<int>(chosen.run());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const inc::Error& error) {
+    return fail(error.full_message(), error.exit_code());
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory", inc::ExitCode::Internal);
+  } catch (const std::exception& error) {
+    return fail(error.what(), inc::ExitCode::Internal);
+  }
+}

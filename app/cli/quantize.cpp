@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "app/cli/commands.h"
+#include "app/cli/progress.h"
+#include "app/cli/settings.h"
+#include "app/session.h"
+
+namespace inc::cli {
+namespace {
+
+struct QuantizeSettings : Settings {
+  std::string output;
+  bool resume = false;
+};
+
+ExitCode quantize(const QuantizeSettings& settings) {
+  const config::Config config = configured(settings);
+  const auto adaptor = app::make_adaptor(settings.adaptor);
+  app::install_stop_signals();
+  report::Report report;
+  {
+    ProgressLine line(!settings.quiet, config.tuning.exit_policy.max_trials);
+    pipeline::QuantizeOptions options;
+    options.output = settings.output;
+    options.resume = settings.resume;
+    options.progress = [&](const pipeline::Progress& progress) { line.update(progress); };
+    options.on_trial = [&](const search::Observation& seen, std::size_t number) { line.trial(seen, number); };
+    options.should_stop = app::stop_requested;
+    options.machine = app::machine();
+    report = pipeline::quantize(config, *adaptor, options);
+  }
+  if (settings.json) {
+    fmt::print("{}\n", report::to_json(report));
+  } else if (!settings.quiet) {
+    fmt::print("{}\n{}\n", report::statistics_table(report.statistics), report::result_table(report));
+    fmt::print("target {} ({})\n", report.result.met ? "met" : "MISSED", report.result.target);
+    fmt::print("model   {}\nreport  {}\n", (report.directory / "model.onnx").string(), (report.directory / "report.html").string());
+  }
+  return report.result.met ? ExitCode::Met : ExitCode::Missed;
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app, Chosen& chosen) {
+  auto* command = app.add_subcommand("quantize", "Quantize a model to its accuracy target");
+  auto settings = std::make_shared<QuantizeSettings>();
+  add_config(*command, *settings)->required();
+  add_model(*command, *settings);
+  command->add_option("--output", settings->output, "Directory for the results (default: inc_cpp_workspace/<model name>)");
+  command->add_flag("--resume", settings->resume, "Continue from the journal in the output directory");
+  add_execution(*command, *settings);
+  command->add_flag("--quiet", settings->quiet, "Say nothing but errors");
+  command->add_flag("--json", settings->json, "Print the report as JSON");
+  command->callback([settings, &chosen] { chosen.run = [settings] { return quantize(*settings); }; });
+}
+
+}  // namespace inc::cli

@@ -1,0 +1,44 @@
+#include "app/cli/settings.h"
+
+#include <filesystem>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/parallel.h"
+
+namespace inc::cli {
+
+CLI::Option* add_config(CLI::App& command, Settings& settings) {
+  command.add_option("--set", settings.overrides, "Override one configuration key: key.path=value")->take_all();
+  return command.add_option("--config", settings.config, "Configuration (YAML)");
+}
+
+void add_model(CLI::App& command, Settings& settings) {
+  command.add_option("--model", settings.model, "ONNX model; wins over model.path of the configuration");
+}
+
+void add_execution(CLI::App& command, Settings& settings) {
+  command.add_option("--threads", settings.threads, "Threads (default: all cores)")->check(CLI::Range(1, 4096));
+  command.add_option("--adaptor", settings.adaptor, "onednn, or reference (scalar, exact, slow)")->capture_default_str();
+}
+
+void prepare(const Settings& settings) {
+  set_threads(settings.threads);
+  log::set_level(settings.quiet ? log::Level::Error : log::Level::Info);
+}
+
+config::Config configured(const Settings& settings) {
+  prepare(settings);
+  std::vector<config::Override> overrides;
+  for (const auto& text : settings.overrides) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) throw ConfigError("--set: '" + text + "' found, expected key.path=value");
+    overrides.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  config::Config config = config::read_config(settings.config, overrides);
+  if (!settings.model.empty()) config.model.path = std::filesystem::absolute(settings.model).string();
+  for (const auto& notice : config.notices) log::warning(notice);
+  return config;
+}
+
+}  // namespace inc::cli

@@ -1,0 +1,29 @@
+#pragma once
+// Options that several subcommands share.
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+#include "core/config/config.h"
+
+namespace inc::cli {
+
+struct Settings {
+  std::string config, model, adaptor = "onednn";
+  std::vector<std::string> overrides;
+  int threads = 0;
+  bool json = false, quiet = false;
+};
+
+CLI::Option* add_config(CLI::App& command, Settings& settings);
+void add_model(CLI::App& command, Settings& settings);
+void add_execution(CLI::App& command, Settings& settings);  ///< --threads, --adaptor
+
+/// Sets threads and verbosity, reads the configuration with its overrides; --model wins over model.path and is relative
+/// to the working directory. Prints the configuration's notices.
+config::Config configured(const Settings& settings);
+/// Threads and verbosity only, for commands without a configuration.
+void prepare(const Settings& settings);
+
+}  // namespace inc::cli

@@ -1,0 +1,21 @@
+#pragma once
+// Names to objects: what the command line and the Python layer share.
+#include <memory>
+#include <string_view>
+
+#include "core/report/report.h"
+#include "core/runtime/adaptor.h"
+
+namespace inc::app {
+
+/// "onednn" (the engine) or "reference" (the scalar oracle). Applies INC_MAX_ISA. Throws ConfigError.
+std::unique_ptr<const runtime::Adaptor> make_adaptor(std::string_view name = "onednn");
+
+/// CPU model, effective ISA, threads.
+report::Report::Machine machine();
+
+/// SIGINT and SIGTERM ask the run to finish the batch in hand; a second one ends the process.
+void install_stop_signals();
+bool stop_requested() noexcept;
+
+}  // namespace inc::app

@@ -1,0 +1,112 @@
+#include "core/pipeline/decisions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/ops/ops.h"
+
+namespace inc::pipeline {
+namespace {
+
+bool is_op(const ir::Node* node, std::string_view op) {
+  return node != nullptr && node->op == op;
+}
+
+bool is_qdq(const ir::Node& node) {
+  return node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
+}
+
+bool reads_int8(const ir::Graph& graph, const ir::Node& node) {
+  bool any = false;
+  for (const ir::ValueId input : node.inputs) {
+    if (input.none() || graph.constant(input) || graph.value(input).type.dtype != DType::Float) continue;
+    if (!is_op(graph.producer(input), "DequantizeLinear")) return false;
+    any = true;
+  }
+  return any;
+}
+
+bool writes_int8(const ir::Graph& graph, const ir::Node& node) {
+  const auto& users = graph.value(node.outputs.front()).consumers;
+  return !users.empty() && !graph.is_output(node.outputs.front()) &&
+         std::all_of(users.begin(), users.end(), [&](ir::NodeId id) { return graph.node(id).op == "QuantizeLinear"; });
+}
+
+bool int8_anchor(const ir::Graph& graph, const ir::Node& node) {
+  const auto& info = ops::info(node.op);
+  if (info.quant != ops::QuantRole::Anchor || info.weight_input < 0) return false;
+  const ir::ValueId weight = node.input(static_cast<std::size_t>(info.weight_input));
+  return is_op(graph.producer(node.input(0)), "DequantizeLinear") && !weight.none() &&
+         is_op(graph.producer(weight), "DequantizeLinear");
+}
+
+std::string why_float(const ir::Node& node) {
+  switch (ops::info(node.op).quant) {
+    case ops::QuantRole::Anchor:
+      return "its weight is not a constant";
+    case ops::QuantRole::PassThrough:
+    case ops::QuantRole::SharedInputs:
+      return "not between INT8 operators";
+    case ops::QuantRole::Float:
+      return "has no INT8 form";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::TuningSpace& space,
+                                     const std::vector<runtime::StepProfile>& profile, const std::string& decided) {
+  std::map<std::string, const runtime::StepProfile*> ran;
+  for (const auto& step : profile) ran.emplace(step.name, &step);
+  std::vector<report::OpRow> rows;
+  for (const ir::NodeId id : quantized.topological_order()) {
+    const ir::Node& node = quantized.node(id);
+    if (is_qdq(node)) continue;
+    report::OpRow row{node.name, ops::reported_type(node), "fp32", ""};
+    const bool searched = std::find(space.nodes.begin(), space.nodes.end(), id) != space.nodes.end();
+    const auto kept = space.kept_fp32.find(id);
+    if (int8_anchor(quantized, node)) {
+      row.precision = "int8";
+      row.reason = "8-bit weights and activations";
+    } else if (searched) {
+      row.reason = decided;
+    } else if (kept != space.kept_fp32.end()) {
+      row.reason = kept->second;
+    } else if (reads_int8(quantized, node) && writes_int8(quantized, node)) {
+      row.precision = "int8";
+      row.reason = "carries INT8 values between INT8 operators";
+    } else {
+      row.reason = why_float(node);
+    }
+    const auto step = ran.find(node.name);
+    if (step != ran.end() && step->second->emulated)
+      row.reason += fmt::format("; executed in FP32 here: {}", step->second->note);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<report::StatisticsRow> statistics(const ir::Graph& quantized, const std::vector<report::OpRow>& ops) {
+  std::map<std::string, report::StatisticsRow> by_type;
+  const auto count = [&](const std::string& type, const std::string& precision) {
+    auto& row = by_type[type];
+    row.op_type = type;
+    ++row.total;
+    ++(precision == "int8" ? row.int8 : precision == "bf16" ? row.bf16 : row.fp32);
+  };
+  for (const auto& op : ops) count(op.op_type, op.precision);
+  std::vector<report::StatisticsRow> rows;
+  for (const auto& [type, row] : by_type) rows.push_back(row);
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.total > b.total; });
+  by_type.clear();
+  for (const ir::NodeId id : quantized.nodes())
+    if (is_qdq(quantized.node(id))) count(quantized.node(id).op, "int8");
+  for (const auto* type : {"QuantizeLinear", "DequantizeLinear"})
+    if (by_type.contains(type)) rows.push_back(by_type[type]);
+  return rows;
+}
+
+}  // namespace inc::pipeline

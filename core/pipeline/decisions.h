@@ -1,0 +1,19 @@
+#pragma once
+// What was decided for every operator, and why.
+#include <vector>
+
+#include "core/report/report.h"
+#include "core/runtime/adaptor.h"
+#include "core/tuning/space.h"
+
+namespace inc::pipeline {
+
+/// One row per operator of the quantized graph (Q/DQ nodes left out), in topological order. `profile` tells what really
+/// ran; may be empty. `decided` explains the operators of the space that are not in INT8 ("…to meet the target").
+std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::TuningSpace& space,
+                                     const std::vector<runtime::StepProfile>& profile, const std::string& decided);
+
+/// Mixed Precision Statistics: operator types by falling total, Q/DQ last.
+std::vector<report::StatisticsRow> statistics(const ir::Graph& quantized, const std::vector<report::OpRow>& ops);
+
+}  // namespace inc::pipeline

@@ -1,0 +1,105 @@
+#include "core/pipeline/result.h"
+
+#include <fmt/format.h>
+
+#include "core/base/file.h"
+#include "core/onnx/onnx_io.h"
+#include "core/pipeline/decisions.h"
+#include "core/pipeline/summary.h"
+#include "core/tuning/latency.h"
+
+namespace inc::pipeline {
+namespace {
+
+/// One batch of the data the run has at hand.
+eval::Batch sample_batch(const Result& result) {
+  if (result.task != nullptr) {
+    const auto count =
+        std::min(eval::usable_batch_size(result.model.fused, result.task->batch_size), result.task->data->size());
+    return eval::load_batch(result.model.fused, *result.task->data, 0, count);
+  }
+  const CalibrationTask task = calibration_task(result.config);
+  const auto count = std::min(eval::usable_batch_size(result.model.fused, task.batch_size), task.data->size());
+  return eval::load_batch(result.model.fused, *task.data, 0, count);
+}
+
+struct Measured {
+  double fp32_ms = 0, result_ms = 0;  ///< per sample
+  std::vector<runtime::StepProfile> profile;
+};
+
+Measured measure(const Result& result, const runtime::Adaptor& adaptor) {
+  const eval::Batch batch = sample_batch(result);
+  const auto executable = adaptor.prepare(result.candidate);
+  const runtime::Executable* both[] = {&result.fp32, executable.get()};
+  const auto times = tuning::measure_latency(both, batch.inputs);
+  const auto per_sample = [&](const std::vector<double>& ms) {
+    return tuning::percentile(ms, 0.5) / static_cast<double>(batch.count);
+  };
+  return {per_sample(times[0]), per_sample(times[1]), executable->profile(batch.inputs, 1)};
+}
+
+std::string decided(const Result& result) {
+  if (result.best == nullptr) return result.outcome == nullptr ? "" : "no quantized candidate could be executed";
+  return result.best->met ? "returned to FP32 by the search to meet the accuracy target"
+                          : "in FP32 in the best candidate found; the accuracy target was missed";
+}
+
+void describe_result(const Result& result, report::Report& report) {
+  if (result.criterion == nullptr) {
+    report.stopped = "not tuned: no accuracy evaluation";
+    report.result.met = true;
+    report.result.target = "none";
+    return;
+  }
+  report.metric = result.task->metric->name();
+  report.stopped = search::name_of(result.outcome->stopped);
+  report.result.target = result.criterion->describe();
+  report.result.met = result.best != nullptr && result.best->met;
+  report.result.accuracy = result.best != nullptr ? result.best->accuracy : result.baseline.accuracy;
+  report.result.relative_loss = result.criterion->relative_loss(report.result.accuracy);
+  report.trials = trial_rows(result.outcome->history, result.space, *result.criterion);
+  report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, result.baseline);
+}
+
+}  // namespace
+
+std::filesystem::path make_output_directory(const config::Config& config, const LoadedModel& model,
+                                            const QuantizeOptions& options) {
+  std::filesystem::path directory = options.output;
+  if (directory.empty()) directory = config.tuning.workspace.path;
+  if (directory.empty()) directory = std::filesystem::path("inc_cpp_workspace") / model.name;
+  make_directory(directory);
+  return directory;
+}
+
+report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
+  report::Report report;
+  report.directory = make_output_directory(result.config, result.model, options);
+  report.version = INC_VERSION;
+  report.model = result.model.name;
+  report.strategy = result.config.tuning.strategy.name;
+  report.machine = options.machine;
+  report.resolved_config = config::write_config(result.config);
+  const Measured measured = measure(result, adaptor);
+  report.baseline = {result.baseline.accuracy, measured.fp32_ms};
+  describe_result(result, report);
+  report.result.latency_ms = measured.result_ms;
+  report.ops = decisions(result.candidate, result.space, measured.profile, decided(result));
+  report.statistics = statistics(result.candidate, report.ops);
+
+  ir::Graph lowered = result.candidate;
+  passes::lowering_pipeline().run(lowered);
+  onnx_io::export_model(lowered, report.directory / "model.onnx", {{{"inc_cpp.version", INC_VERSION}}});
+  report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / "model.onnx"));
+  report.result.fp32_model_bytes = result.model.bytes;
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - result.start).count();
+  const search::History none;
+  report.cost = cost_of(result.outcome ? result.outcome->history : none, result.task ? result.task->data->size() : 0,
+                        result.calibration_seconds, seconds);
+  write_file_atomically(report.directory / "report.json", report::to_json(report));
+  write_file_atomically(report.directory / "report.html", report::to_html(report));
+  return report;
+}
+
+}  // namespace inc::pipeline

@@ -1,0 +1,34 @@
+#pragma once
+// The end of the path: measure, lower, export, report.
+#include <chrono>
+
+#include "core/pipeline/quantize.h"
+#include "core/pipeline/work.h"
+#include "core/search/search.h"
+#include "core/tuning/criterion.h"
+#include "core/tuning/space.h"
+
+namespace inc::pipeline {
+
+/// What the run has found out. References outlive the result. Without tuning, the pointers stay null.
+struct Result {
+  const config::Config& config;
+  const LoadedModel& model;
+  const tuning::TuningSpace& space;
+  const runtime::Executable& fp32;
+  std::chrono::steady_clock::time_point start;
+  double calibration_seconds = 0;
+  report::Report::Baseline baseline{};
+  ir::Graph candidate{};
+  const search::Outcome* outcome = nullptr;
+  const tuning::Criterion* criterion = nullptr;
+  const search::Observation* best = nullptr;
+  const AccuracyTask* task = nullptr;
+};
+
+/// Measures the candidate against FP32, writes model.onnx, report.json and report.html, returns the report.
+report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options);
+
+std::filesystem::path make_output_directory(const config::Config& config, const LoadedModel& model, const QuantizeOptions& options);
+
+}  // namespace inc::pipeline

@@ -1,0 +1,81 @@
+#include "core/pipeline/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace inc::pipeline {
+namespace {
+
+std::int64_t count_int8(const search::Point& point, const tuning::TuningSpace& space) {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < point.size(); ++i)
+    if (space.options[i][point[i]].precision == quant::Precision::Int8) ++count;
+  return count;
+}
+
+}  // namespace
+
+std::vector<report::TrialRow> trial_rows(const search::History& history, const tuning::TuningSpace& space,
+                                         const tuning::Criterion& criterion) {
+  std::vector<report::TrialRow> rows;
+  for (const auto& seen : history.all()) {
+    report::TrialRow row;
+    row.number = rows.size() + 1;
+    row.int8 = count_int8(seen.point, space);
+    row.fp32 = static_cast<std::int64_t>(seen.point.size()) - row.int8;
+    row.seconds = seen.seconds;
+    row.failed = seen.why_failed;
+    if (seen.state == search::TrialState::Complete) {
+      row.accuracy = seen.accuracy;
+      row.relative_loss = criterion.relative_loss(seen.accuracy);
+      row.latency_ms = seen.cost;
+      row.met = seen.met;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<report::ParetoRow> pareto_rows(const search::History& history, const tuning::TuningSpace& space,
+                                           const tuning::Criterion& criterion, const report::Report::Baseline& baseline) {
+  struct Entry {
+    double loss, latency;
+    report::ParetoRow row;
+  };
+  std::vector<Entry> entries{{0, baseline.latency_ms, {baseline.accuracy, baseline.latency_ms, "fp32"}}};
+  for (const auto& seen : history.all()) {
+    if (seen.state != search::TrialState::Complete) continue;
+    const auto int8 = count_int8(seen.point, space);
+    entries.push_back({criterion.loss(seen.accuracy),
+                       seen.cost,
+                       {seen.accuracy, seen.cost,
+                        fmt::format("{} int8, {} fp32", int8, static_cast<std::int64_t>(seen.point.size()) - int8)}});
+  }
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.latency != b.latency ? a.latency < b.latency : a.loss < b.loss;
+  });
+  std::vector<report::ParetoRow> front;
+  double best_loss = std::numeric_limits<double>::infinity();
+  for (const auto& entry : entries) {
+    if (entry.loss >= best_loss) continue;
+    best_loss = entry.loss;
+    front.push_back(entry.row);
+  }
+  return front;
+}
+
+report::Report::Cost cost_of(const search::History& history, std::int64_t samples, double calibration_seconds,
+                             double seconds) {
+  report::Report::Cost cost;
+  cost.trials = static_cast<std::int64_t>(history.size());
+  for (const auto& seen : history.all()) cost.full_evaluations += seen.full_evaluations;
+  cost.samples_evaluated = std::llround(cost.full_evaluations * static_cast<double>(samples));
+  cost.calibration_seconds = calibration_seconds;
+  cost.seconds = seconds;
+  cost.peak_rss_bytes = report::peak_rss_bytes();
+  return cost;
+}
+
+}  // namespace inc::pipeline

@@ -1,0 +1,20 @@
+#pragma once
+// From a finished search to the report's rows.
+#include <vector>
+
+#include "core/pipeline/work.h"
+#include "core/report/report.h"
+#include "core/search/search.h"
+#include "core/tuning/criterion.h"
+#include "core/tuning/space.h"
+
+namespace inc::pipeline {
+
+std::vector<report::TrialRow> trial_rows(const search::History& history, const tuning::TuningSpace& space,
+                                         const tuning::Criterion& criterion);
+/// Points that no other beats in both accuracy and latency, fastest first, with the FP32 baseline among them.
+std::vector<report::ParetoRow> pareto_rows(const search::History& history, const tuning::TuningSpace& space,
+                                           const tuning::Criterion& criterion, const report::Report::Baseline& baseline);
+report::Report::Cost cost_of(const search::History& history, std::int64_t samples, double calibration_seconds, double seconds);
+
+}  // namespace inc::pipeline

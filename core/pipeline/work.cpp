@@ -1,0 +1,64 @@
+#include "core/pipeline/work.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/eval/factory.h"
+#include "core/onnx/onnx_io.h"
+
+namespace inc::pipeline {
+
+std::filesystem::path model_path(const config::Config& config) {
+  if (config.model.path.empty())
+    throw ConfigError(fmt::format("{}: no model given: expected model.path or --model", config.file.string()));
+  const std::filesystem::path path = config.model.path;
+  return path.is_absolute() ? path : config.file.parent_path() / path;
+}
+
+LoadedModel load_model(const config::Config& config) {
+  LoadedModel model;
+  model.path = model_path(config);
+  model.name = config.model.name.empty() ? model.path.stem().string() : config.model.name;
+  model.source = onnx_io::import_model(model.path);
+  const auto file = MappedFile::open(model.path);
+  model.hash = Hash64().add(file->bytes().data(), file->bytes().size()).value();
+  model.bytes = static_cast<std::int64_t>(file->bytes().size());
+  model.fused = model.source;
+  passes::fusion_pipeline().run(model.fused, &model.findings);
+  return model;
+}
+
+std::optional<AccuracyTask> accuracy_task(const config::Config& config) {
+  if (!config.evaluation || !config.evaluation->accuracy) return std::nullopt;
+  const auto& accuracy = *config.evaluation->accuracy;
+  if (!accuracy.metric) throw ConfigError(fmt::format("{}: evaluation.accuracy has no metric", config.file.string()));
+  if (!accuracy.dataloader)
+    throw ConfigError(fmt::format("{}: evaluation.accuracy has no dataloader", config.file.string()));
+  AccuracyTask task;
+  task.data = eval::make_dataset(*accuracy.dataloader, config.file.parent_path());
+  task.metric = eval::make_metric(*accuracy.metric);
+  task.batch_size = accuracy.dataloader->batch_size;
+  if (accuracy.iteration > 0) task.samples = accuracy.iteration * task.batch_size;
+  if (task.data->size() == 0) throw DataError(fmt::format("the evaluation data set is empty: {}", task.data->describe()));
+  return task;
+}
+
+CalibrationTask calibration_task(const config::Config& config) {
+  const config::Calibration calibration = config.quantization ? config.quantization->calibration : config::Calibration{};
+  const config::Dataloader* loader = calibration.dataloader ? &*calibration.dataloader : nullptr;
+  if (loader == nullptr && config.evaluation && config.evaluation->accuracy && config.evaluation->accuracy->dataloader)
+    loader = &*config.evaluation->accuracy->dataloader;
+  if (loader == nullptr)
+    throw ConfigError(
+        fmt::format("{}: no calibration data: expected quantization.calibration.dataloader", config.file.string()));
+  CalibrationTask task;
+  task.data = eval::make_dataset(*loader, config.file.parent_path());
+  task.batch_size = loader->batch_size;
+  task.samples = *std::max_element(calibration.sampling_size.begin(), calibration.sampling_size.end());
+  return task;
+}
+
+}  // namespace inc::pipeline

@@ -1,0 +1,42 @@
+#pragma once
+// What a run reads: the model and the data named by the configuration.
+#include <memory>
+#include <optional>
+
+#include "core/config/config.h"
+#include "core/eval/dataset.h"
+#include "core/eval/metric.h"
+#include "core/passes/pass.h"
+
+namespace inc::pipeline {
+
+struct LoadedModel {
+  std::filesystem::path path;
+  std::string name;
+  std::uint64_t hash = 0;      ///< of the file
+  std::int64_t bytes = 0;
+  ir::Graph source, fused;
+  passes::Findings findings;
+};
+
+/// The path of the model: model.path relative to the configuration file. Throws ConfigError when there is none.
+std::filesystem::path model_path(const config::Config& config);
+/// Imports and fuses. Throws ModelError.
+LoadedModel load_model(const config::Config& config);
+
+struct AccuracyTask {
+  std::unique_ptr<const eval::Dataset> data;
+  std::unique_ptr<eval::Metric> metric;
+  std::int64_t batch_size = 1, samples = -1;
+};
+/// evaluation.accuracy, or nothing when the configuration has none. Throws ConfigError, DataError.
+std::optional<AccuracyTask> accuracy_task(const config::Config& config);
+
+struct CalibrationTask {
+  std::unique_ptr<const eval::Dataset> data;
+  std::int64_t samples = 100, batch_size = 1;
+};
+/// quantization.calibration, or the evaluation's data when calibration names none. Throws ConfigError, DataError.
+CalibrationTask calibration_task(const config::Config& config);
+
+}  // namespace inc::pipeline

@@ -1,0 +1,45 @@
+#include "core/tuning/latency.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace inc::tuning {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int kLeastRounds = 3;
+
+double run_once(const runtime::Executable& executable, std::span<const ir::Tensor> inputs) {
+  const auto start = Clock::now();
+  executable.run(inputs);
+  return 1e3 * std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> measure_latency(std::span<const runtime::Executable* const> executables,
+                                                 std::span<const ir::Tensor> inputs, const LatencyOptions& options) {
+  for (int i = 0; i < options.warmup; ++i)
+    for (const auto* executable : executables) executable->run(inputs);
+  std::vector<std::vector<double>> times(executables.size());
+  const auto start = Clock::now();
+  for (int round = 0; round < options.rounds; ++round) {
+    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    if (round >= kLeastRounds && elapsed > options.seconds) break;
+    for (std::size_t i = 0; i < executables.size(); ++i) times[i].push_back(run_once(*executables[i], inputs));
+  }
+  return times;
+}
+
+double percentile(std::vector<double> samples, double p) {
+  if (samples.empty()) return 0;
+  std::sort(samples.begin(), samples.end());
+  const double position = p * static_cast<double>(samples.size() - 1);
+  const auto below = static_cast<std::size_t>(position);
+  const auto above = std::min(below + 1, samples.size() - 1);
+  const double share = position - static_cast<double>(below);
+  return samples[below] * (1 - share) + samples[above] * share;
+}
+
+}  // namespace inc::tuning

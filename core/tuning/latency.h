@@ -1,0 +1,22 @@
+#pragma once
+// Latency by alternating measurement: the executables take turns (A B A B …), so that drift hits all alike.
+#include <span>
+#include <vector>
+
+#include "core/runtime/adaptor.h"
+
+namespace inc::tuning {
+
+struct LatencyOptions {
+  int warmup = 2;
+  int rounds = 15;           ///< at most
+  double seconds = 1.0;      ///< for all executables together; at least three rounds are run
+};
+
+/// Milliseconds of every round per executable, in order of execution.
+std::vector<std::vector<double>> measure_latency(std::span<const runtime::Executable* const> executables,
+                                                 std::span<const ir::Tensor> inputs, const LatencyOptions& options = {});
+/// The value below which the share `p` (0..1) of the sorted samples lies, linearly interpolated.
+double percentile(std::vector<double> samples, double p);
+
+}  // namespace inc::tuning

@@ -1,0 +1,36 @@
+#include "core/tuning/measure.h"
+
+#include <chrono>
+
+namespace inc::tuning {
+
+ir::Graph build_candidate(const Workbench& bench, const search::Point& point) {
+  return quant::insert_qdq(bench.fused, bench.space.decode(point), bench.ranges, bench.weights);
+}
+
+search::Evaluate make_measure(const Workbench& bench) {
+  return [&bench](const search::Point& point) {
+    const auto start = std::chrono::steady_clock::now();
+    search::Observation observation;
+    observation.point = point;
+    try {
+      const ir::Graph candidate = build_candidate(bench, point);
+      const auto executable = bench.adaptor.prepare(candidate);
+      const eval::Score score =
+          eval::evaluate(candidate, *executable, bench.data, bench.metric, bench.evaluation, &bench.fp32);
+      if (!score.complete) throw search::Interrupted();
+      observation.accuracy = score.value;
+      observation.loss = bench.criterion.loss(score.value);
+      observation.met = bench.criterion.met(score.value);
+      observation.cost = 1e3 * score.model_seconds / static_cast<double>(score.samples);
+      observation.full_evaluations = 1;
+    } catch (const Error& error) {
+      observation.state = search::TrialState::Failed;
+      observation.why_failed = error.full_message();
+    }
+    observation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return observation;
+  };
+}
+
+}  // namespace inc::tuning
