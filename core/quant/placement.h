@@ -16,20 +16,28 @@ Support quantizable(const ir::Graph& graph, const ir::Node& node);
 /// Anchors in topological order.
 std::vector<ir::NodeId> quantizable_nodes(const ir::Graph& graph);
 
-/// Values whose ranges calibration must collect so that every configuration of the anchors can be built.
+/// Values whose ranges calibration must collect so that every configuration of the anchors can be built: the anchors' data
+/// inputs, and the inputs of averaging pools before them. In order of creation, each once.
 std::vector<ir::ValueId> values_to_calibrate(const ir::Graph& graph);
 
+/// How far Q/DQ spread from the anchors' inputs. The first two change no result: the values written there are exactly
+/// those that the anchor's own Q/DQ would make.
 struct QdqOptions {
-  bool through_pools_and_shapes = true;  ///< MaxPool, AveragePool, Reshape, Transpose, Flatten … between INT8 neighbours
-  bool through_add_and_concat = true;    ///< residual operands and Add / Concat whose inputs are INT8 anyway
+  bool through_movement = true;   ///< MaxPool, Reshape, Transpose, Flatten, … between an INT8 anchor and its INT8 users
+  bool through_concat = true;     ///< Concat of INT8 anchors' results for INT8 users: all with the qparams of the result
+  bool through_averages = true;   ///< AveragePool, GlobalAveragePool between INT8 neighbours: their input on its own range
+  bool through_residuals = true;  ///< residual operands of INT8 anchors that are quantized for another anchor anyway
 };
 
 /// F with Q/DQ inserted (ONNX QuantizeLinear / DequantizeLinear nodes, standard meaning):
 ///   data input of an INT8 anchor:  x → Q → DQ → anchor, one pair per (value, qparams), shared by all its users
-///   weight:  s8 constant → DQ(per channel) → anchor;  bias:  s32 constant, scale = x_scale · w_scale → DQ → anchor
-///   pass-through operators between INT8 neighbours get Q/DQ of the same qparams on both sides
+///   weight:  s8 constant → DQ(per channel) → anchor
+///   bias:    s32 constant, scale = x_scale · w_scale → DQ → anchor; it stays FP32 where a Gemm scales it (alpha, beta ≠ 1)
+///            or where it is not one number per output channel. A weight scale is widened where the bias would not fit.
+///   pass-through operators between INT8 neighbours as QdqOptions say
 /// Never on a convolution's output before its fused activation; never on values outside the anchors' surroundings.
-/// Nodes keep their names. Anchors keep their NodeId.
+/// Nodes keep their names. Anchors keep their NodeId. Throws InternalError when a range is missing, ConfigError for a
+/// scheme that cannot be carried out.
 ir::Graph insert_qdq(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights,
                      const QdqOptions& options = {});
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <tuple>
+#include <utility>
 
 #include "core/base/support.h"
 #include "core/quant/scheme.h"
@@ -22,32 +23,39 @@ ir::Tensor dequantize(const ir::Tensor& q, const QParams& qparams);
 
 /// A quantized weight with its parameters.
 struct QuantizedWeight {
-  ir::Tensor q;      ///< same shape as the weight, Int8
-  QParams qparams;   ///< zero points are 0 for symmetric schemes
+  ir::Tensor q;     ///< same shape as the weight, Int8
+  QParams qparams;  ///< zero points are 0 for symmetric schemes
 };
 
 /// How the anchor's kernel pairs consecutive weights along K; see engine notes in docs/numerics.md.
 enum class PairOrder : std::uint8_t {
-  None,     ///< depthwise convolution: no pairs
-  Conv,     ///< weight [O, I, k…]: pairs along I at each tap, and in im2col order (I, k… flattened)
-  MatMulKN, ///< weight [K, N]: pairs along K
-  GemmNK,   ///< weight [N, K]: pairs along K
+  None,  ///< depthwise convolution: no pairs
+  Conv,  ///< weight [O, I, k…]: pairs along I at each tap, and in both im2col orders, (I, k…) and (k…, I) flattened
+  MatMulKN,  ///< weight [K, N], or a stack of such: pairs along K
+  GemmNK,    ///< weight [N, K]: pairs along K
 };
+/// Throws UnsupportedError for an anchor that is none of Conv, MatMul, Gemm.
 PairOrder pair_order(const ir::Graph& graph, const ir::Node& anchor);
 
-/// Quantizes a constant weight along `channel_axis` (per-channel) or as a whole (per-tensor).
+/// Quantizes a constant weight along `channel_axis` (per-channel) or as a whole (per-tensor). PairBounded takes the
+/// smallest of a few scales under which cannot_saturate() holds. A channel of zeros takes the largest scale of the others.
+/// Throws ModelError for a weight that is not finite, ConfigError for a scheme that is not int8 symmetric.
 QuantizedWeight quantize_weight(const ir::Tensor& weight, const Scheme& scheme, int channel_axis, PairOrder pairs);
 
 /// Whether u8 × s8 sums of pairs can exceed int16 with these integers (vpmaddubsw would saturate); pairs as above.
 Support cannot_saturate(const ir::Tensor& q, PairOrder pairs);
 
-/// Weight quantization is done once per (content, scheme, axis, pairs). Thread-safe.
+/// Weight quantization is done once per (content, scheme, axis, pairs), and content is hashed once per storage, which the
+/// cache keeps alive. Thread-safe.
 class WeightCache {
  public:
   std::shared_ptr<const QuantizedWeight> get(const ir::Tensor& weight, const Scheme&, int channel_axis, PairOrder);
 
  private:
+  std::uint64_t content_of(const ir::Tensor& weight);
+
   std::mutex mutex_;
+  std::map<const void*, std::pair<ir::Tensor, std::uint64_t>> hashes_;
   std::map<std::tuple<std::uint64_t, Scheme, int, PairOrder>, std::shared_ptr<const QuantizedWeight>> entries_;
 };
 

@@ -1,0 +1,182 @@
+#include "core/quant/insert_qdq.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/ops/ops.h"
+#include "core/quant/passage.h"
+
+namespace inc::quant {
+namespace {
+
+/// Room for the accumulator above the bias: |bias| ≤ 2^30 of 2^31.
+constexpr double kLargestBias = 1 << 30;
+
+ir::Tensor scale_tensor(const QParams& qparams) {
+  if (qparams.axis < 0) return ir::Tensor::scalar(qparams.scale.at(0));
+  return ir::Tensor::of({static_cast<std::int64_t>(qparams.scale.size())}, qparams.scale);
+}
+
+ir::Tensor zero_point_tensor(const QParams& qparams) {
+  return visit_dtype(qparams.dtype, [&](auto tag) -> ir::Tensor {
+    using T = decltype(tag);
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      std::vector<T> zeros;
+      for (const auto z : qparams.zero_point) zeros.push_back(static_cast<T>(z));
+      if (qparams.axis < 0) return ir::Tensor::scalar(zeros.at(0));
+      return ir::Tensor::of({static_cast<std::int64_t>(zeros.size())}, zeros);
+    } else {
+      throw InternalError("zero points are integers");
+    }
+  });
+}
+
+ir::Attrs axis_attr(const QParams& qparams) {
+  if (qparams.axis < 0) return {};
+  return {{"axis", static_cast<std::int64_t>(qparams.axis)}};
+}
+
+/// The bias of an anchor where it can be carried out as int32: one FP32 number per output channel, not scaled.
+const ir::Tensor* integer_bias(const ir::Graph& graph, const ir::Node& node, std::int64_t channels) {
+  const int slot = ops::info(node.op).bias_input;
+  if (slot < 0) return nullptr;
+  const ir::Tensor* bias = graph.constant(node.input(static_cast<std::size_t>(slot)));
+  if (bias == nullptr || bias->dtype() != DType::Float || bias->rank() == 0) return nullptr;
+  if (bias->count() != channels || bias->shape().back() != channels) return nullptr;
+  if (node.attrs.real("alpha", 1) != 1 || node.attrs.real("beta", 1) != 1) return nullptr;
+  return bias;
+}
+
+/// Per-channel scales under which every bias fits into int32; the given ones where they do already.
+std::vector<float> scales_for_bias(const QParams& weight, const ir::Tensor& bias, double data_scale) {
+  std::vector<float> scale = weight.scale;
+  const float* b = bias.data<float>();
+  for (std::int64_t i = 0; i < bias.count(); ++i) {
+    float& s = scale[weight.axis < 0 ? 0 : static_cast<std::size_t>(i)];
+    const double least = std::max(std::fabs(static_cast<double>(b[i])) / kLargestBias,
+                                  static_cast<double>(std::numeric_limits<float>::min())) /
+                         data_scale;
+    if (static_cast<double>(s) < least) s = std::max(static_cast<float>(least), 2 * s);
+  }
+  return scale;
+}
+
+}  // namespace
+
+QdqInserter::QdqInserter(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights)
+    : graph_(fused), config_(config), ranges_(ranges), weights_(weights), patch_(fused, "insert Q/DQ") {}
+
+void QdqInserter::quantize_anchors() {
+  for (const ir::NodeId id : graph_.topological_order()) {
+    const auto choice = config_.ops.find(id);
+    if (choice == config_.ops.end() || choice->second.precision != Precision::Int8) continue;
+    const ir::Node& node = graph_.node(id);
+    with_context([&] { return fmt::format("while quantizing node '{}' ({})", node.name, node.op); },
+                 [&] { quantize_anchor(node, choice->second); });
+  }
+}
+
+void QdqInserter::quantize_anchor(const ir::Node& node, const OpConfig& config) {
+  if (const Support s = quantizable(graph_, node); !s) throw ConfigError(fmt::format("cannot be INT8: {}", s.why_not()));
+  const QParams data = activation_qparams(node.input(0), config.activation);
+  schemes_.emplace(node.input(0), config.activation);
+  read_quantized(node, 0, data);
+  const auto slot = static_cast<std::size_t>(ops::info(node.op).weight_input);
+  const ir::Tensor& weight = *graph_.constant(node.input(slot));
+  const int axis = ops::weight_axis(graph_, node);
+  const auto quantized = weights_.get(weight, config.weight, axis, pair_order(graph_, node));
+  const ir::Tensor* bias = integer_bias(graph_, node, weight.shape()[static_cast<std::size_t>(axis)]);
+  if (bias == nullptr) {
+    patch_.replace_input(node.id, slot, weight_dequantized(node.input(slot), *quantized));
+    return;
+  }
+  QParams qparams = quantized->qparams;
+  qparams.scale = scales_for_bias(qparams, *bias, static_cast<double>(data.scale[0]));
+  const bool widened = qparams.scale != quantized->qparams.scale;
+  patch_.replace_input(node.id, slot,
+                       widened ? dequantize_constant(graph_.value(node.input(slot)).name, quantize(weight, qparams), qparams)
+                               : weight_dequantized(node.input(slot), *quantized));
+  quantize_bias(node, *bias, data, qparams);
+}
+
+void QdqInserter::quantize_bias(const ir::Node& node, const ir::Tensor& bias, const QParams& data, const QParams& weight) {
+  const auto slot = static_cast<std::size_t>(ops::info(node.op).bias_input);
+  QParams qparams{DType::Int32, {}, weight.zero_point, weight.axis < 0 ? -1 : bias.rank() - 1};
+  for (const float s : weight.scale) qparams.scale.push_back(data.scale[0] * s);
+  patch_.replace_input(node.id, slot,
+                       dequantize_constant(graph_.value(node.input(slot)).name, quantize(bias, qparams), qparams));
+}
+
+ir::ValueId QdqInserter::weight_dequantized(ir::ValueId source, const QuantizedWeight& weight) {
+  const auto known = shared_weights_.find(&weight);
+  if (known != shared_weights_.end()) return known->second;
+  const ir::ValueId out = dequantize_constant(graph_.value(source).name, weight.q, weight.qparams);
+  shared_weights_.emplace(&weight, out);
+  return out;
+}
+
+ir::ValueId QdqInserter::dequantize_constant(const std::string& stem, const ir::Tensor& q, const QParams& qparams) {
+  const auto values = patch_.add_constant(stem + "_quantized", q);
+  const auto scale = patch_.add_constant(stem + "_scale", scale_tensor(qparams));
+  const auto zero = patch_.add_constant(stem + "_zero_point", zero_point_tensor(qparams));
+  return patch_.add_node({"DequantizeLinear",
+                          {values, scale, zero},
+                          axis_attr(qparams),
+                          stem + "_dequantize",
+                          {ir::TensorType::of(DType::Float, q.shape())},
+                          {stem + "_dequantized"}})[0];
+}
+
+QParams QdqInserter::activation_qparams(ir::ValueId value, const Scheme& scheme) const {
+  if (scheme.granularity != Granularity::PerTensor)
+    throw ConfigError(fmt::format("activation granularity: {} found, per_tensor expected", name_of(scheme.granularity)));
+  return with_context([&] { return fmt::format("for value '{}'", graph_.value(value).name); },
+                      [&] { return qparams_from_range(ranges_.at(value, scheme.range), scheme); });
+}
+
+void QdqInserter::read_quantized(const ir::Node& user, std::size_t index, const QParams& qparams) {
+  const ir::Value& value = graph_.value(user.inputs.at(index));
+  rewired_.emplace(user.id, index);
+  auto& known = pairs_[value.id];
+  for (const Pair& pair : known) {
+    if (pair.qparams != qparams) continue;
+    patch_.replace_input(user.id, index, pair.dequantized);
+    return;
+  }
+  const std::string stem = known.empty() ? value.name : fmt::format("{}_{}", value.name, known.size());
+  const auto scale = patch_.add_constant(stem + "_scale", scale_tensor(qparams));
+  const auto zero = patch_.add_constant(stem + "_zero_point", zero_point_tensor(qparams));
+  const auto quantized = patch_.add_node({"QuantizeLinear",
+                                          {value.id, scale, zero},
+                                          {},
+                                          stem + "_quantize",
+                                          {ir::TensorType{qparams.dtype, value.type.dims}},
+                                          {stem + "_quantized"}});
+  const auto real = patch_.add_node({"DequantizeLinear",
+                                     {quantized[0], scale, zero},
+                                     {},
+                                     stem + "_dequantize",
+                                     {ir::TensorType{DType::Float, value.type.dims}},
+                                     {stem + "_dequantized"}});
+  known.push_back({qparams, real[0]});
+  patch_.replace_input(user.id, index, real[0]);
+}
+
+ir::Graph QdqInserter::apply() && {
+  ir::Graph out = graph_;
+  if (!patch_.empty()) out.apply(patch_);
+  return out;
+}
+
+ir::Graph insert_qdq(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights,
+                     const QdqOptions& options) {
+  QdqInserter inserter(fused, config, ranges, weights);
+  inserter.quantize_anchors();
+  inserter.spread(options);
+  return std::move(inserter).apply();
+}
+
+}  // namespace inc::quant

@@ -1,0 +1,54 @@
+#pragma once
+// The patch that insert_qdq() builds, step by step.
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/ir/patch.h"
+#include "core/quant/placement.h"
+
+namespace inc::quant {
+
+class QdqInserter {
+ public:
+  QdqInserter(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights);
+
+  void quantize_anchors();
+  void spread(const QdqOptions& options);
+  ir::Graph apply() &&;
+
+ private:
+  struct Pair {
+    QParams qparams;
+    ir::ValueId dequantized;
+  };
+
+  void quantize_anchor(const ir::Node& node, const OpConfig& config);
+  void quantize_bias(const ir::Node& node, const ir::Tensor& bias, const QParams& data, const QParams& weight);
+  ir::ValueId weight_dequantized(ir::ValueId source, const QuantizedWeight& weight);
+  ir::ValueId dequantize_constant(const std::string& stem, const ir::Tensor& q, const QParams& qparams);
+  QParams activation_qparams(ir::ValueId value, const Scheme& scheme) const;
+  void read_quantized(const ir::Node& user, std::size_t index, const QParams& qparams);
+
+  void spread_through(const ir::Node& node, const QdqOptions& options);
+  void find_int8_values(const ir::Node& node);
+  void spread_residual(const ir::Node& node);
+  const Pair* only_pair(ir::ValueId value) const;
+  bool covered(ir::ValueId value) const;
+  bool is_int8(ir::NodeId node) const;
+
+  const ir::Graph& graph_;
+  const QuantConfig& config_;
+  const RangeTable& ranges_;
+  WeightCache& weights_;
+  ir::Patch patch_;
+  std::map<ir::ValueId, std::vector<Pair>> pairs_;
+  std::map<ir::ValueId, Scheme> schemes_;
+  std::set<std::pair<ir::NodeId, std::size_t>> rewired_;
+  std::set<ir::ValueId> from_int8_;  ///< results of INT8 anchors, and what only passes them on
+  std::map<const QuantizedWeight*, ir::ValueId> shared_weights_;
+};
+
+}  // namespace inc::quant

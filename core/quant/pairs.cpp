@@ -1,0 +1,65 @@
+#include "core/quant/pairs.h"
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/ops/ops.h"
+
+namespace inc::quant {
+
+PairExtents pair_extents(const ir::Shape& shape, PairOrder order) {
+  INC_CHECK(shape.size() >= 2, "weights with pairs have at least two axes");
+  PairExtents e;
+  switch (order) {
+    case PairOrder::None:
+      break;
+    case PairOrder::Conv:
+      e.outer = shape[0];
+      e.k = shape[1];
+      e.taps = 1;
+      for (std::size_t i = 2; i < shape.size(); ++i) e.taps *= shape[i];
+      break;
+    case PairOrder::MatMulKN:
+      for (std::size_t i = 0; i + 2 < shape.size(); ++i) e.outer *= shape[i];
+      e.k = shape[shape.size() - 2];
+      e.lanes = shape.back();
+      break;
+    case PairOrder::GemmNK:
+      e.outer = shape[0];
+      e.k = shape[1];
+      break;
+  }
+  return e;
+}
+
+PairOrder pair_order(const ir::Graph& graph, const ir::Node& anchor) {
+  const auto slot = static_cast<std::size_t>(ops::info(anchor.op).weight_input);
+  const ir::Tensor* weight = graph.constant(anchor.input(slot));
+  const std::string type = ops::reported_type(anchor);
+  if (type == "Gemm") return anchor.attrs.integer("transB", 0) != 0 ? PairOrder::GemmNK : PairOrder::MatMulKN;
+  if (type == "MatMul") return PairOrder::MatMulKN;
+  if (type != "Conv")
+    throw UnsupportedError(fmt::format("node '{}' ({}): no 8-bit weight layout is known", anchor.name, anchor.op));
+  INC_CHECK(weight != nullptr, "an anchor has a constant weight");
+  const ir::Shape& shape = weight->shape();
+  const bool depthwise = shape.size() >= 2 && shape[1] == 1 && shape[0] == anchor.attrs.integer("group", 1);
+  return depthwise && shape[0] > 1 ? PairOrder::None : PairOrder::Conv;
+}
+
+Support cannot_saturate(const ir::Tensor& q, PairOrder pairs) {
+  if (q.dtype() != DType::Int8) return Support::no(fmt::format("weights are {}, int8 expected", inc::name_of(q.dtype())));
+  const std::int8_t* w = q.data<std::int8_t>();
+  int worst = 0, a = 0, b = 0;
+  for_each_pair(q.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
+    const int sum = std::abs(w[i] + w[j]);
+    if (sum <= worst || (w[i] < 0) != (w[j] < 0)) return;
+    worst = sum;
+    a = w[i];
+    b = w[j];
+  });
+  if (worst <= kPairLimit) return Support::yes();
+  return Support::no(fmt::format("weights {} and {} form a pair whose magnitudes add up to {}, at most {} expected", a, b,
+                                 worst, kPairLimit));
+}
+
+}  // namespace inc::quant

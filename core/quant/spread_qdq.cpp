@@ -1,0 +1,79 @@
+#include <algorithm>
+
+#include "core/ops/ops.h"
+#include "core/quant/insert_qdq.h"
+#include "core/quant/passage.h"
+
+namespace inc::quant {
+namespace {
+
+constexpr std::size_t kResidualInput = 3;
+
+}  // namespace
+
+bool QdqInserter::is_int8(ir::NodeId node) const {
+  const auto it = config_.ops.find(node);
+  return it != config_.ops.end() && it->second.precision == Precision::Int8;
+}
+
+const QdqInserter::Pair* QdqInserter::only_pair(ir::ValueId value) const {
+  const auto it = pairs_.find(value);
+  return it != pairs_.end() && it->second.size() == 1 ? &it->second.front() : nullptr;
+}
+
+bool QdqInserter::covered(ir::ValueId id) const {
+  if (graph_.is_output(id)) return false;
+  for (const ir::NodeId user : graph_.value(id).consumers) {
+    const auto& inputs = graph_.node(user).inputs;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i] == id && !rewired_.contains({user, i})) return false;
+  }
+  return true;
+}
+
+void QdqInserter::find_int8_values(const ir::Node& node) {
+  const auto inputs = data_inputs(node);
+  const bool passes =
+      passage_of(graph_, node) != Passage::None &&
+      std::all_of(inputs.begin(), inputs.end(), [&](std::size_t i) { return from_int8_.contains(node.input(i)); });
+  if (passes || is_int8(node.id)) from_int8_.insert(node.outputs.begin(), node.outputs.end());
+}
+
+void QdqInserter::spread_residual(const ir::Node& node) {
+  if (!is_int8(node.id) || ops::epilogue(node).residual.none()) return;
+  const ir::ValueId residual = node.inputs.at(kResidualInput);
+  if (const Pair* pair = only_pair(residual)) read_quantized(node, kResidualInput, QParams(pair->qparams));
+}
+
+void QdqInserter::spread_through(const ir::Node& node, const QdqOptions& options) {
+  const Passage passage = passage_of(graph_, node);
+  if (passage == Passage::None) return;
+  const bool wanted = node.op == "Concat"           ? options.through_concat
+                      : passage == Passage::Average ? options.through_averages
+                                                    : options.through_movement;
+  const ir::ValueId output = node.outputs[0];
+  const Pair* pair = only_pair(output);
+  if (!wanted || pair == nullptr || !covered(output) || !from_int8_.contains(output)) return;
+  const Scheme scheme = schemes_.at(output);
+  QParams qparams = pair->qparams;
+  for (const std::size_t i : data_inputs(node)) {
+    const ir::ValueId input = node.inputs[i];
+    if (passage == Passage::Average) {
+      if (!ranges_.has(input, scheme.range)) return;
+      qparams = activation_qparams(input, scheme);
+    }
+    schemes_.emplace(input, scheme);
+    read_quantized(node, i, qparams);
+  }
+}
+
+void QdqInserter::spread(const QdqOptions& options) {
+  const auto order = graph_.topological_order();
+  for (const ir::NodeId id : order) {
+    find_int8_values(graph_.node(id));
+    if (options.through_residuals) spread_residual(graph_.node(id));
+  }
+  for (auto it = order.rbegin(); it != order.rend(); ++it) spread_through(graph_.node(*it), options);
+}
+
+}  // namespace inc::quant

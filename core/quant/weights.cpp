@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/quant/pairs.h"
+
+namespace inc::quant {
+namespace {
+
+/// Which scale an element of the weight belongs to.
+struct Channels {
+  std::int64_t count = 1, inner = 1;
+  int axis = -1;
+  std::size_t of(std::int64_t flat) const noexcept { return axis < 0 ? 0 : static_cast<std::size_t>(flat / inner % count); }
+};
+
+Channels channels_of(const ir::Shape& shape, const Scheme& scheme, int axis) {
+  Channels c;
+  if (scheme.granularity == Granularity::PerTensor) return c;
+  INC_CHECK(axis >= 0 && axis < static_cast<int>(shape.size()), "channel axis is an axis of the weight");
+  c.axis = axis;
+  c.count = shape[static_cast<std::size_t>(axis)];
+  for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i) c.inner *= shape[i];
+  return c;
+}
+
+void check_scheme(const Scheme& scheme) {
+  if (scheme.dtype == DType::Int8 && scheme.symmetry == Symmetry::Symmetric) return;
+  throw ConfigError(
+      fmt::format("weight scheme: {} {} found, int8 sym expected", inc::name_of(scheme.dtype), name_of(scheme.symmetry)));
+}
+
+std::vector<float> largest_magnitudes(const ir::Tensor& weight, const Channels& channels) {
+  std::vector<float> largest(static_cast<std::size_t>(channels.count), 0.0f);
+  const float* w = weight.data<float>();
+  for (std::int64_t i = 0; i < weight.count(); ++i) {
+    if (!std::isfinite(w[i])) throw ModelError(fmt::format("weight is not finite: {} found at element {}", w[i], i));
+    float& m = largest[channels.of(i)];
+    m = std::max(m, std::fabs(w[i]));
+  }
+  return largest;
+}
+
+std::vector<double> largest_pair_sums(const ir::Tensor& weight, const Channels& channels, PairOrder pairs) {
+  std::vector<double> largest(static_cast<std::size_t>(channels.count), 0.0);
+  const float* w = weight.data<float>();
+  for_each_pair(weight.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
+    if ((w[i] < 0) != (w[j] < 0)) return;
+    double& m = largest[channels.of(i)];
+    m = std::max(m, std::fabs(static_cast<double>(w[i]) + static_cast<double>(w[j])));
+  });
+  return largest;
+}
+
+std::vector<bool> saturating_channels(const ir::Tensor& q, const Channels& channels, PairOrder pairs) {
+  std::vector<bool> over(static_cast<std::size_t>(channels.count), false);
+  const std::int8_t* w = q.data<std::int8_t>();
+  for_each_pair(q.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
+    if ((w[i] < 0) == (w[j] < 0) && std::abs(w[i] + w[j]) > kPairLimit) over[channels.of(i)] = true;
+  });
+  return over;
+}
+
+constexpr float kScaleOfZeros = 0x1p-20f;
+
+/// A channel of zeros may have any scale; it takes the largest of the others, which keeps its bias as fine as theirs.
+void fill_zero_channels(std::vector<float>& scale) {
+  const float largest = scale.empty() ? 0.0f : *std::max_element(scale.begin(), scale.end());
+  for (float& s : scale)
+    if (s == 0) s = largest > 0 ? largest : kScaleOfZeros;
+}
+
+float scale_for(double magnitude, double levels) {
+  return magnitude > 0 ? std::max(static_cast<float>(magnitude / levels), std::numeric_limits<float>::min()) : 0.0f;
+}
+
+}  // namespace
+
+QuantizedWeight quantize_weight(const ir::Tensor& weight, const Scheme& scheme, int channel_axis, PairOrder pairs) {
+  check_scheme(scheme);
+  const Channels channels = channels_of(weight.shape(), scheme, channel_axis);
+  const auto magnitudes = largest_magnitudes(weight, channels);
+  const double levels = scheme.bound == WeightBound::SevenBit ? 63 : 127;
+  QuantizedWeight out{{}, {DType::Int8, {}, std::vector<std::int32_t>(magnitudes.size(), 0), channels.axis}};
+  for (const float m : magnitudes) out.qparams.scale.push_back(scale_for(m, levels));
+  const std::vector<float> unbounded = out.qparams.scale;
+  fill_zero_channels(out.qparams.scale);
+  out.q = quantize(weight, out.qparams);
+  if (scheme.bound != WeightBound::PairBounded) return out;
+  // A pair at most `limit` before rounding is at most `limit` + 1 after it, so 127 always holds and more sometimes does.
+  const auto sums = largest_pair_sums(weight, channels, pairs);
+  for (const double limit : {128.0, 127.5, 127.0, 126.5}) {
+    const auto over = saturating_channels(out.q, channels, pairs);
+    if (std::find(over.begin(), over.end(), true) == over.end()) return out;
+    for (std::size_t c = 0; c < over.size(); ++c)
+      if (over[c]) out.qparams.scale[c] = std::max(unbounded[c], scale_for(sums[c], limit));
+    out.q = quantize(weight, out.qparams);
+  }
+  INC_CHECK(cannot_saturate(out.q, pairs), "pair-bounded weights cannot saturate");
+  return out;
+}
+
+std::shared_ptr<const QuantizedWeight> WeightCache::get(const ir::Tensor& weight, const Scheme& scheme, int channel_axis,
+                                                        PairOrder pairs) {
+  const auto key = std::make_tuple(content_of(weight), scheme, channel_axis, pairs);
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto it = entries_.find(key); it != entries_.end()) return it->second;
+  }
+  auto fresh = std::make_shared<const QuantizedWeight>(quantize_weight(weight, scheme, channel_axis, pairs));
+  const std::lock_guard lock(mutex_);
+  return entries_.emplace(key, std::move(fresh)).first->second;
+}
+
+std::uint64_t WeightCache::content_of(const ir::Tensor& weight) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = hashes_.find(weight.raw());
+    if (it != hashes_.end() && it->second.first.type() == weight.type()) return it->second.second;
+  }
+  const std::uint64_t hash = weight.content_hash();
+  const std::lock_guard lock(mutex_);
+  hashes_.insert_or_assign(weight.raw(), std::make_pair(weight, hash));
+  return hash;
+}
+
+}  // namespace inc::quant

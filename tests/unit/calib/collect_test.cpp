@@ -1,0 +1,132 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/calib/calibrator.h"
+
+namespace inc::calib {
+namespace {
+
+/// Sample i is {i, -2 i}.
+class Ramp : public eval::Dataset {
+ public:
+  explicit Ramp(std::int64_t size, std::int64_t bad = -1) : size_(size), bad_(bad) {}
+  std::int64_t size() const override { return size_; }
+  eval::Sample get(std::int64_t index) const override {
+    const auto x = static_cast<float>(index);
+    return {{ir::Tensor::of<float>({2}, {x, index == bad_ ? std::nanf("") : -2 * x})}, {}};
+  }
+  bool labelled() const override { return false; }
+  std::string describe() const override { return "ramp"; }
+
+ private:
+  std::int64_t size_, bad_;
+};
+
+/// y = 10 x, delivered to the tap; counts what it saw.
+class TimesTen : public runtime::Executable {
+ public:
+  TimesTen(ir::ValueId y, float factor = 10) : y_(y), factor_(factor) {}
+  std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const override {
+    ir::Tensor out(DType::Float, inputs[0].shape());
+    for (std::int64_t i = 0; i < out.count(); ++i) out.mutable_data<float>()[i] = inputs[0].data<float>()[i] * factor_;
+    batches.push_back(inputs[0].shape()[0]);
+    if (tap && tap.wanted.contains(y_)) tap.on_value(y_, out);
+    return {out};
+  }
+  std::vector<runtime::StepProfile> profile(std::span<const ir::Tensor>, int) const override { return {}; }
+  mutable std::vector<std::int64_t> batches;
+
+ private:
+  ir::ValueId y_;
+  float factor_;
+};
+
+struct Model {
+  explicit Model(std::int64_t batch) {
+    x = graph.add_input("x", {DType::Float, std::vector<ir::Dim>{{batch, batch < 0 ? "N" : ""}, {2, ""}}});
+    y = graph.add_node({"Mul", {x, x}, {}, "times_ten", {graph.value(x).type}, {"y"}})[0];
+    graph.add_output(y);
+  }
+  ir::Graph graph;
+  ir::ValueId x, y;
+};
+
+TEST(Collect, ObservesInputsAndTappedValuesInOnePass) {
+  Model m(-1);
+  const TimesTen executable(m.y);
+  const StatsTable table = collect(m.graph, executable, Ramp(7), {m.x, m.y}, {.samples = 100, .batch_size = 3});
+  EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{3, 3, 1}));
+  EXPECT_EQ(table.at(m.x).min, -12);
+  EXPECT_EQ(table.at(m.x).max, 6);
+  EXPECT_EQ(table.at(m.y).min, -120);
+  EXPECT_EQ(table.at(m.y).max, 60);
+  EXPECT_EQ(table.at(m.x).count, 14);
+  EXPECT_EQ(table.at(m.y).count, 14);
+}
+
+TEST(Collect, TakesNoMoreThanTheSamplesAsked) {
+  Model m(-1);
+  const TimesTen executable(m.y);
+  EXPECT_EQ(collect(m.graph, executable, Ramp(50), {m.y}, {.samples = 4, .batch_size = 8}).at(m.y).max, 30);
+  EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{4}));
+}
+
+TEST(Collect, RunsWholeBatchesWhereTheGraphFixesThem) {
+  Model m(4);
+  const TimesTen executable(m.y);
+  collect(m.graph, executable, Ramp(50), {m.y}, {.samples = 10, .batch_size = 1});
+  EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{4, 4}));
+}
+
+TEST(Collect, DoesNotDependOnTheBatchSize) {
+  Model m(-1);
+  const TimesTen executable(m.y);
+  const Stats one = collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 1}).at(m.y);
+  const Stats all = collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 9}).at(m.y);
+  EXPECT_EQ(one.min, all.min);
+  EXPECT_EQ(one.max, all.max);
+  EXPECT_EQ(one.count, all.count);
+}
+
+TEST(Collect, StopsWhenTold) {
+  Model m(-1);
+  const TimesTen executable(m.y);
+  int asked = 0;
+  collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 1, .should_stop = [&] { return ++asked > 3; }});
+  EXPECT_EQ(executable.batches.size(), 3u);
+}
+
+std::string message_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const DataError& e) {
+    return e.full_message();
+  }
+  return "no DataError";
+}
+
+TEST(Collect, NamesTheSampleThatIsNotFinite) {
+  Model m(-1);
+  const TimesTen executable(m.y);
+  EXPECT_EQ(message_of([&] { collect(m.graph, executable, Ramp(9, 7), {m.y}, {.batch_size = 4}); }),
+            "calibration sample 7: nan found in input 'x', finite numbers expected");
+}
+
+TEST(Collect, NamesTheValueThatIsNotFinite) {
+  Model m(-1);
+  const TimesTen executable(m.y, std::numeric_limits<float>::infinity());
+  EXPECT_NE(message_of([&] { collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 4}); }).find("value 'y'"),
+            std::string::npos);
+}
+
+TEST(Collect, EmptyDataSetIsADataError) {
+  Model m(-1);
+  const TimesTen executable(m.y);
+  EXPECT_NE(message_of([&] { collect(m.graph, executable, Ramp(0), {m.y}, {}); }).find("calibration has no samples"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace inc::calib
