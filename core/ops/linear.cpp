@@ -24,8 +24,8 @@ Support epilogue_supported(const ir::Node& node, std::int64_t) {
 std::span<const OpInfo> linear_rows() noexcept {
   static const std::vector<OpInfo> rows = [] {
     std::vector<OpInfo> all;
-    for (const auto group :
-         {conv_rows(), conv_transpose_rows(), matmul_rows(), einsum_rows(), recurrent_rows(), attention_rows()})
+    for (const auto group : {conv_rows(), conv_transpose_rows(), deform_rows(), matmul_rows(), einsum_rows(),
+                             recurrent_rows(), attention_rows()})
       all.insert(all.end(), group.begin(), group.end());
     return all;
   }();

@@ -8,6 +8,7 @@ namespace inc::ops {
 
 std::span<const OpInfo> conv_rows();
 std::span<const OpInfo> conv_transpose_rows();
+std::span<const OpInfo> deform_rows();
 std::span<const OpInfo> matmul_rows();
 std::span<const OpInfo> einsum_rows();
 std::span<const OpInfo> recurrent_rows();

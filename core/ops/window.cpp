@@ -9,7 +9,7 @@
 namespace inc::ops {
 namespace {
 
-constexpr std::int64_t kWorkGrain = 1 << 16;
+constexpr std::int64_t kWorkGrain = 1 << 20;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept {
   return a / b + (a % b > 0 ? 1 : 0);
@@ -55,8 +55,15 @@ void add_tap(const Window& w, const Triple& tap, A weight, const A* x, A* plane)
     }
 }
 
-/// A pointwise window over contiguous data sees one long row.
+void move_trivial_axis_forward(Window& w) {
+  for (auto* triple : {&w.input, &w.kernel, &w.output, &w.strides, &w.dilations, &w.pads_begin, &w.pads_end})
+    *triple = {(*triple)[2], (*triple)[0], (*triple)[1]};
+}
+
+/// The same sums over longer rows: a pointwise window sees one long row, and trailing axes of one element move away.
 Window flattened(Window w) {
+  for (int i = 0; i < 2 && w.input[2] == 1 && w.kernel[2] == 1 && w.output[2] == 1 && w.pads_begin[2] == 0; ++i)
+    move_trivial_axis_forward(w);
   const Triple ones{1, 1, 1}, zeros{0, 0, 0};
   if (w.kernel != ones || w.strides != ones || w.pads_begin != zeros || w.pads_end != zeros) return w;
   w.input = {1, 1, w.input_count()};
@@ -162,24 +169,31 @@ void convolve(const ConvShape& s, const A* weights, const std::function<void(std
   const Window w = flattened(s.window);
   const std::int64_t x_plane = w.input_count(), y_plane = w.output_count(), taps = w.kernel_count();
   const std::int64_t per_group = s.in_channels / s.groups, out_per_group = s.out_channels / s.groups;
-  std::vector<A> image(static_cast<std::size_t>(s.in_channels * x_plane));
-  for (std::int64_t n = 0; n < s.images; ++n) {
-    load(n, image.data());
-    parallel_for(s.out_channels, grain_for(y_plane * taps * per_group), [&](std::int64_t begin, std::int64_t end) {
-      std::vector<A> plane(static_cast<std::size_t>(y_plane));
-      for (std::int64_t m = begin; m < end; ++m) {
-        std::fill(plane.begin(), plane.end(), A{});
-        const A* weight = weights + m * per_group * taps;
-        for (std::int64_t c = 0; c < per_group; ++c) {
-          const A* x = image.data() + (m / out_per_group * per_group + c) * x_plane;
-          for (std::int64_t i = 0; i < w.kernel[0]; ++i)
-            for (std::int64_t j = 0; j < w.kernel[1]; ++j)
-              for (std::int64_t k = 0; k < w.kernel[2]; ++k) add_tap<A>(w, {i, j, k}, *weight++, x, plane.data());
+  const auto plane_of = [&](const A* image, std::int64_t m, A* plane) {
+    std::fill(plane, plane + y_plane, A{});
+    const A* weight = weights + m * per_group * taps;
+    for (std::int64_t c = 0; c < per_group; ++c) {
+      const A* x = image + (m / out_per_group * per_group + c) * x_plane;
+      for (std::int64_t i = 0; i < w.kernel[0]; ++i)
+        for (std::int64_t j = 0; j < w.kernel[1]; ++j)
+          for (std::int64_t k = 0; k < w.kernel[2]; ++k) add_tap<A>(w, {i, j, k}, *weight++, x, plane);
+    }
+  };
+  const auto images = [&](std::int64_t first, std::int64_t last) {
+    std::vector<A> image(static_cast<std::size_t>(s.in_channels * x_plane));
+    for (std::int64_t n = first; n < last; ++n) {
+      load(n, image.data());
+      parallel_for(s.out_channels, grain_for(y_plane * taps * per_group), [&](std::int64_t begin, std::int64_t end) {
+        std::vector<A> plane(static_cast<std::size_t>(y_plane));
+        for (std::int64_t m = begin; m < end; ++m) {
+          plane_of(image.data(), m, plane.data());
+          done(n, m, plane.data());
         }
-        done(n, m, plane.data());
-      }
-    });
-  }
+      });
+    }
+  };
+  const bool by_image = s.images >= threads();
+  parallel_for(s.images, by_image ? 1 : s.images, images);
 }
 
 template <class A>

@@ -58,7 +58,7 @@ std::vector<A> widened(const ir::Tensor& tensor, A zero_point = {}) {
   return out;
 }
 
-/// load(n, image) fills image n; done(n, channel, plane) receives each output plane, on any thread.
+/// load(n, image) fills image n; done(n, channel, plane) receives each output plane; both on any thread.
 template <class A>
 void convolve(const ConvShape& shape, const A* weights, const std::function<void(std::int64_t, A*)>& load,
               const std::function<void(std::int64_t, std::int64_t, const A*)>& done);
