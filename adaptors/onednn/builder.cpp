@@ -1,0 +1,329 @@
+#include "adaptors/onednn/builder.h"
+
+#include <algorithm>
+
+#include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/isa.h"
+#include "core/base/error.h"
+#include "core/ops/ops.h"
+
+namespace inc::onednn {
+
+Builder::Builder(const Prepared& prepared, const Shapes& shapes, const std::set<ir::ValueId>& wanted, PackedWeights& weights)
+    : prepared_(prepared), shapes_(shapes), wanted_(wanted), weights_(weights) {
+  for (const ir::NodeId id : prepared.order()) position_.emplace(id, position_.size());
+}
+
+const ir::Shape& Builder::shape(ir::ValueId value) const {
+  if (const auto it = extra_.find(value); it != extra_.end()) return it->second.shape;
+  if (const ir::Tensor* constant = graph().alive(value) ? graph().constant(value) : nullptr) return constant->shape();
+  return shapes_.entries.at(value).shape;
+}
+
+DType Builder::dtype(ir::ValueId value) const {
+  if (const auto it = extra_.find(value); it != extra_.end()) return it->second.dtype;
+  if (const ir::Tensor* constant = graph().constant(value)) return constant->dtype();
+  return shapes_.entries.at(value).dtype;
+}
+
+const ir::Tensor* Builder::known(ir::ValueId value) const {
+  if (value.none()) return nullptr;
+  if (const auto it = extra_known_.find(value); it != extra_known_.end()) return &it->second;
+  if (const ir::Tensor* constant = prepared_.constant(value)) return constant;
+  const auto it = shapes_.folded.find(value);
+  return it != shapes_.folded.end() ? &it->second : nullptr;
+}
+
+bool Builder::is_known(ir::ValueId value) const {
+  return extra_known_.contains(value) || prepared_.is_constant(value) || shapes_.folded.contains(value);
+}
+
+bool Builder::observed(ir::ValueId value) const {
+  return wanted_.contains(value) || (graph().alive(value) && graph().is_output(value));
+}
+
+bool Builder::dies_at(ir::ValueId value, const ir::Node& node) const {
+  if (!graph().alive(value) || observed(value) || is_known(value)) return false;
+  const ir::Value& v = graph().value(value);
+  if (!v.producer) return false;
+  const std::size_t here = position_.at(node.id);
+  return std::all_of(v.consumers.begin(), v.consumers.end(), [&](ir::NodeId id) {
+    const ir::Node& user = graph().node(id);
+    return user.op == "DequantizeLinear" ? dies_at(user.outputs[0], node) : position_.at(id) <= here;
+  });
+}
+
+bool Builder::exclusive(ir::ValueId value, const ir::Node& node) {
+  if (!dies_at(value, node)) return false;
+  const int home = any(value);
+  if (slot(home).kind != Slot::Kind::Arena || slot(home).root != home) return false;
+  return std::all_of(homes_.begin(), homes_.end(), [&](const auto& entry) {
+    return entry.first == value ||
+           std::all_of(entry.second.begin(), entry.second.end(), [&](int other) { return slot(other).root != home; });
+  });
+}
+
+ir::ValueId Builder::add_known(ir::Tensor tensor) {
+  const ir::ValueId id = add_value(tensor.dtype(), tensor.shape());
+  extra_known_.emplace(id, std::move(tensor));
+  return id;
+}
+
+ir::ValueId Builder::add_value(DType dtype, ir::Shape shape) {
+  const ir::ValueId id{next_extra_++};
+  extra_[id] = {dtype, std::move(shape)};
+  return id;
+}
+
+int Builder::add(Slot slot) {
+  const int index = static_cast<int>(plan_.slots.size());
+  if (slot.root < 0) slot.root = index;
+  if (slot.desc.is_zero()) slot.desc = plain_desc(slot.dtype, slot.shape);
+  const auto dense = static_cast<std::size_t>(ir::element_count(slot.shape)) * size_of(slot.dtype);
+  slot.bytes = slot.desc.is_zero() ? std::max(slot.bytes, dense) : slot.desc.get_size();
+  plan_.slots.push_back(std::move(slot));
+  return index;
+}
+
+int Builder::make(ir::ValueId value, Desc desc) {
+  const int index = scratch(dtype(value), shape(value), std::move(desc));
+  bind(value, index);
+  return index;
+}
+
+int Builder::scratch(DType dtype, ir::Shape shape, Desc desc) {
+  Slot slot;
+  slot.dtype = dtype;
+  slot.shape = std::move(shape);
+  slot.desc = std::move(desc);
+  return add(std::move(slot));
+}
+
+int Builder::scratch_bytes(const Desc& desc) {
+  return scratch(DType::UInt8, {static_cast<std::int64_t>(desc.get_size())}, desc);
+}
+
+int Builder::constant(ir::Tensor tensor) {
+  Slot slot;
+  slot.kind = Slot::Kind::Constant;
+  slot.dtype = tensor.dtype();
+  slot.shape = tensor.shape();
+  slot.constant = tensor.raw();
+  slot.keeper = std::make_shared<const ir::Tensor>(std::move(tensor));
+  return add(std::move(slot));
+}
+
+int Builder::constant(const dnnl::memory& memory) {
+  Slot slot;
+  slot.kind = Slot::Kind::Constant;
+  slot.desc = memory.get_desc();
+  slot.dtype = DType::UInt8;
+  slot.shape = {static_cast<std::int64_t>(slot.desc.get_size())};
+  slot.constant = static_cast<const std::byte*>(memory.get_data_handle());
+  slot.keeper = std::make_shared<const dnnl::memory>(memory);
+  return add(std::move(slot));
+}
+
+int Builder::packed(ir::ValueId value, const Desc& from, const Desc& to) {
+  const ir::Tensor& tensor = *known(value);
+  if (from == to) return view(constant(tensor), tensor.dtype(), tensor.shape(), to);
+  const bool stored = prepared_.is_constant(value);
+  const std::uint64_t content = stored ? prepared_.content(value) : tensor.content_hash();
+  return constant(weights_.get(content, tensor.raw(), from, to));
+}
+
+int Builder::view(int base, DType dtype, ir::Shape shape, Desc desc) {
+  Slot alias;
+  alias.kind = slot(base).kind;
+  alias.root = slot(base).root;
+  alias.shift = slot(base).shift;
+  alias.dtype = dtype;
+  alias.shape = std::move(shape);
+  alias.desc = std::move(desc);
+  return add(std::move(alias));
+}
+
+void Builder::bind(ir::ValueId value, int slot) {
+  homes_[value].push_back(slot);
+}
+
+const ir::Node* Builder::pending_dequantize(ir::ValueId value) const {
+  if (value.none() || homes_.contains(value) || !graph().alive(value) || is_known(value)) return nullptr;
+  const ir::Node* producer = graph().producer(value);
+  return producer != nullptr && producer->op == "DequantizeLinear" ? producer : nullptr;
+}
+
+void Builder::touch(ir::ValueId value) {
+  if (homes_.contains(value)) return;
+  if (const ir::Tensor* tensor = known(value)) {
+    bind(value, constant(*tensor));
+  } else if (const ir::Node* node = pending_dequantize(value)) {
+    emit_dequantize(*this, *node);
+  }
+  INC_CHECK(homes_.contains(value), "value has been computed");
+}
+
+int Builder::any(ir::ValueId value) {
+  touch(value);
+  return homes_.at(value).front();
+}
+
+int Builder::plain(ir::ValueId value) {
+  touch(value);
+  for (const int home : homes_.at(value))
+    if (slot(home).desc.is_zero() || slot(home).desc == plain_desc(slot(home).dtype, slot(home).shape)) return home;
+  for (const int home : homes_.at(value)) {
+    if (!is_plain(slot(home).desc)) continue;
+    const int same = view(home, slot(home).dtype, slot(home).shape);
+    bind(value, same);
+    return same;
+  }
+  const int from = homes_.at(value).front();
+  return reorder(value, from, plain_desc(slot(from).dtype, slot(from).shape));
+}
+
+int Builder::in(ir::ValueId value, const Desc& desc) {
+  touch(value);
+  for (const int home : homes_.at(value))
+    if (slot(home).desc == desc) return home;
+  return reorder(value, homes_.at(value).front(), desc);
+}
+
+int Builder::permuted(ir::ValueId value) {
+  touch(value);
+  for (const int home : homes_.at(value))
+    if (slot(home).desc.is_zero() || is_permuted(slot(home).desc)) return home;
+  return plain(value);
+}
+
+int Builder::reorder(ir::ValueId value, int from, const Desc& desc) {
+  const Desc source = slot(from).desc;
+  INC_CHECK(!source.is_zero(), "layout of a type oneDNN knows");
+  const int to = scratch(slot(from).dtype, slot(from).shape, desc);
+  const dnnl::reorder::primitive_desc pd(cpu(), source, cpu(), desc);
+  ir::Node named;
+  named.name = graph().alive(value) ? graph().value(value).name : "";
+  named.op = "Reorder";
+  primitive(named, pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+  bind(value, to);
+  return to;
+}
+
+Step& Builder::step(const ir::Node& node, std::string kernel, std::vector<int> reads, std::vector<int> writes,
+                    std::function<void(Frame&)> body) {
+  Step made;
+  made.profile.name = node.name;
+  made.profile.op_type = ops::find(node.op) != nullptr ? ops::reported_type(node) : node.op;
+  made.profile.precision = "fp32";
+  made.profile.isa = kernel.ends_with(":scalar") ? "scalar" : isa_name();
+  made.profile.kernel = std::move(kernel);
+  made.reads = std::move(reads);
+  made.writes = std::move(writes);
+  made.body = std::move(body);
+  plan_.steps.push_back(std::move(made));
+  return plan_.steps.back();
+}
+
+Step& Builder::primitive(const ir::Node& node, const dnnl::primitive_desc_base& desc, const dnnl::primitive& primitive,
+                         std::vector<std::pair<int, int>> args) {
+  const std::string implementation = desc.impl_info_str();
+  if (const Desc pad = desc.scratchpad_desc(); pad.get_size() > 0)
+    args.emplace_back(DNNL_ARG_SCRATCHPAD, scratch_bytes(pad));
+  Step& made = step(node, "onednn:" + implementation, {}, {}, nullptr);
+  made.profile.isa = isa_of_implementation(implementation);
+  for (const auto& [arg, slot] : args)
+    (arg == DNNL_ARG_DST || arg == DNNL_ARG_SCRATCHPAD ? made.writes : made.reads).push_back(slot);
+  made.primitive = primitive;
+  made.args = std::move(args);
+  return made;
+}
+
+void Builder::tap(ir::ValueId value) {
+  if (!wanted_.contains(value) || !tapped_.insert(value).second) return;
+  const int from = plain(value);
+  ir::Node named;
+  named.name = graph().value(value).name;
+  named.op = "Tap";
+  const DType type = slot(from).dtype;
+  const ir::Shape shape = slot(from).shape;
+  step(named, "inc:tap:scalar", {from}, {}, [=](Frame& frame) {
+    ir::Tensor copy(type, shape);
+    const std::byte* source = frame.at(from);
+    std::copy(source, source + copy.bytes(), copy.mutable_raw());
+    frame.tap()->on_value(value, copy);
+  });
+}
+
+void Builder::emit(const ir::Node& node) {
+  if (done_.contains(node.id)) return;
+  const bool known_already =
+      std::all_of(node.outputs.begin(), node.outputs.end(), [&](ir::ValueId v) { return v.none() || is_known(v); });
+  if (known_already) return;
+  bool empty = true, empty_input = false;
+  for (const ir::ValueId v : node.outputs) empty = empty && (v.none() || ir::element_count(shape(v)) == 0);
+  for (const ir::ValueId v : node.inputs) empty_input = empty_input || (!v.none() && ir::element_count(shape(v)) == 0);
+  if (empty) {
+    for (const ir::ValueId v : node.outputs)
+      if (!v.none()) bind(v, constant(ir::Tensor(dtype(v), shape(v))));
+    return;
+  }
+  if (empty_input) return emit_generic(*this, node);
+  for (const auto emitter : {emit_in_8_bits, emit_quantization, emit_linear, emit_pool, emit_elementwise, emit_movement,
+                             emit_normalize, emit_reduce})
+    if (emitter(*this, node)) return;
+  emit_generic(*this, node);
+}
+
+void Builder::emit_outputs() {
+  std::set<int> taken;
+  for (std::size_t i = 0; i < graph().outputs().size(); ++i) {
+    const ir::ValueId value = graph().outputs()[i];
+    const int from = plain(value);
+    Slot& made = plan_.slots[static_cast<std::size_t>(from)];
+    if (made.kind == Slot::Kind::Arena && made.root == from && taken.insert(from).second) {
+      for (Slot& alias : plan_.slots)
+        if (alias.root == from) alias.kind = Slot::Kind::Output, alias.index = static_cast<int>(i);
+      plan_.outputs.push_back(from);
+      continue;
+    }
+    Slot copy;
+    copy.kind = Slot::Kind::Output;
+    copy.dtype = made.dtype;
+    copy.shape = made.shape;
+    copy.index = static_cast<int>(i);
+    const int to = add(std::move(copy));
+    const std::size_t bytes = static_cast<std::size_t>(ir::element_count(slot(to).shape)) * size_of(slot(to).dtype);
+    ir::Node named;
+    named.name = graph().output_names()[i];
+    named.op = "Copy";
+    step(named, "inc:copy:scalar", {from}, {to},
+         [=](Frame& frame) { std::copy(frame.at(from), frame.at(from) + bytes, frame.at(to)); });
+    plan_.outputs.push_back(to);
+  }
+}
+
+Plan Builder::build() {
+  for (std::size_t i = 0; i < graph().inputs().size(); ++i) {
+    const ir::ValueId value = graph().inputs()[i];
+    Slot slot;
+    slot.kind = Slot::Kind::Input;
+    slot.dtype = dtype(value);
+    slot.shape = shape(value);
+    slot.index = static_cast<int>(i);
+    bind(value, add(std::move(slot)));
+    tap(value);
+  }
+  for (const ir::NodeId id : prepared_.order()) {
+    const ir::Node& node = graph().node(id);
+    with_context([&] { return "while compiling node '" + node.name + "' of type " + node.op; }, [&] { emit(node); });
+    for (const ir::ValueId output : node.outputs)
+      if (!output.none()) tap(output);
+  }
+  for (const ir::ValueId value : wanted_)
+    if (graph().alive(value)) tap(value);
+  emit_outputs();
+  plan_.lay_out();
+  return std::move(plan_);
+}
+
+}  // namespace inc::onednn

@@ -1,0 +1,94 @@
+#pragma once
+// Makes a plan: keeps track of where each value lives and in which layouts, and inserts conversions on demand.
+#include <initializer_list>
+#include <map>
+#include <set>
+
+#include "adaptors/onednn/plan.h"
+#include "adaptors/onednn/prepared.h"
+#include "adaptors/onednn/shapes.h"
+#include "adaptors/onednn/weights.h"
+
+namespace inc::onednn {
+
+class Builder {
+ public:
+  Builder(const Prepared& prepared, const Shapes& shapes, const std::set<ir::ValueId>& wanted, PackedWeights& weights);
+
+  /// Emits every node and the outputs. Called once.
+  Plan build();
+
+  const ir::Graph& graph() const noexcept { return prepared_.graph(); }
+  const ir::Shape& shape(ir::ValueId value) const;
+  DType dtype(ir::ValueId value) const;
+  /// A constant, or a value that follows from shapes; nullptr otherwise.
+  const ir::Tensor* known(ir::ValueId value) const;
+  bool is_known(ir::ValueId value) const;
+  /// Somebody outside the plan wants to see it: a graph output or a tap.
+  bool observed(ir::ValueId value) const;
+  /// No node after `node` uses the value, and nobody observes it.
+  bool dies_at(ir::ValueId value, const ir::Node& node) const;
+  /// The value's storage may be overwritten by the step of `node`: it dies there and nothing else lives in it.
+  bool exclusive(ir::ValueId value, const ir::Node& node);
+
+  /// A constant that is not part of the graph.
+  ir::ValueId add_known(ir::Tensor tensor);
+  /// A value that is not part of the graph.
+  ir::ValueId add_value(DType dtype, ir::Shape shape);
+
+  /// The slot of a value in whatever layout it has; in row-major order; in a given layout; channels last or row-major,
+  /// whichever costs nothing (strides describe it).
+  int any(ir::ValueId value);
+  int plain(ir::ValueId value);
+  int in(ir::ValueId value, const Desc& desc);
+  int permuted(ir::ValueId value);
+
+  /// A new slot for a value that the next step writes: row-major, or as described.
+  int make(ir::ValueId value, Desc desc = {});
+  /// Further storage.
+  int scratch(DType dtype, ir::Shape shape, Desc desc = {});
+  int scratch_bytes(const Desc& desc);
+  int constant(ir::Tensor tensor);
+  int constant(const dnnl::memory& memory);
+  /// Constant operand of a primitive: `tensor` seen as `from`, packed to `to`.
+  int packed(ir::ValueId value, const Desc& from, const Desc& to);
+  /// The same storage under another description.
+  int view(int slot, DType dtype, ir::Shape shape, Desc desc = {});
+  void bind(ir::ValueId value, int slot);
+
+  const Slot& slot(int index) const { return plan_.slots[static_cast<std::size_t>(index)]; }
+
+  Step& step(const ir::Node& node, std::string kernel, std::vector<int> reads, std::vector<int> writes,
+             std::function<void(Frame&)> body);
+  /// `args`: oneDNN argument → slot; arguments ≥ 0 of reads and writes follow from the argument numbers.
+  Step& primitive(const ir::Node& node, const dnnl::primitive_desc_base& desc, const dnnl::primitive& primitive,
+                  std::vector<std::pair<int, int>> args);
+
+  /// The node is part of another node's step.
+  void mark_done(ir::NodeId node) { done_.insert(node); }
+  /// The DequantizeLinear node that makes this value from 8-bit data, when it has not been carried out.
+  const ir::Node* pending_dequantize(ir::ValueId value) const;
+
+ private:
+  void emit(const ir::Node& node);
+  void emit_outputs();
+  void tap(ir::ValueId value);
+  void touch(ir::ValueId value);
+  int reorder(ir::ValueId value, int from, const Desc& desc);
+  int add(Slot slot);
+
+  const Prepared& prepared_;
+  const Shapes& shapes_;
+  const std::set<ir::ValueId>& wanted_;
+  PackedWeights& weights_;
+  Plan plan_;
+  std::map<ir::ValueId, std::vector<int>> homes_;
+  std::map<ir::ValueId, Shapes::Entry> extra_;
+  std::map<ir::ValueId, ir::Tensor> extra_known_;
+  std::map<ir::NodeId, std::size_t> position_;
+  std::set<ir::NodeId> done_;
+  std::set<ir::ValueId> tapped_;
+  std::uint32_t next_extra_ = 0x80000000u;
+};
+
+}  // namespace inc::onednn

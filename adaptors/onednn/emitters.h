@@ -1,0 +1,27 @@
+#pragma once
+// Who makes the steps of an operator. Each emitter answers whether it took the node; what none takes runs as a generic
+// scalar step.
+#include <string_view>
+
+#include "adaptors/onednn/builder.h"
+
+namespace inc::onednn {
+
+bool emit_linear(Builder& builder, const ir::Node& node);  ///< Conv, MatMul, Gemm and their groups
+bool emit_convolution(Builder& builder, const ir::Node& node);
+bool emit_matmul(Builder& builder, const ir::Node& node);
+bool emit_pool(Builder& builder, const ir::Node& node);
+bool emit_elementwise(Builder& builder, const ir::Node& node);
+bool emit_movement(Builder& builder, const ir::Node& node);
+bool emit_normalize(Builder& builder, const ir::Node& node);
+bool emit_reduce(Builder& builder, const ir::Node& node);
+/// QuantizeLinear and DequantizeLinear on their own.
+bool emit_quantization(Builder& builder, const ir::Node& node);
+/// Operators between DequantizeLinear and QuantizeLinear that run on the 8-bit data.
+bool emit_in_8_bits(Builder& builder, const ir::Node& node);
+void emit_generic(Builder& builder, const ir::Node& node);
+
+/// Dequantizes the pending value into a new row-major FP32 slot.
+void emit_dequantize(Builder& builder, const ir::Node& node);
+
+}  // namespace inc::onednn

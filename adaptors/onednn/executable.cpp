@@ -1,0 +1,113 @@
+#include "adaptors/onednn/executable.h"
+
+#include <chrono>
+
+#include "adaptors/onednn/builder.h"
+#include "adaptors/onednn/interpret.h"
+#include "core/base/error.h"
+#include "core/base/parallel.h"
+
+namespace inc::onednn {
+namespace {
+
+class Borrowed {
+ public:
+  explicit Borrowed(FramePool& pool) : pool_(pool), frame_(pool.take()) {}
+  ~Borrowed() { pool_.give(std::move(frame_)); }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Frame* operator->() const noexcept { return frame_.get(); }
+
+ private:
+  FramePool& pool_;
+  std::unique_ptr<Frame> frame_;
+};
+
+template <class Do>
+auto with_backend_errors(Do&& act) -> decltype(act()) {
+  try {
+    return act();
+  } catch (const dnnl::error& e) {
+    throw BackendError("oneDNN: " + std::string(e.what()));
+  }
+}
+
+}  // namespace
+
+PlannedExecutable::PlannedExecutable(const ir::Graph& graph, std::shared_ptr<PackedWeights> weights)
+    : prepared_(graph), weights_(std::move(weights)) {}
+
+void PlannedExecutable::check_inputs(std::span<const ir::Tensor> inputs) const {
+  const ir::Graph& graph = prepared_.graph();
+  if (inputs.size() != graph.inputs().size())
+    throw DataError("model inputs: " + std::to_string(inputs.size()) + " tensors given, " +
+                    std::to_string(graph.inputs().size()) + " expected");
+  std::map<std::string, std::int64_t> symbols;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const ir::Value& value = graph.value(graph.inputs()[i]);
+    const auto refuse = [&] {
+      throw DataError("model input '" + value.name + "': " + inputs[i].type().to_string() + " given, " +
+                      value.type.to_string() + " expected");
+    };
+    if (!inputs[i].defined() || !ir::compatible(inputs[i].type(), value.type)) refuse();
+    if (!value.type.dims) continue;
+    for (std::size_t d = 0; d < value.type.dims->size(); ++d) {
+      const std::string& symbol = (*value.type.dims)[d].symbol;
+      if (!symbol.empty() && symbols.try_emplace(symbol, inputs[i].shape()[d]).first->second != inputs[i].shape()[d])
+        refuse();
+    }
+  }
+}
+
+PlannedExecutable::Compiled* PlannedExecutable::plan_for(std::span<const ir::Tensor> inputs,
+                                                         const runtime::TapSink& tap) const {
+  Key key;
+  for (const ir::Tensor& input : inputs) key.shapes.push_back(input.shape());
+  if (tap) key.wanted = tap.wanted;
+  key.threads = threads();
+  const std::lock_guard lock(mutex_);
+  if (const auto it = plans_.find(key); it != plans_.end()) return it->second.get();
+  const Shapes shapes = propagate(prepared_, key.shapes);
+  std::unique_ptr<Compiled> compiled;
+  if (shapes.data_dependent.empty())
+    compiled = std::make_unique<Compiled>(Builder(prepared_, shapes, key.wanted, *weights_).build());
+  return plans_.emplace(std::move(key), std::move(compiled)).first->second.get();
+}
+
+std::vector<ir::Tensor> PlannedExecutable::run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const {
+  check_inputs(inputs);
+  return with_backend_errors([&] {
+    Compiled* compiled = plan_for(inputs, tap);
+    if (compiled == nullptr) return interpret(prepared_, inputs, tap);
+    const Borrowed frame(compiled->frames);
+    frame->bind(inputs, &tap);
+    for (std::size_t i = 0; i < compiled->plan.steps.size(); ++i) frame->run(i);
+    return frame->take_outputs();
+  });
+}
+
+std::vector<runtime::StepProfile> PlannedExecutable::profile(std::span<const ir::Tensor> inputs, int iterations) const {
+  check_inputs(inputs);
+  return with_backend_errors([&] {
+    std::vector<runtime::StepProfile> profiles;
+    Compiled* compiled = plan_for(inputs, {});
+    if (compiled == nullptr) {
+      interpret(prepared_, inputs, {}, &profiles);
+      return profiles;
+    }
+    const Borrowed frame(compiled->frames);
+    for (const Step& step : compiled->plan.steps) profiles.push_back(step.profile);
+    for (int iteration = 0; iteration <= iterations; ++iteration) {
+      frame->bind(inputs, nullptr);
+      for (std::size_t i = 0; i < profiles.size(); ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        frame->run(i);
+        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+        if (iteration > 0) profiles[i].milliseconds += took.count() / iterations;
+      }
+    }
+    return profiles;
+  });
+}
+
+}  // namespace inc::onednn

@@ -1,0 +1,40 @@
+#pragma once
+// A prepared graph: plans by input shapes, compiled when first seen.
+#include <memory>
+#include <mutex>
+
+#include "adaptors/onednn/plan.h"
+#include "adaptors/onednn/prepared.h"
+#include "adaptors/onednn/weights.h"
+
+namespace inc::onednn {
+
+class PlannedExecutable final : public runtime::Executable {
+ public:
+  PlannedExecutable(const ir::Graph& graph, std::shared_ptr<PackedWeights> weights);
+  std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const override;
+  std::vector<runtime::StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const override;
+
+ private:
+  struct Compiled {
+    explicit Compiled(Plan p) : plan(std::move(p)), frames(plan) {}
+    Plan plan;
+    FramePool frames;
+  };
+  struct Key {
+    std::vector<ir::Shape> shapes;
+    std::set<ir::ValueId> wanted;
+    int threads = 0;
+    auto operator<=>(const Key&) const = default;
+  };
+  void check_inputs(std::span<const ir::Tensor> inputs) const;
+  /// nullptr when the shapes depend on data.
+  Compiled* plan_for(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const;
+
+  Prepared prepared_;
+  std::shared_ptr<PackedWeights> weights_;
+  mutable std::mutex mutex_;
+  mutable std::map<Key, std::unique_ptr<Compiled>> plans_;
+};
+
+}  // namespace inc::onednn

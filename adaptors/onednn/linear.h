@@ -1,0 +1,78 @@
+#pragma once
+// What convolution and matrix multiplication share: reading the group around an anchor, epilogues as post-operations,
+// and the choice between integer arithmetic and its exact emulation.
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adaptors/onednn/qdq.h"
+#include "core/ops/ops.h"
+
+namespace inc::onednn {
+
+/// How a group is carried out. Emulated: integer values as FP32 numbers, scaled afterwards; exact while sums stay below
+/// 2^24.
+enum class Arithmetic : std::uint8_t { Fp32, Int8, Emulated };
+
+/// An anchor with everything that surrounds it.
+struct Anchor {
+  const ir::Node& node;
+  ir::ValueId x, weight, bias, residual;
+  ops::Epilogue epilogue;
+  std::optional<Dequantized> input;         ///< 8-bit data input
+  std::optional<QuantizedWeights> weights;  ///< int8 weights
+  std::optional<Sink> sink;                 ///< 8-bit output
+  bool integer = false;                     ///< input and weights are both 8-bit
+  std::string note;                         ///< why 8-bit values are not multiplied as integers; empty: they are
+};
+Anchor read_anchor(const Builder& builder, const ir::Node& node, int channel_axis);
+
+/// Post-operations with the slots they need.
+class Epilogue {
+ public:
+  Epilogue(Builder& builder, const Anchor& anchor, Arithmetic arithmetic);
+  dnnl::primitive_attr attr;  ///< scales and zero points of the group are set; complete after seal()
+
+  /// In the order of execution.
+  void multiply(int slot) { append_binary(dnnl::algorithm::binary_mul, slot); }
+  void add(int slot) { append_binary(dnnl::algorithm::binary_add, slot); }
+  void factor(float value) { ops_.append_eltwise(dnnl::algorithm::eltwise_linear, value, 0.0f); }
+  /// `desc`: how the primitive sees a residual that is not summed in place.
+  void residual(const Desc& desc);
+  void activate();
+  void seal() { attr.set_post_ops(ops_); }
+
+  /// The slot the primitive writes: new, or the one that holds the residual. `desc`: layout at the value's own rank.
+  int destination(const Desc& desc);
+  std::vector<std::pair<int, int>> args(const dnnl::primitive_desc_base& desc);
+  DType destination_type() const noexcept { return to_; }
+
+ private:
+  void append_binary(dnnl::algorithm algorithm, int slot);
+  int residual_copy(const Desc& desc);
+  void choose_residual();
+  void set_scales();
+
+  Builder& b_;
+  const Anchor& a_;
+  Arithmetic arithmetic_;
+  DType to_;
+  dnnl::post_ops ops_;
+  std::vector<std::pair<int, int>> operands_;  // post-operation → slot; -1: the residual
+  std::vector<std::pair<int, int>> args_;
+  ir::ValueId residual_;
+  bool sum_ = false;
+  float sum_scale_ = 1;
+  std::int32_t sum_zero_point_ = 0;
+};
+
+int constant_floats(Builder& builder, const std::vector<float>& values, ir::Shape shape);
+/// The integer weights as FP32 numbers, and x_q - zero_point as FP32.
+ir::ValueId weights_as_floats(Builder& builder, const Anchor& anchor);
+ir::ValueId input_as_floats(Builder& builder, const Anchor& anchor);
+/// Labels the step and binds the output to its value or, for an 8-bit output, to the values of the sink.
+void finish(Builder& builder, const Anchor& anchor, Arithmetic arithmetic, Step& step, int output);
+bool is_reference(const dnnl::primitive_desc_base& desc);
+
+}  // namespace inc::onednn

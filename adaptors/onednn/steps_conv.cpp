@@ -1,0 +1,111 @@
+#include <algorithm>
+
+#include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/linear.h"
+
+namespace inc::onednn {
+namespace {
+
+using Dims = dnnl::memory::dims;
+
+struct Geometry {
+  Dims strides, dilations, before, after;
+  Dims weight_shape;  // with the group axis when grouped
+  std::int64_t groups = 1, channels = 1;
+};
+
+Geometry read_geometry(const Builder& b, const ir::Node& node) {
+  const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
+  const std::size_t rank = x.size() - 2;
+  Geometry g;
+  g.strides = node.attrs.integers("strides", std::vector<std::int64_t>(rank, 1));
+  g.dilations = node.attrs.integers("dilations", std::vector<std::int64_t>(rank, 1));
+  const auto pads = node.attrs.integers("pads", std::vector<std::int64_t>(2 * rank, 0));
+  const std::string automatic = node.attrs.text("auto_pad", "NOTSET");
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::int64_t reach = (y[i + 2] - 1) * g.strides[i] + (w[i + 2] - 1) * g.dilations[i] + 1;
+    const std::int64_t total = std::max<std::int64_t>(reach - x[i + 2], 0);
+    if (automatic == "SAME_UPPER" || automatic == "SAME_LOWER") {
+      g.before.push_back(automatic == "SAME_UPPER" ? total / 2 : total - total / 2);
+    } else {
+      g.before.push_back(automatic == "VALID" ? 0 : pads[i]);
+    }
+    g.after.push_back(reach - x[i + 2] - g.before[i]);
+    g.dilations[i] -= 1;
+  }
+  g.groups = node.attrs.integer("group", 1);
+  g.channels = w[0];
+  g.weight_shape = w;
+  if (g.groups > 1) {
+    g.weight_shape[0] /= g.groups;
+    g.weight_shape.insert(g.weight_shape.begin(), g.groups);
+  }
+  return g;
+}
+
+Dims per_channel(const Builder& b, const Anchor& a, std::int64_t channels) {
+  Dims dims(b.shape(a.x).size(), 1);
+  dims[1] = channels;
+  return dims;
+}
+
+bool convolve(Builder& b, const Anchor& a, const Geometry& g, Arithmetic arithmetic) {
+  const bool int8 = arithmetic == Arithmetic::Int8, emulated = arithmetic == Arithmetic::Emulated;
+  const ir::Shape &in = b.shape(a.x), &out = b.shape(a.node.outputs[0]);
+  Epilogue epilogue(b, a, arithmetic);
+  if (int8) epilogue.attr.set_scales_mask(DNNL_ARG_WEIGHTS, a.weights->scale.size() == 1 ? 0 : g.groups > 1 ? 3 : 1);
+  if (emulated) {
+    std::vector<float> scale(static_cast<std::size_t>(g.channels));
+    for (std::size_t c = 0; c < scale.size(); ++c)
+      scale[c] = a.input->scale.scale * a.weights->scale[a.weights->scale.size() == 1 ? 0 : c];
+    epilogue.multiply(constant_floats(b, scale, per_channel(b, a, g.channels)));
+    if (!a.bias.none()) epilogue.add(b.view(b.plain(a.bias), DType::Float, per_channel(b, a, g.channels)));
+  }
+  epilogue.residual(any_desc(DataType::f32, out));
+  epilogue.activate();
+  epilogue.seal();
+
+  const DataType from = int8 ? *data_type(a.input->scale.dtype) : DataType::f32;
+  const DataType weight = int8 ? DataType::s8 : DataType::f32;
+  const bool biased = !a.bias.none() && !emulated;
+  const Desc bias = biased ? Desc({g.channels}, DataType::f32, Tag::a) : Desc();
+  const Desc src = any_desc(from, in), dst = any_desc(*data_type(epilogue.destination_type()), out);
+  const Desc weights = any_desc(weight, g.weight_shape);
+  const auto kind = dnnl::prop_kind::forward_inference;
+  const auto direct = dnnl::algorithm::convolution_direct;
+  using Pd = dnnl::convolution_forward::primitive_desc;
+  const Pd pd =
+      biased
+          ? Pd(cpu(), kind, direct, src, weights, bias, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true)
+          : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true);
+  if (!pd || (int8 && is_reference(pd))) return false;
+
+  const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
+  const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
+  auto args = epilogue.args(pd);
+  args.emplace_back(DNNL_ARG_SRC, b.in(x, pd.src_desc()));
+  args.emplace_back(DNNL_ARG_WEIGHTS, b.packed(w, plain_desc(b.dtype(w), g.weight_shape), pd.weights_desc()));
+  if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(a.bias), DType::Float, {g.channels}));
+  const int output = epilogue.destination(pd.dst_desc());
+  args.emplace_back(DNNL_ARG_DST, output);
+  finish(b, a, arithmetic, b.primitive(a.node, pd, dnnl::convolution_forward(pd), std::move(args)), output);
+  return true;
+}
+
+}  // namespace
+
+bool emit_convolution(Builder& b, const ir::Node& node) {
+  if (node.op != "Conv" && node.op != "inc.Conv") return false;
+  const std::size_t rank = b.shape(node.inputs[0]).size();
+  if (b.dtype(node.inputs[0]) != DType::Float || rank < 3 || rank > 5 || !b.is_known(node.inputs[1])) return false;
+  const Geometry geometry = read_geometry(b, node);
+  Anchor anchor = read_anchor(b, node, 0);
+  if (anchor.integer && anchor.note.empty()) {
+    if (convolve(b, anchor, geometry, Arithmetic::Int8)) return true;
+    anchor.note = "oneDNN has no fast integer convolution of this form";
+  }
+  if (anchor.integer && convolve(b, anchor, geometry, Arithmetic::Emulated)) return true;
+  return convolve(b, anchor, geometry, Arithmetic::Fp32);
+}
+
+}  // namespace inc::onednn

@@ -1,0 +1,9 @@
+#include "adaptors/onednn/emitters.h"
+
+namespace inc::onednn {
+
+bool emit_linear(Builder& b, const ir::Node& node) {
+  return emit_convolution(b, node) || emit_matmul(b, node);
+}
+
+}  // namespace inc::onednn

@@ -1,0 +1,76 @@
+#include <algorithm>
+
+#include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/qdq.h"
+#include "core/base/parallel.h"
+
+namespace inc::onednn {
+namespace {
+
+using Dims = dnnl::memory::dims;
+
+struct Window {
+  Dims kernel, strides, dilations, before, after;
+  dnnl::algorithm algorithm = dnnl::algorithm::pooling_max;
+};
+
+/// Nothing for forms oneDNN does not compute as ONNX defines them.
+std::optional<Window> read_window(const Builder& b, const ir::Node& node) {
+  const ir::Shape &x = b.shape(node.inputs[0]), &y = b.shape(node.outputs[0]);
+  const std::size_t rank = x.size() - 2;
+  Window w;
+  const bool global = node.op.starts_with("Global");
+  const bool average = node.op.ends_with("AveragePool");
+  w.kernel = global ? Dims(x.begin() + 2, x.end()) : Dims(node.attrs.integers("kernel_shape"));
+  w.strides = node.attrs.integers("strides", Dims(rank, 1));
+  w.dilations = node.attrs.integers("dilations", Dims(rank, 1));
+  const auto pads = node.attrs.integers("pads", Dims(2 * rank, 0));
+  const std::string automatic = node.attrs.text("auto_pad", "NOTSET");
+  bool padded = false, overhang = false;
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::int64_t reach = (y[i + 2] - 1) * w.strides[i] + (w.kernel[i] - 1) * w.dilations[i] + 1;
+    const std::int64_t total = std::max<std::int64_t>(reach - x[i + 2], 0);
+    const bool same = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
+    w.before.push_back(same                   ? (automatic == "SAME_UPPER" ? total / 2 : total - total / 2)
+                       : automatic == "VALID" ? 0
+                                              : pads[i]);
+    w.after.push_back(reach - x[i + 2] - w.before[i]);
+    overhang = overhang || (!same && automatic != "VALID" && w.after[i] > pads[rank + i]);
+    padded = padded || w.before[i] > 0 || w.after[i] > 0;
+    w.dilations[i] -= 1;
+  }
+  if (!average) return w;
+  const bool includes = node.attrs.integer("count_include_pad", 0) != 0;
+  if (includes && overhang) return std::nullopt;
+  w.algorithm =
+      includes && padded ? dnnl::algorithm::pooling_avg_include_padding : dnnl::algorithm::pooling_avg_exclude_padding;
+  return w;
+}
+
+}  // namespace
+
+bool emit_pool(Builder& b, const ir::Node& node) {
+  const bool max = node.op == "MaxPool" || node.op == "GlobalMaxPool";
+  if (!max && node.op != "AveragePool" && node.op != "GlobalAveragePool") return false;
+  const ir::Shape& shape = b.shape(node.inputs[0]);
+  const auto type = data_type(b.dtype(node.inputs[0]));
+  const bool indices = node.outputs.size() > 1 && !node.outputs[1].none();
+  if (!type || *type == DataType::s32 || *type == DataType::bf16 || indices || shape.size() < 3 || shape.size() > 5)
+    return false;
+  const auto window = read_window(b, node);
+  if (!window) return false;
+  const int from = b.any(node.inputs[0]);
+  const Desc dst = any_desc(*type, b.shape(node.outputs[0]));
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::pooling_forward::primitive_desc pd(cpu(), dnnl::prop_kind::forward_inference, window->algorithm,
+                                                 b.slot(from).desc, dst, window->strides, window->kernel, window->dilations,
+                                                 window->before, window->after, attr, true);
+  if (!pd) return false;
+  const int to = b.make(node.outputs[0], pd.dst_desc());
+  Step& step = b.primitive(node, pd, dnnl::pooling_forward(pd), {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, to}});
+  if (*type != DataType::f32) step.profile.precision = "int8";
+  return true;
+}
+
+}  // namespace inc::onednn

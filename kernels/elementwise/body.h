@@ -1,0 +1,102 @@
+// One variant of the family; included once per ISA with INC_KERNEL_ISA set to its namespace. Nothing here may be
+// inline with external linkage: the linker could hand one ISA's copy to another.
+#include <cstdint>
+
+namespace inc::kernels::INC_KERNEL_ISA {
+namespace {
+
+using I64 = std::int64_t;
+
+template <class F>
+inline __attribute__((always_inline)) void row(const float* a, const float* b, float* dst, I64 count, I64 sa, I64 sb, F f) {
+  if (sa == 1 && sb == 1) {
+#pragma GCC ivdep
+    for (I64 i = 0; i < count; ++i) dst[i] = f(a[i], b[i]);
+  } else if (sa == 1 && sb == 0) {
+    const float y = *b;
+#pragma GCC ivdep
+    for (I64 i = 0; i < count; ++i) dst[i] = f(a[i], y);
+  } else if (sa == 0 && sb == 1) {
+    const float x = *a;
+#pragma GCC ivdep
+    for (I64 i = 0; i < count; ++i) dst[i] = f(x, b[i]);
+  } else {
+    for (I64 i = 0; i < count; ++i) dst[i] = f(a[i * sa], b[i * sb]);
+  }
+}
+
+// exp by 2^n · P(r), |r| ≤ ln2 / 2; relative error below 3e-7; flushes below -87 and saturates above 88.
+inline __attribute__((always_inline)) float exp_of(float x) {
+  x = x < -87.0f ? -87.0f : x;
+  x = x > 88.0f ? 88.0f : x;
+  const float n = __builtin_rintf(x * 1.44269504f);
+  const float r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  float p = 0.00139485812f;
+  p = p * r + 0.00837512873f;
+  p = p * r + 0.0416662171f;
+  p = p * r + 0.166664153f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  return p * __builtin_bit_cast(float, (static_cast<std::int32_t>(n) + 127) << 23);
+}
+
+// erf: x·P(x²) on [0, 1], 1 − exp(−Q(x)) on [1, 4], 1 beyond; polynomials fitted on Chebyshev nodes, error below 2e-7.
+inline __attribute__((always_inline)) float erf_of(float x) {
+  const float size = __builtin_fabsf(x), m = size > 4.0f ? 4.0f : size, s = size * size;
+  float p = -0.00056541059f;
+  p = p * s + 0.00492327753f;
+  p = p * s - 0.026716385f;
+  p = p * s + 0.112803645f;
+  p = p * s - 0.376123488f;
+  p = p * s + 1.12837911f;
+  float q = -1.6140616e-06f;
+  q = q * m + 4.55906229e-05f;
+  q = q * m - 0.000592769531f;
+  q = q * m + 0.00474022236f;
+  q = q * m - 0.0263647176f;
+  q = q * m + 0.109978244f;
+  q = q * m + 0.631937087f;
+  q = q * m + 1.13016665f;
+  q = q * m - 0.00030321299f;
+  const float far = __builtin_copysignf(1.0f - exp_of(-q), x);
+  const float value = size < 1.0f ? x * p : far;
+  return x == x ? value : x;
+}
+
+}  // namespace
+
+#define INC_BINARY(name, expression)                                                                           \
+  void binary_##name(const float* a, const float* b, float* dst, I64 count, I64 sa, I64 sb) noexcept {         \
+    row(                                                                                                       \
+        a, b, dst, count, sa, sb, [](float x, float y) __attribute__((always_inline)) { return expression; }); \
+  }
+INC_BINARY(add, x + y)
+INC_BINARY(sub, x - y)
+INC_BINARY(mul, (x * y))
+INC_BINARY(div, x / y)
+INC_BINARY(max, x != x ? x : (y != y ? y : (x > y ? x : y)))
+INC_BINARY(min, x != x ? x : (y != y ? y : (x < y ? x : y)))
+INC_BINARY(prelu, x < 0.0f ? x * y : x)
+#undef INC_BINARY
+
+#define INC_UNARY(name, expression)                                     \
+  void unary_##name(const float* src, float* dst, I64 count) noexcept { \
+    _Pragma("GCC ivdep") for (I64 i = 0; i < count; ++i) {              \
+      const float x = src[i];                                           \
+      dst[i] = expression;                                              \
+    }                                                                   \
+  }
+INC_UNARY(erf, erf_of(x))
+INC_UNARY(neg, -x)
+INC_UNARY(abs, __builtin_fabsf(x))
+INC_UNARY(sqrt, __builtin_sqrtf(x))
+INC_UNARY(reciprocal, 1.0f / x)
+INC_UNARY(floor, __builtin_floorf(x))
+INC_UNARY(ceil, __builtin_ceilf(x))
+INC_UNARY(square, (x * x))
+INC_UNARY(cube, (x * x * x))
+INC_UNARY(relu, x < 0.0f ? 0.0f : x)
+#undef INC_UNARY
+
+}  // namespace inc::kernels::INC_KERNEL_ISA

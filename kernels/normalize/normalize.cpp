@@ -1,0 +1,35 @@
+#include "kernels/normalize/normalize.h"
+
+#include <algorithm>
+
+#include "core/base/parallel.h"
+#include "kernels/variants.h"
+
+namespace inc::kernels {
+
+using std::int64_t;
+INC_KERNEL_DECLARE(void layer_norm_row(const float* src, float* dst, int64_t columns, const float* scale, const float* shift,
+                                       float epsilon) noexcept)
+INC_KERNEL_DECLARE(void rms_norm_row(const float* src, float* dst, int64_t columns, const float* scale,
+                                     float epsilon) noexcept)
+
+namespace {
+constexpr int64_t kGrain = 1 << 13;
+}
+
+void layer_norm(const float* src, float* dst, int64_t rows, int64_t columns, const float* scale, const float* shift,
+                float epsilon) noexcept {
+  parallel_for(rows, kGrain / std::max<int64_t>(1, columns) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      INC_KERNEL_CALL(layer_norm_row, src + r * columns, dst + r * columns, columns, scale, shift, epsilon);
+  });
+}
+
+void rms_norm(const float* src, float* dst, int64_t rows, int64_t columns, const float* scale, float epsilon) noexcept {
+  parallel_for(rows, kGrain / std::max<int64_t>(1, columns) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      INC_KERNEL_CALL(rms_norm_row, src + r * columns, dst + r * columns, columns, scale, epsilon);
+  });
+}
+
+}  // namespace inc::kernels

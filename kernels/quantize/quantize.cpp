@@ -1,0 +1,108 @@
+#include "kernels/quantize/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/parallel.h"
+#include "kernels/variants.h"
+
+namespace inc::kernels {
+
+using std::int64_t;
+using I32 = std::int32_t;
+
+#define INC_COMBINE_ARGS                                                                                          \
+  const std::byte *a, bool signed_a, float scale_a, I32 zero_a, const std::byte *b, bool signed_b, float scale_b, \
+      I32 zero_b, std::byte *dst, bool signed_dst, float scale, I32 zero, int64_t count, bool product
+INC_KERNEL_DECLARE(void quantize_u8(const float* s, std::uint8_t* d, int64_t n, float scale, float zero) noexcept)
+INC_KERNEL_DECLARE(void quantize_s8(const float* s, std::int8_t* d, int64_t n, float scale, float zero) noexcept)
+INC_KERNEL_DECLARE(void dequantize_u8(const std::uint8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
+INC_KERNEL_DECLARE(void dequantize_s8(const std::int8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
+INC_KERNEL_DECLARE(void quantize_columns(const float* s, std::byte* d, int64_t n, const float* scale, const I32* zero,
+                                         bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void combine(INC_COMBINE_ARGS) noexcept)
+
+namespace {
+
+constexpr int64_t kGrain = 1 << 14;
+
+void quantize_run(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
+  const auto zero = static_cast<float>(as.zero_point);
+  if (as.is_signed)
+    INC_KERNEL_CALL(quantize_s8, src, reinterpret_cast<std::int8_t*>(dst), count, as.scale, zero);
+  else
+    INC_KERNEL_CALL(quantize_u8, src, reinterpret_cast<std::uint8_t*>(dst), count, as.scale, zero);
+}
+
+void dequantize_run(const std::byte* src, float* dst, int64_t count, const Affine8& as) noexcept {
+  if (as.is_signed)
+    INC_KERNEL_CALL(dequantize_s8, reinterpret_cast<const std::int8_t*>(src), dst, count, as.scale, as.zero_point);
+  else
+    INC_KERNEL_CALL(dequantize_u8, reinterpret_cast<const std::uint8_t*>(src), dst, count, as.scale, as.zero_point);
+}
+
+I32 integer(std::byte value, bool is_signed) noexcept {
+  return is_signed ? static_cast<std::int8_t>(value) : static_cast<std::uint8_t>(value);
+}
+
+}  // namespace
+
+void quantize(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
+  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { quantize_run(src + begin, dst + begin, end - begin, as); });
+}
+
+void dequantize(const std::byte* src, float* dst, int64_t count, const Affine8& as) noexcept {
+  parallel_for(count, kGrain,
+               [&](int64_t begin, int64_t end) { dequantize_run(src + begin, dst + begin, end - begin, as); });
+}
+
+void quantize_channels(const float* src, std::byte* dst, int64_t outer, int64_t channels, int64_t inner, const float* scale,
+                       const I32* zero_point, bool is_signed) noexcept {
+  if (inner == 1)
+    return parallel_for(outer, kGrain / std::max<int64_t>(1, channels) + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o)
+        INC_KERNEL_CALL(quantize_columns, src + o * channels, dst + o * channels, channels, scale, zero_point, is_signed);
+    });
+  parallel_for(outer * channels, kGrain / std::max<int64_t>(1, inner) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      quantize_run(src + i * inner, dst + i * inner, inner, {scale[i % channels], zero_point[i % channels], is_signed});
+  });
+}
+
+void dequantize_channels(const std::byte* src, float* dst, int64_t outer, int64_t channels, int64_t inner,
+                         const float* scale, const I32* zero_point, bool is_signed) noexcept {
+  parallel_for(outer * channels, kGrain / std::max<int64_t>(1, inner) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      dequantize_run(src + i * inner, dst + i * inner, inner, {scale[i % channels], zero_point[i % channels], is_signed});
+  });
+}
+
+void combine8(const std::byte* a, const Affine8& as_a, const std::byte* b, const Affine8& as_b, std::byte* dst,
+              const Affine8& as, int64_t count, bool product) noexcept {
+  parallel_for(count, kGrain, [&](int64_t i, int64_t end) {
+    INC_KERNEL_CALL(combine, a + i, as_a.is_signed, as_a.scale, as_a.zero_point, b + i, as_b.is_signed, as_b.scale,
+                    as_b.zero_point, dst + i, as.is_signed, as.scale, as.zero_point, end - i, product);
+  });
+}
+
+void lookup8(const std::byte* src, std::byte* dst, int64_t count, const std::byte* table) noexcept {
+  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) dst[i] = table[static_cast<std::size_t>(src[i])];
+  });
+}
+
+void mean8(const std::byte* src, const Affine8& as_src, std::byte* dst, const Affine8& as_dst, int64_t outer, int64_t window,
+           int64_t inner) noexcept {
+  parallel_for(outer * inner, kGrain / std::max<int64_t>(1, window) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const std::byte* column = src + i / inner * window * inner + i % inner;
+      int64_t sum = 0;
+      for (int64_t w = 0; w < window; ++w) sum += integer(column[w * inner], as_src.is_signed) - as_src.zero_point;
+      const float mean =
+          static_cast<float>(static_cast<double>(as_src.scale) * static_cast<double>(sum) / static_cast<double>(window));
+      quantize_run(&mean, dst + i, 1, as_dst);
+    }
+  });
+}
+
+}  // namespace inc::kernels

@@ -1,0 +1,36 @@
+#pragma once
+// Between FP32 and 8 bits. Bit-exact against the scalar definition on every ISA:
+//   q = saturate(round_half_even(x / scale) + zero_point), NaN → zero_point;   x = scale * (q - zero_point)
+#include <cstddef>
+#include <cstdint>
+
+namespace inc::kernels {
+
+/// Parameters of 8-bit data.
+struct Affine8 {
+  float scale = 1;
+  std::int32_t zero_point = 0;
+  bool is_signed = false;
+};
+
+void quantize(const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
+void dequantize(const std::byte* src, float* dst, std::int64_t count, const Affine8& as) noexcept;
+
+/// Rows of `channels` blocks of `inner` elements, each block with its own scale and zero point.
+void quantize_channels(const float* src, std::byte* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
+                       const float* scale, const std::int32_t* zero_point, bool is_signed) noexcept;
+void dequantize_channels(const std::byte* src, float* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
+                         const float* scale, const std::int32_t* zero_point, bool is_signed) noexcept;
+
+/// dst = quantize(dequantize(a) + dequantize(b)); with `product`, their product.
+void combine8(const std::byte* a, const Affine8& as_a, const std::byte* b, const Affine8& as_b, std::byte* dst,
+              const Affine8& as_dst, std::int64_t count, bool product) noexcept;
+
+/// dst[i] = table[src[i]].
+void lookup8(const std::byte* src, std::byte* dst, std::int64_t count, const std::byte* table) noexcept;
+
+/// Means over the window of a global pool: src[outer][window][inner] → dst[outer][inner], as sums in int32.
+void mean8(const std::byte* src, const Affine8& as_src, std::byte* dst, const Affine8& as_dst, std::int64_t outer,
+           std::int64_t window, std::int64_t inner) noexcept;
+
+}  // namespace inc::kernels
