@@ -18,12 +18,14 @@ using Clock = std::chrono::steady_clock;
 ir::Shape shape_for(const ir::Graph& graph, ir::ValueId id, const BenchmarkOptions& options) {
   const ir::Value& value = graph.value(id);
   if (const auto given = options.shapes.find(value.name); given != options.shapes.end()) return given->second;
-  if (!value.type.dims) throw ConfigError(fmt::format("input '{}' has no known rank: give --shape {}=…", value.name, value.name));
+  if (!value.type.dims)
+    throw ConfigError(fmt::format("input '{}' has no known rank: give --shape {}=…", value.name, value.name));
   ir::Shape shape;
   for (std::size_t i = 0; i < value.type.dims->size(); ++i) {
     const ir::Dim& dim = (*value.type.dims)[i];
     if (!dim.known() && i > 0)
-      throw ConfigError(fmt::format("input '{}' is {}: give --shape {}=1x…", value.name, value.type.to_string(), value.name));
+      throw ConfigError(
+          fmt::format("input '{}' is {}: give --shape {}=1x…", value.name, value.type.to_string(), value.name));
     shape.push_back(dim.known() ? dim.value : options.batch);
   }
   return shape;
@@ -49,12 +51,14 @@ ir::Graph quantized(const ir::Graph& fused, const runtime::Adaptor& adaptor, con
   executable->run(inputs, tap);
   const auto space = tuning::build_space(fused, adaptor, {});
   quant::WeightCache weights;
-  return quant::insert_qdq(fused, space.decode(space.shape.fastest()), calib::ranges_from(stats, {quant::RangeMethod::MinMax}), weights);
+  return quant::insert_qdq(fused, space.decode(space.shape.fastest()),
+                           calib::ranges_from(stats, {quant::RangeMethod::MinMax}), weights);
 }
 
 std::string precision_of(const ir::Graph& graph) {
   const auto nodes = graph.nodes();
-  const bool any = std::any_of(nodes.begin(), nodes.end(), [&](ir::NodeId id) { return graph.node(id).op == "QuantizeLinear"; });
+  const bool any =
+      std::any_of(nodes.begin(), nodes.end(), [&](ir::NodeId id) { return graph.node(id).op == "QuantizeLinear"; });
   return any ? "int8" : "fp32";
 }
 

@@ -37,13 +37,17 @@ std::unique_ptr<const runtime::Adaptor> make_adaptor(std::string_view name) {
   throw ConfigError(fmt::format("unknown adaptor '{}': expected onednn or reference", name));
 }
 
-report::Report::Machine machine() { return {cpu_model(), onednn::isa_name(), threads()}; }
+report::Report::Machine machine() {
+  return {cpu_model(), onednn::isa_name(), threads()};
+}
 
 void install_stop_signals() {
   std::signal(SIGINT, on_stop);
   std::signal(SIGTERM, on_stop);
 }
 
-bool stop_requested() noexcept { return stop_signal != 0; }
+bool stop_requested() noexcept {
+  return stop_signal != 0;
+}
 
 }  // namespace inc::app

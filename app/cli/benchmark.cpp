@@ -51,17 +51,24 @@ void parse_shapes(BenchmarkSettings& settings) {
 nlohmann::ordered_json steps_json(const std::vector<runtime::StepProfile>& steps) {
   auto rows = nlohmann::ordered_json::array();
   for (const auto& s : steps)
-    rows.push_back({{"name", s.name}, {"op_type", s.op_type}, {"precision", s.precision}, {"kernel", s.kernel}, {"isa", s.isa},
-                    {"emulated", s.emulated}, {"note", s.note}, {"ms", s.milliseconds}});
+    rows.push_back({{"name", s.name},
+                    {"op_type", s.op_type},
+                    {"precision", s.precision},
+                    {"kernel", s.kernel},
+                    {"isa", s.isa},
+                    {"emulated", s.emulated},
+                    {"note", s.note},
+                    {"ms", s.milliseconds}});
   return rows;
 }
 
 void print_steps(const std::vector<runtime::StepProfile>& steps) {
-  const double total = std::accumulate(steps.begin(), steps.end(), 0.0, [](double sum, const auto& s) { return sum + s.milliseconds; });
+  const double total =
+      std::accumulate(steps.begin(), steps.end(), 0.0, [](double sum, const auto& s) { return sum + s.milliseconds; });
   fmt::print("\n{:>9} {:>6}  {:<18} {:<9} {:<34} {}\n", "ms", "share", "operator", "precision", "kernel", "name");
   for (const auto& s : steps)
-    fmt::print("{:9.4f} {:5.1f}%  {:<18} {:<9} {:<34} {}{}\n", s.milliseconds, total > 0 ? 100 * s.milliseconds / total : 0, s.op_type,
-               s.precision, s.kernel, s.name, s.emulated ? "  [emulated: " + s.note + "]" : "");
+    fmt::print("{:9.4f} {:5.1f}%  {:<18} {:<9} {:<34} {}{}\n", s.milliseconds, total > 0 ? 100 * s.milliseconds / total : 0,
+               s.op_type, s.precision, s.kernel, s.name, s.emulated ? "  [emulated: " + s.note + "]" : "");
 }
 
 void report(const BenchmarkSettings& settings, const std::string& model, const app::BenchmarkResult& result) {
@@ -71,16 +78,24 @@ void report(const BenchmarkSettings& settings, const std::string& model, const a
   const double throughput = 1e3 * static_cast<double>(result.batch) / mean;
   const std::string isa = app::machine().isa;
   if (settings.json) {
-    nlohmann::ordered_json json = {{"model", model}, {"precision", result.precision}, {"isa", isa}, {"batch", result.batch},
-                                   {"threads", threads()}, {"instances", 1},
-                                   {"latency_ms", {{"mean", mean}, {"p50", at(0.5)}, {"p90", at(0.9)}, {"p99", at(0.99)}, {"min", at(0)}}},
-                                   {"throughput", throughput}, {"iterations", ms.size()}};
+    nlohmann::ordered_json json = {
+        {"model", model},
+        {"precision", result.precision},
+        {"isa", isa},
+        {"batch", result.batch},
+        {"threads", threads()},
+        {"instances", 1},
+        {"latency_ms", {{"mean", mean}, {"p50", at(0.5)}, {"p90", at(0.9)}, {"p99", at(0.99)}, {"min", at(0)}}},
+        {"throughput", throughput},
+        {"iterations", ms.size()}};
     if (settings.options.profile) json["ops"] = steps_json(result.steps);
     fmt::print("{}\n", json.dump(2));
     return;
   }
-  fmt::print("{}: {} on {}, batch {}, {} threads, {} runs\n", model, result.precision, isa, result.batch, threads(), ms.size());
-  fmt::print("latency ms   mean {:.3f}  p50 {:.3f}  p90 {:.3f}  p99 {:.3f}  min {:.3f}\n", mean, at(0.5), at(0.9), at(0.99), at(0));
+  fmt::print("{}: {} on {}, batch {}, {} threads, {} runs\n", model, result.precision, isa, result.batch, threads(),
+             ms.size());
+  fmt::print("latency ms   mean {:.3f}  p50 {:.3f}  p90 {:.3f}  p99 {:.3f}  min {:.3f}\n", mean, at(0.5), at(0.9), at(0.99),
+             at(0));
   fmt::print("throughput   {:.1f} samples a second\n", throughput);
   if (settings.options.profile) print_steps(result.steps);
 }
@@ -117,12 +132,19 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
   add_execution(*command, *settings);
   command->add_option("--batch", settings->options.batch, "Batch size")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--shape", settings->shapes, "Shape of an input: name=1x3x224x224")->take_all();
-  command->add_option("--precision", settings->options.precision, "fp32, or int8 (quantized with ranges of the random inputs)")
+  command
+      ->add_option("--precision", settings->options.precision, "fp32, or int8 (quantized with ranges of the random inputs)")
       ->check(CLI::IsMember({"fp32", "bf16", "int8"}));
-  command->add_option("--isa", settings->isa, "Use no instruction set beyond this one: avx2, avx512_core, avx512_core_vnni, …");
-  command->add_option("--duration", settings->options.seconds, "Seconds to measure")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--warmup", settings->options.warmup, "Untimed runs before")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--iterations", settings->options.iterations, "Timed runs (default: as many as fit into the duration)");
+  command->add_option("--isa", settings->isa,
+                      "Use no instruction set beyond this one: avx2, avx512_core, avx512_core_vnni, …");
+  command->add_option("--duration", settings->options.seconds, "Seconds to measure")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--warmup", settings->options.warmup, "Untimed runs before")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--iterations", settings->options.iterations,
+                      "Timed runs (default: as many as fit into the duration)");
   command->add_flag("--profile", settings->options.profile, "Time, kernel, ISA and precision of every operator");
   command->add_flag("--json", settings->json, "Print one JSON object");
   command->callback([settings, &chosen] { chosen.run = [settings] { return benchmark(*settings); }; });

@@ -1,7 +1,6 @@
 #pragma once
 // One function per subcommand: it registers its options and, when chosen, sets `run`.
 #include <CLI/CLI.hpp>
-
 #include <functional>
 
 #include "core/base/error.h"

@@ -1,3 +1,5 @@
+#include "core/eval/evaluate.h"
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -7,7 +9,6 @@
 #include "app/cli/progress.h"
 #include "app/cli/settings.h"
 #include "app/session.h"
-#include "core/eval/evaluate.h"
 #include "core/pipeline/work.h"
 
 namespace inc::cli {
@@ -24,18 +25,21 @@ ExitCode evaluate(const Settings& settings) {
   {
     ProgressLine line(!settings.quiet && !settings.json, 0);
     score = eval::evaluate(model.fused, *executable, *task->data, *task->metric,
-                           {task->batch_size, task->samples, [&](std::int64_t done, std::int64_t total) {
+                           {task->batch_size, task->samples,
+                            [&](std::int64_t done, std::int64_t total) {
                               line.update({"evaluate", done, total});
                               return true;
                             }},
                            executable.get());
   }
   if (settings.json) {
-    const nlohmann::ordered_json json = {{"model", model.name},       {"metric", task->metric->name()}, {"accuracy", score.value},
-                                         {"samples", score.samples}, {"seconds", score.seconds},       {"model_seconds", score.model_seconds}};
+    const nlohmann::ordered_json json = {{"model", model.name},      {"metric", task->metric->name()},
+                                         {"accuracy", score.value},  {"samples", score.samples},
+                                         {"seconds", score.seconds}, {"model_seconds", score.model_seconds}};
     fmt::print("{}\n", json.dump(2));
   } else {
-    fmt::print("{}: {} {:.6g} on {} samples in {:.2f} s\n", model.name, task->metric->name(), score.value, score.samples, score.seconds);
+    fmt::print("{}: {} {:.6g} on {} samples in {:.2f} s\n", model.name, task->metric->name(), score.value, score.samples,
+               score.seconds);
   }
   return ExitCode::Met;
 }

@@ -25,24 +25,31 @@ std::string shape_of(const ir::Graph& graph, const ir::Node& node) {
 
 Json to_json(const ir::Graph& source, const ir::Graph& fused, const passes::Findings& findings) {
   Json json;
-  for (const ir::ValueId id : source.inputs()) json["inputs"].push_back({{"name", source.value(id).name}, {"type", source.value(id).type.to_string()}});
+  for (const ir::ValueId id : source.inputs())
+    json["inputs"].push_back({{"name", source.value(id).name}, {"type", source.value(id).type.to_string()}});
   for (std::size_t i = 0; i < source.outputs().size(); ++i)
-    json["outputs"].push_back({{"name", source.output_names()[i]}, {"type", source.value(source.outputs()[i]).type.to_string()}});
+    json["outputs"].push_back(
+        {{"name", source.output_names()[i]}, {"type", source.value(source.outputs()[i]).type.to_string()}});
   json["opset"] = source.opset;
   json["nodes"] = source.nodes().size();
   json["operators"] = Json::array();
   for (const ir::NodeId id : fused.topological_order()) {
     const ir::Node& node = fused.node(id);
-    json["operators"].push_back({{"name", node.name}, {"op_type", ops::reported_type(node)}, {"fused", ops::epilogue(node).activation}, {"type", shape_of(fused, node)}});
+    json["operators"].push_back({{"name", node.name},
+                                 {"op_type", ops::reported_type(node)},
+                                 {"fused", ops::epilogue(node).activation},
+                                 {"type", shape_of(fused, node)}});
   }
   json["fusions"] = Json::array();
   for (const auto& f : findings)
-    json["fusions"].push_back({{"pass", f.pass}, {"node", f.node}, {"op_type", f.op_type}, {"applied", f.applied}, {"why_not", f.why_not}});
+    json["fusions"].push_back(
+        {{"pass", f.pass}, {"node", f.node}, {"op_type", f.op_type}, {"applied", f.applied}, {"why_not", f.why_not}});
   return json;
 }
 
 void print_operators(const ir::Graph& source, const ir::Graph& fused) {
-  for (const ir::ValueId id : source.inputs()) fmt::print("input   {} {}\n", source.value(id).name, source.value(id).type.to_string());
+  for (const ir::ValueId id : source.inputs())
+    fmt::print("input   {} {}\n", source.value(id).name, source.value(id).type.to_string());
   for (std::size_t i = 0; i < source.outputs().size(); ++i)
     fmt::print("output  {} {}\n", source.output_names()[i], source.value(source.outputs()[i]).type.to_string());
   fmt::print("opset {}, {} nodes, {} after fusion\n\n", source.opset, source.nodes().size(), fused.nodes().size());

@@ -16,19 +16,26 @@ void print_rows(std::span<const eval::FactoryRow> rows) {
 
 std::string_view name_of(ops::QuantRole role) {
   switch (role) {
-    case ops::QuantRole::Anchor: return "int8 kernel";
-    case ops::QuantRole::PassThrough: return "passes int8";
-    case ops::QuantRole::SharedInputs: return "joins int8";
-    case ops::QuantRole::Float: return "float";
+    case ops::QuantRole::Anchor:
+      return "int8 kernel";
+    case ops::QuantRole::PassThrough:
+      return "passes int8";
+    case ops::QuantRole::SharedInputs:
+      return "joins int8";
+    case ops::QuantRole::Float:
+      return "float";
   }
   return "";
 }
 
 std::string_view name_of(ops::Bf16Policy policy) {
   switch (policy) {
-    case ops::Bf16Policy::Allow: return "bf16: allow";
-    case ops::Bf16Policy::Infer: return "bf16: infer";
-    case ops::Bf16Policy::Deny: return "bf16: deny";
+    case ops::Bf16Policy::Allow:
+      return "bf16: allow";
+    case ops::Bf16Policy::Infer:
+      return "bf16: infer";
+    case ops::Bf16Policy::Deny:
+      return "bf16: deny";
   }
   return "";
 }

@@ -12,8 +12,9 @@ int fail(const std::string& message, inc::ExitCode code) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Quantizes FP32 ONNX models to INT8 within an accuracy target.\n"
-               "Exit codes: 0 target met, 1 target missed, 2 usage or configuration, 3 model, 4 data, 5 internal.");
+  CLI::App app(
+      "Quantizes FP32 ONNX models to INT8 within an accuracy target.\n"
+      "Exit codes: 0 target met, 1 target missed, 2 usage or configuration, 3 model, 4 data, 5 internal.");
   app.name("inc-cpp");
   app.set_version_flag("--version", "inc-cpp " INC_VERSION);
   app.require_subcommand(1);

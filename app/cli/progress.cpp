@@ -21,7 +21,9 @@ std::string bar(std::int64_t done, std::int64_t total) {
 ProgressLine::ProgressLine(bool wanted, std::int64_t max_trials)
     : wanted_(wanted), live_(::isatty(STDERR_FILENO) != 0), max_trials_(max_trials) {}
 
-ProgressLine::~ProgressLine() { clear(); }
+ProgressLine::~ProgressLine() {
+  clear();
+}
 
 void ProgressLine::clear() {
   if (shown_) std::fputs("\r\033[K", stderr);
@@ -45,7 +47,8 @@ void ProgressLine::update(const pipeline::Progress& progress) {
   if (progress.stage == stage_ && progress.done < progress.total && now - last_ < kLeastPause) return;
   last_ = now;
   stage_ = progress.stage;
-  std::string line = fmt::format("{:<9} [{}] {}/{}", progress.stage, bar(progress.done, progress.total), progress.done, progress.total);
+  std::string line =
+      fmt::format("{:<9} [{}] {}/{}", progress.stage, bar(progress.done, progress.total), progress.done, progress.total);
   if (progress.stage == "tune") {
     line += fmt::format("  trial {}/{}", trials_ + 1, max_trials_);
     if (!best_.empty()) line += "  best " + best_;
@@ -58,8 +61,7 @@ void ProgressLine::trial(const search::Observation& seen, std::size_t number) {
   trials_ = number;
   trial_seconds_ += seen.seconds;
   history_.push(seen);
-  if (const auto* best = history_.best())
-    best_ = fmt::format("{:.4f}{}", best->accuracy, best->met ? " (target met)" : "");
+  if (const auto* best = history_.best()) best_ = fmt::format("{:.4f}{}", best->accuracy, best->met ? " (target met)" : "");
   if (!wanted_) return;
   clear();
   if (seen.state == search::TrialState::Failed)

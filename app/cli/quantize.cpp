@@ -36,7 +36,8 @@ ExitCode quantize(const QuantizeSettings& settings) {
   } else if (!settings.quiet) {
     fmt::print("{}\n{}\n", report::statistics_table(report.statistics), report::result_table(report));
     fmt::print("target {} ({})\n", report.result.met ? "met" : "MISSED", report.result.target);
-    fmt::print("model   {}\nreport  {}\n", (report.directory / "model.onnx").string(), (report.directory / "report.html").string());
+    fmt::print("model   {}\nreport  {}\n", (report.directory / "model.onnx").string(),
+               (report.directory / "report.html").string());
   }
   return report.result.met ? ExitCode::Met : ExitCode::Missed;
 }

@@ -32,7 +32,8 @@ config::Config configured(const Settings& settings) {
   std::vector<config::Override> overrides;
   for (const auto& text : settings.overrides) {
     const auto equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) throw ConfigError("--set: '" + text + "' found, expected key.path=value");
+    if (equals == std::string::npos || equals == 0)
+      throw ConfigError("--set: '" + text + "' found, expected key.path=value");
     overrides.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   config::Config config = config::read_config(settings.config, overrides);

@@ -1,7 +1,6 @@
 #pragma once
 // Options that several subcommands share.
 #include <CLI/CLI.hpp>
-
 #include <string>
 #include <vector>
 

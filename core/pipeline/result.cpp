@@ -55,6 +55,7 @@ void describe_result(const Result& result, report::Report& report) {
   report.metric = result.task->metric->name();
   report.stopped = search::name_of(result.outcome->stopped);
   report.result.target = result.criterion->describe();
+  report.result.threshold = result.criterion->threshold();
   report.result.met = result.best != nullptr && result.best->met;
   report.result.accuracy = result.best != nullptr ? result.best->accuracy : result.baseline.accuracy;
   report.result.relative_loss = result.criterion->relative_loss(report.result.accuracy);

@@ -29,6 +29,7 @@ struct Result {
 /// Measures the candidate against FP32, writes model.onnx, report.json and report.html, returns the report.
 report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options);
 
-std::filesystem::path make_output_directory(const config::Config& config, const LoadedModel& model, const QuantizeOptions& options);
+std::filesystem::path make_output_directory(const config::Config& config, const LoadedModel& model,
+                                            const QuantizeOptions& options);
 
 }  // namespace inc::pipeline

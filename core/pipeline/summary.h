@@ -15,6 +15,7 @@ std::vector<report::TrialRow> trial_rows(const search::History& history, const t
 /// Points that no other beats in both accuracy and latency, fastest first, with the FP32 baseline among them.
 std::vector<report::ParetoRow> pareto_rows(const search::History& history, const tuning::TuningSpace& space,
                                            const tuning::Criterion& criterion, const report::Report::Baseline& baseline);
-report::Report::Cost cost_of(const search::History& history, std::int64_t samples, double calibration_seconds, double seconds);
+report::Report::Cost cost_of(const search::History& history, std::int64_t samples, double calibration_seconds,
+                             double seconds);
 
 }  // namespace inc::pipeline

@@ -13,7 +13,7 @@ namespace inc::pipeline {
 struct LoadedModel {
   std::filesystem::path path;
   std::string name;
-  std::uint64_t hash = 0;      ///< of the file
+  std::uint64_t hash = 0;  ///< of the file
   std::int64_t bytes = 0;
   ir::Graph source, fused;
   passes::Findings findings;

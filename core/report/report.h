@@ -29,12 +29,15 @@ struct TrialRow {
 
 struct Report {
   std::string version, model, metric, strategy, stopped;
-  struct Baseline { double accuracy = 0, latency_ms = 0; } baseline;
+  struct Baseline {
+    double accuracy = 0, latency_ms = 0;
+  } baseline;
   struct Result {
     bool met = false;
     double accuracy = 0, relative_loss = 0, latency_ms = 0;
     std::int64_t model_bytes = 0, fp32_model_bytes = 0;
-    std::string target;  ///< "relative loss at most 0.01 (accuracy at least 0.9064)"
+    double threshold = 0;  ///< the accuracy that just meets the target
+    std::string target;    ///< "relative loss at most 0.01 (accuracy at least 0.9064)"
   } result;
   struct Cost {
     std::int64_t trials = 0, samples_evaluated = 0;
@@ -45,13 +48,16 @@ struct Report {
   std::vector<OpRow> ops;
   std::vector<ParetoRow> pareto;
   std::vector<TrialRow> trials;
-  struct Machine { std::string cpu, isa; int threads = 0; } machine;
-  std::string resolved_config;  ///< YAML
+  struct Machine {
+    std::string cpu, isa;
+    int threads = 0;
+  } machine;
+  std::string resolved_config;      ///< YAML
   std::filesystem::path directory;  ///< where everything was written
 };
 
-std::string to_json(const Report& report);         ///< pretty, fields as in the product's contract
-std::string to_html(const Report& report);         ///< one self-contained page, no scripts or fonts from outside
+std::string to_json(const Report& report);  ///< pretty, fields as in the product's contract
+std::string to_html(const Report& report);  ///< one self-contained page, no scripts or fonts from outside
 /// "Mixed Precision Statistics": Op Type | Total | INT8 | BF16 | FP32, boxed.
 std::string statistics_table(const std::vector<StatisticsRow>& rows);
 /// "Tune Result Statistics": Info Type | Baseline | Best; accuracy, latency, size.

@@ -9,8 +9,8 @@ namespace inc::tuning {
 
 struct LatencyOptions {
   int warmup = 2;
-  int rounds = 15;           ///< at most
-  double seconds = 1.0;      ///< for all executables together; at least three rounds are run
+  int rounds = 15;       ///< at most
+  double seconds = 1.0;  ///< for all executables together; at least three rounds are run
 };
 
 /// Milliseconds of every round per executable, in order of execution.

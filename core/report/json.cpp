@@ -1,0 +1,72 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/report/report.h"
+
+namespace inc::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// JSON knows no NaN or infinity: null.
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json cost_json(const Report::Cost& cost) {
+  return {{"trials", cost.trials},
+          {"samples_evaluated", cost.samples_evaluated},
+          {"full_evaluations", number(cost.full_evaluations)},
+          {"calibration_seconds", number(cost.calibration_seconds)},
+          {"seconds", number(cost.seconds)},
+          {"peak_rss_bytes", cost.peak_rss_bytes}};
+}
+
+Json trials_json(const std::vector<TrialRow>& trials) {
+  Json rows = Json::array();
+  for (const auto& t : trials)
+    rows.push_back({{"number", t.number},
+                    {"accuracy", number(t.accuracy)},
+                    {"relative_loss", number(t.relative_loss)},
+                    {"latency_ms", number(t.latency_ms)},
+                    {"seconds", number(t.seconds)},
+                    {"int8", t.int8},
+                    {"fp32", t.fp32},
+                    {"met", t.met},
+                    {"failed", t.failed}});
+  return rows;
+}
+
+}  // namespace
+
+std::string to_json(const Report& report) {
+  Json json = {{"version", report.version}, {"model", report.model}, {"metric", report.metric}};
+  json["baseline"] = {{"accuracy", number(report.baseline.accuracy)}, {"latency_ms", number(report.baseline.latency_ms)}};
+  json["result"] = {{"met", report.result.met},
+                    {"accuracy", number(report.result.accuracy)},
+                    {"relative_loss", number(report.result.relative_loss)},
+                    {"latency_ms", number(report.result.latency_ms)},
+                    {"model_bytes", report.result.model_bytes},
+                    {"fp32_model_bytes", report.result.fp32_model_bytes},
+                    {"target", report.result.target}};
+  json["cost"] = cost_json(report.cost);
+  json["strategy"] = report.strategy;
+  json["stopped"] = report.stopped;
+  json["statistics"] = Json::array();
+  for (const auto& row : report.statistics)
+    json["statistics"].push_back(
+        {{"op_type", row.op_type}, {"total", row.total}, {"int8", row.int8}, {"bf16", row.bf16}, {"fp32", row.fp32}});
+  json["ops"] = Json::array();
+  for (const auto& op : report.ops)
+    json["ops"].push_back({{"name", op.name}, {"op_type", op.op_type}, {"precision", op.precision}, {"reason", op.reason}});
+  json["pareto"] = Json::array();
+  for (const auto& point : report.pareto)
+    json["pareto"].push_back(
+        {{"accuracy", number(point.accuracy)}, {"latency_ms", number(point.latency_ms)}, {"config", point.config}});
+  json["trials"] = trials_json(report.trials);
+  json["machine"] = {{"cpu", report.machine.cpu}, {"isa", report.machine.isa}, {"threads", report.machine.threads}};
+  json["config"] = report.resolved_config;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace inc::report

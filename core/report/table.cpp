@@ -1,0 +1,78 @@
+#include "core/report/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/report/report.h"
+
+namespace inc::report {
+namespace {
+
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string padded(const std::string& text, std::size_t width, bool left) {
+  const std::string blanks(width - std::min(width, width_of(text)), ' ');
+  return left ? text + blanks : blanks + text;
+}
+
+std::string size_text(std::int64_t bytes) {
+  return bytes < 10'000'000 ? fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3)
+                            : fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+std::string ratio(double of, double to) {
+  return to > 0 ? fmt::format("{:.2f}x", of / to) : "-";
+}
+
+}  // namespace
+
+std::string boxed_table(const std::string& title, const TextRow& header, const std::vector<TextRow>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& cell : header) widths.push_back(width_of(cell));
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  std::string rule = "+";
+  for (const auto width : widths) rule += std::string(width + 2, '-') + "+";
+  const auto line = [&](const TextRow& row) {
+    std::string text = "|";
+    for (std::size_t i = 0; i < row.size(); ++i) text += " " + padded(row[i], widths[i], i == 0) + " |";
+    return text + "\n";
+  };
+  const std::size_t inner = rule.size() - 2;
+  const std::size_t left = inner > title.size() ? (inner - title.size()) / 2 : 0;
+  std::string text = "+" + std::string(inner, '-') + "+\n|" + padded(std::string(left, ' ') + title, inner, true) + "|\n";
+  text += rule + "\n" + line(header) + rule + "\n";
+  for (const auto& row : rows) text += line(row);
+  return text + rule + "\n";
+}
+
+std::string statistics_table(const std::vector<StatisticsRow>& rows) {
+  std::vector<TextRow> cells;
+  for (const auto& row : rows)
+    cells.push_back({row.op_type, std::to_string(row.total), std::to_string(row.int8), std::to_string(row.bf16),
+                     std::to_string(row.fp32)});
+  return boxed_table("Mixed Precision Statistics", {"Op Type", "Total", "INT8", "BF16", "FP32"}, cells);
+}
+
+std::string result_table(const Report& report) {
+  const auto& result = report.result;
+  std::vector<TextRow> rows;
+  if (!report.metric.empty())
+    rows.push_back({"Accuracy (" + report.metric + ")", fmt::format("{:.4f}", report.baseline.accuracy),
+                    fmt::format("{:.4f}", result.accuracy), fmt::format("{:+.2f} %", -100 * result.relative_loss)});
+  rows.push_back({"Latency (ms a sample)", fmt::format("{:.4f}", report.baseline.latency_ms),
+                  fmt::format("{:.4f}", result.latency_ms),
+                  ratio(report.baseline.latency_ms, result.latency_ms) + " faster"});
+  rows.push_back(
+      {"Model size", size_text(result.fp32_model_bytes), size_text(result.model_bytes),
+       ratio(static_cast<double>(result.fp32_model_bytes), static_cast<double>(result.model_bytes)) + " smaller"});
+  rows.push_back({"Trials", "", std::to_string(report.cost.trials), report.stopped});
+  rows.push_back({"Duration (seconds)", "", fmt::format("{:.1f}", report.cost.seconds),
+                  fmt::format("calibration {:.1f}", report.cost.calibration_seconds)});
+  return boxed_table("Tune Result Statistics", {"Info Type", "Baseline", "Best tune result", "Change"}, rows);
+}
+
+}  // namespace inc::report
