@@ -1,0 +1,86 @@
+#include <chrono>
+
+#include "core/search/search.h"
+
+namespace inc::search {
+namespace {
+
+bool met(const History& history) {
+  for (const auto& seen : history.all())
+    if (seen.state == TrialState::Complete && seen.met) return true;
+  return false;
+}
+
+bool failing(const History& history, std::size_t limit) {
+  if (limit == 0 || history.size() < limit) return false;
+  const Observation& last = history[history.size() - 1];
+  for (std::size_t i = history.size() - limit; i < history.size(); ++i)
+    if (history[i].state != TrialState::Failed || history[i].why_failed != last.why_failed) return false;
+  return true;
+}
+
+class Clock {
+ public:
+  explicit Clock(const History& resumed) {
+    for (const auto& seen : resumed.all()) before_ += seen.seconds;
+  }
+  double seconds() const {
+    return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double before_ = 0;
+};
+
+std::optional<StopReason> stopped(const History& history, const StopRule& rule, const Clock& clock) {
+  if (rule.should_stop && rule.should_stop()) return StopReason::Interrupted;
+  if (rule.timeout_seconds <= 0 && met(history)) return StopReason::TargetMet;
+  if (rule.timeout_seconds > 0 && clock.seconds() >= rule.timeout_seconds) return StopReason::Timeout;
+  if (history.size() >= rule.max_trials) return StopReason::MaxTrials;
+  if (failing(history, rule.max_equal_failures)) return StopReason::RepeatedFailure;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view name_of(StopReason reason) {
+  switch (reason) {
+    case StopReason::TargetMet:
+      return "target met";
+    case StopReason::MaxTrials:
+      return "max_trials reached";
+    case StopReason::Timeout:
+      return "timeout reached";
+    case StopReason::Interrupted:
+      return "interrupted";
+    case StopReason::Exhausted:
+      return "nothing left to try";
+    case StopReason::RepeatedFailure:
+      return "trials keep failing for the same reason";
+  }
+  return "";
+}
+
+Outcome tune(const Strategy& strategy, const Evaluate& evaluate, const StopRule& stop,
+             const std::function<void(const Observation&, std::size_t)>& on_trial, History resume) {
+  const Clock clock(resume);
+  Outcome outcome{std::move(resume), StopReason::Exhausted};
+  for (;;) {
+    if (const auto reason = stopped(outcome.history, stop, clock)) {
+      outcome.stopped = *reason;
+      return outcome;
+    }
+    const std::optional<Point> point = strategy.ask(outcome.history);
+    if (!point) return outcome;
+    try {
+      outcome.history.push(evaluate(*point));
+    } catch (const Interrupted&) {
+      outcome.stopped = StopReason::Interrupted;
+      return outcome;
+    }
+    if (on_trial) on_trial(outcome.history[outcome.history.size() - 1], outcome.history.size());
+  }
+}
+
+}  // namespace inc::search

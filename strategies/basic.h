@@ -1,0 +1,26 @@
+#pragma once
+#include "core/search/search.h"
+
+namespace inc::strategies {
+
+/// Intel Neural Compressor's `basic`, with its stages and without its idle trials:
+///   1. the fastest point;
+///   2. every other 8-bit variant, moved for all operators at once (at most four); the best of them is the base;
+///   3. fall back to FP32 one operator at a time, in reverse order of the graph, and note what each gains; spaces of more
+///      than 48 operators are walked in at most 32 blocks of neighbours;
+///   4. accumulate the fallbacks in the order of what they gained, one more per trial, until the target is met or all are
+///      in FP32;
+///   5. for those who still have trials: give single fallbacks of the point that met the target back to INT8, the least
+///      useful first, keeping what still meets it.
+/// A failed trial counts as gaining nothing. Source: tuning_strategies.md of Intel Neural Compressor 2.6, "Basic".
+class Basic : public search::Strategy {
+ public:
+  explicit Basic(search::SearchSpace space) : space_(std::move(space)) {}
+  std::optional<search::Point> ask(const search::History& history) const override;
+  std::string_view name() const override { return "basic"; }
+
+ private:
+  search::SearchSpace space_;
+};
+
+}  // namespace inc::strategies

@@ -1,0 +1,21 @@
+#pragma once
+#include <cstdint>
+
+#include "core/search/search.h"
+
+namespace inc::strategies {
+
+/// Uniform draws without repetition, after the fastest point; ends when the space is exhausted. The draw for trial n
+/// depends on (seed, n) only. Nothing is materialised unless a small space is nearly exhausted.
+class Random : public search::Strategy {
+ public:
+  Random(search::SearchSpace space, std::uint64_t seed) : space_(std::move(space)), seed_(seed) {}
+  std::optional<search::Point> ask(const search::History& history) const override;
+  std::string_view name() const override { return "random"; }
+
+ private:
+  search::SearchSpace space_;
+  std::uint64_t seed_;
+};
+
+}  // namespace inc::strategies

@@ -1,0 +1,42 @@
+#include "strategies/registry.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "strategies/basic.h"
+#include "strategies/random.h"
+
+namespace inc::strategies {
+namespace {
+
+using Made = std::unique_ptr<const search::Strategy>;
+
+constexpr std::array kRows{
+    StrategyRow{"basic", "fall back one by one, then accumulate by what each operator gains",
+                [](const search::SearchSpace& space, std::uint64_t) -> Made { return std::make_unique<Basic>(space); }},
+    StrategyRow{
+        "random", "uniform without repetition, seeded",
+        [](const search::SearchSpace& space, std::uint64_t seed) -> Made { return std::make_unique<Random>(space, seed); }},
+};
+
+}  // namespace
+
+std::span<const StrategyRow> registry() noexcept {
+  return kRows;
+}
+
+std::unique_ptr<const search::Strategy> make(std::string_view name, const search::SearchSpace& space, std::uint64_t seed) {
+  std::vector<std::string> names;
+  for (const auto& row : kRows) {
+    if (row.name == name) return row.make(space, seed);
+    names.emplace_back(row.name);
+  }
+  throw ConfigError(
+      fmt::format("unknown strategy '{}': expected one of {}{}", name, joined(names), did_you_mean(name, names)));
+}
+
+}  // namespace inc::strategies
