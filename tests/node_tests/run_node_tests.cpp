@@ -100,18 +100,19 @@ int run(const Options& options) {
   }
   const auto adaptor = options.adaptor == "onednn" ? onednn::make_adaptor() : reference::make_adaptor();
   std::map<Outcome, int> counts;
-  std::map<std::string, int> refusals;
+  std::map<std::string, std::vector<std::string>> refusals;
   for (const auto& item : read_archive(options.archive)) {
     if (item.name.find(options.filter) == std::string::npos) continue;
     const auto verdict = judge(item, *adaptor);
     ++counts[verdict.outcome];
-    if (verdict.outcome == Outcome::NotClaimed) ++refusals[kind_of(verdict.why)];
+    if (verdict.outcome == Outcome::NotClaimed) refusals[kind_of(verdict.why)].push_back(item.name);
     if (verdict.outcome == Outcome::Failed) fmt::print("FAILED {}: {}\n", item.name, verdict.why);
   }
   if (options.verbose) {
-    std::vector<std::pair<std::string, int>> ordered(refusals.begin(), refusals.end());
-    std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-    for (const auto& [why, count] : ordered) fmt::print("not claimed: {:4} {}\n", count, why);
+    std::vector<std::pair<std::string, std::vector<std::string>>> ordered(refusals.begin(), refusals.end());
+    const auto more = [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); };
+    std::stable_sort(ordered.begin(), ordered.end(), more);
+    for (const auto& [why, names] : ordered) fmt::print("not claimed: {:4} {} [{}]\n", names.size(), why, names[0]);
   }
   fmt::print("node tests ({}): {} passed, {} failed, {} not claimed\n", options.adaptor, counts[Outcome::Passed],
              counts[Outcome::Failed], counts[Outcome::NotClaimed]);
