@@ -50,11 +50,14 @@ struct Calibration {
 };
 
 struct TensorRule {
-  std::vector<std::string> granularity, scheme, dtype, algorithm;  ///< empty: not limited
-  std::optional<double> bit;
+  std::vector<std::string> granularity, scheme, dtype, algorithm;  ///< empty: not limited; dtype {"fp32"}: stay in FP32
+  std::optional<double> bit;                                       ///< weights only; below 8 means 7
 };
+struct WeightRule : TensorRule {};
+struct ActivationRule : TensorRule {};
 struct OpRule {
-  TensorRule weight, activation;
+  WeightRule weight;
+  ActivationRule activation;
 };
 
 struct Recipes {
@@ -72,6 +75,7 @@ struct Quantization {
   Calibration calibration;
   Recipes recipes;
   OpRule model_wise;
+  /// In file order, later rules win. Keys of op_wise are regular expressions (ECMAScript) on whole node names.
   std::vector<std::pair<std::string, OpRule>> optype_wise, op_wise;
 };
 
@@ -93,7 +97,6 @@ struct ExitPolicy {
 };
 struct Workspace {
   std::string path;
-  std::string resume;
 };
 struct Tuning {
   Strategy strategy;
@@ -101,7 +104,6 @@ struct Tuning {
   std::string objective = "performance";
   ExitPolicy exit_policy;
   std::int64_t random_seed = 1978;
-  bool tensorboard = false;
   Workspace workspace;
 };
 
@@ -138,16 +140,20 @@ struct Config {
   Tuning tuning;
   std::optional<Evaluation> evaluation;
   Target target;
-  std::filesystem::path file;  ///< the YAML file; relative paths in it are relative to its directory
+  std::filesystem::path file;        ///< the YAML file; relative paths in it are relative to its directory
+  std::vector<std::string> notices;  ///< what was accepted but means something else here, with its place; to be shown
 };
 
 /// `key.path=value`, as given to --set.
 using Override = std::pair<std::string, std::string>;
 
-/// Reads, expands ${VAR} and ${VAR:-default}, applies overrides, checks. Throws ConfigError with file:line:column, the key
-/// path, what was found, what was expected, and a suggestion. A key of INC that is not honoured is refused by name.
+/// Reads, expands ${VAR} and ${VAR:-default} in every value ($${ is a literal ${), applies overrides, checks. Throws
+/// ConfigError with file:line:column, the key path, what was found, what was expected, and a suggestion. A key of INC that
+/// is not honoured is refused by name unless it carries the value that changes nothing (`tensorboard: False`).
+/// At most 1 MiB, one document, 32 levels and 20,000 values after aliases.
 Config read_config(const std::filesystem::path& file, const std::vector<Override>& overrides = {});
-Config read_config_text(const std::string& text, const std::filesystem::path& file, const std::vector<Override>& overrides = {});
+Config read_config_text(const std::string& text, const std::filesystem::path& file,
+                        const std::vector<Override>& overrides = {});
 /// The resolved configuration as YAML: reading it gives an equal configuration.
 std::string write_config(const Config& config);
 /// The reference, from the fields: a Markdown page, or a JSON schema.

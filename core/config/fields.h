@@ -1,0 +1,268 @@
+#pragma once
+// Everything known of a configuration field: one line `v(name, member, doc, constraint)` each. `v.refused(name, why,
+// harmless)` lists a key of INC that is not honoured: it is an error unless it is empty or carries the harmless value.
+// Reader, writer and schemas are visitors over these functions.
+#include "core/config/config.h"
+#include "core/config/constraint.h"
+
+namespace inc::config {
+
+namespace facts {
+inline constexpr std::string_view kOtherFramework =
+    "only ONNX models are read; export the model to ONNX and write onnxrt_qdq";
+inline constexpr std::string_view kNotYet = "not available yet";
+inline constexpr std::string_view kNoRemote = "no remote services are used";
+inline constexpr std::string_view kThreads = "use --threads and --instances of inc-cpp benchmark";
+
+inline constexpr Choice kFramework[] = {
+    {"onnxrt_qdq"},
+    {"onnxrt_qlinearops", {}, "the model is written in QDQ format, which every ONNX runtime reads"},
+    {"onnxrt_integerops", {}, "the model is quantized statically and written in QDQ format"},
+    {"tensorflow", kOtherFramework},
+    {"tensorflow_itex", kOtherFramework},
+    {"keras", kOtherFramework},
+    {"pytorch", kOtherFramework},
+    {"pytorch_fx", kOtherFramework},
+    {"pytorch_ipex", kOtherFramework},
+    {"mxnet", kOtherFramework},
+    {"engine", kOtherFramework}};
+inline constexpr Choice kDevice[] = {{"cpu"}, {"gpu", "this product is for CPUs"}};
+inline constexpr Choice kApproach[] = {
+    {"post_training_static_quant"},
+    {"post_training_dynamic_quant", kNotYet},
+    {"auto", kNotYet},
+    {"quant_aware_training", "it needs training; quantize after training with post_training_static_quant"}};
+inline constexpr Choice kLastBatch[] = {{"rollover"}, {"discard"}};
+inline constexpr Choice kGranularity[] = {{"per_channel"}, {"per_tensor"}};
+inline constexpr Choice kActivationGranularity[] = {{"per_tensor"}, {"per_channel", "activations are quantized per tensor"}};
+inline constexpr Choice kScheme[] = {{"asym"}, {"sym"}, {"asym_float", "scales are always floats; write asym"}};
+inline constexpr Choice kWeightScheme[] = {
+    {"sym"}, {"asym", "weights are quantized symmetrically"}, {"asym_float", "weights are quantized symmetrically"}};
+inline constexpr Choice kWeightDtype[] = {{"int8"},
+                                          {"fp32"},
+                                          {"uint8", "weights are quantized to int8"},
+                                          {"bf16", kNotYet},
+                                          {"fp16", "not a precision of this product"}};
+inline constexpr Choice kActivationDtype[] = {
+    {"uint8"}, {"int8"}, {"fp32"}, {"bf16", kNotYet}, {"fp16", "not a precision of this product"}};
+inline constexpr Choice kWeightAlgorithm[] = {{"minmax"}};
+inline constexpr Choice kActivationAlgorithm[] = {
+    {"minmax"}, {"kl", kNotYet}, {"percentile", kNotYet}, {"mse", kNotYet}, {"placeholder", "write minmax"}};
+inline constexpr Choice kPrecision[] = {{"fp32"}, {"bf16", kNotYet}, {"fp16", "not a precision of this product"}};
+inline constexpr Choice kStrategy[] = {{"basic"},
+                                       {"random"},
+                                       {"auto", kNotYet},
+                                       {"mse", kNotYet},
+                                       {"mse_v2", kNotYet},
+                                       {"bayesian", kNotYet},
+                                       {"exhaustive", kNotYet},
+                                       {"tpe", kNotYet},
+                                       {"automixedprecision", kNotYet},
+                                       {"conservative", kNotYet},
+                                       {"hawq_v2", "it needs gradients; use basic"},
+                                       {"sigopt", kNoRemote},
+                                       {"dynas", "it searches architectures"}};
+inline constexpr Choice kObjective[] = {
+    {"performance"}, {"accuracy", kNotYet}, {"modelsize", kNotYet}, {"footprint", kNotYet}};
+inline constexpr Choice kIsa[] = {
+    {"any"}, {"host"}, {"avx2"}, {"avx512_core"}, {"avx512_core_vnni"}, {"avx512_core_bf16"}, {"avx512_core_amx"}};
+}  // namespace facts
+
+template <class V>
+void fields(V& v, Model& s) {
+  v("name", s.name, "Name in reports and of the output directory; empty: the model file's");
+  v("framework", s.framework, "INC's name of the model format", one_of(facts::kFramework));
+  v("path", s.path, "The ONNX model, relative to this file; `--model` wins");
+  v("inputs", s.inputs, "Accepted from INC's files; the model's own inputs are used");
+  v("outputs", s.outputs, "Accepted from INC's files; the model's own outputs are used");
+  v.refused("quant_format", "models are written in QDQ format", "QDQ");
+}
+
+template <class V>
+void fields(V& v, Dataloader& s) {
+  v("batch_size", s.batch_size, "Samples per run of the model; a model with a fixed batch keeps its own", at_least(1));
+  v("last_batch", s.last_batch, "What happens to an incomplete last batch", one_of(facts::kLastBatch));
+  v("dataset", s.dataset, "One data set with its parameters (`inc-cpp list datasets`)");
+  v("transform", s.transform, "Transforms with their parameters, applied in this order (`inc-cpp list transforms`)");
+  v("shuffle", s.shuffle, "Read the samples in a shuffled, seeded order");
+  v.refused("filter", "samples cannot be filtered; name the wanted ones with `first` and `count` of the data set", "");
+  v.refused("distributed", "data is not split between processes", "false");
+}
+
+template <class V>
+void fields(V& v, Calibration& s) {
+  v("sampling_size", s.sampling_size, "Samples to calibrate with", at_least(1));
+  v("dataloader", s.dataloader, "Where calibration samples come from; absent: the evaluation's data set");
+}
+
+template <class V>
+void fields(V& v, WeightRule& s) {
+  v("granularity", s.granularity, "Scales per output channel or per tensor; empty: no limit", one_of(facts::kGranularity));
+  v("scheme", s.scheme, "Symmetric or asymmetric; empty: no limit", one_of(facts::kWeightScheme));
+  v("dtype", s.dtype, "Allowed types; fp32 alone keeps the operator in FP32; empty: no limit", one_of(facts::kWeightDtype));
+  v("algorithm", s.algorithm, "Range methods; empty: no limit", one_of(facts::kWeightAlgorithm));
+  v("bit", s.bit, "Significant bits; fewer than 8: 7, which cannot saturate on any CPU", between(7, 8));
+}
+
+template <class V>
+void fields(V& v, ActivationRule& s) {
+  v("granularity", s.granularity, "Scales per tensor; empty: no limit", one_of(facts::kActivationGranularity));
+  v("scheme", s.scheme, "Symmetric or asymmetric; empty: no limit", one_of(facts::kScheme));
+  v("dtype", s.dtype, "Allowed types; fp32 alone keeps the operator in FP32; empty: no limit",
+    one_of(facts::kActivationDtype));
+  v("algorithm", s.algorithm, "Range methods; empty: no limit", one_of(facts::kActivationAlgorithm));
+  v.refused("bit", "only weights can have fewer bits", "8");
+}
+
+template <class V>
+void fields(V& v, OpRule& s) {
+  v("weight", s.weight, "Limits on weights");
+  v("activation", s.activation, "Limits on activations");
+}
+
+template <class V>
+void fields(V& v, Recipes& s) {
+  v("scale_propagation_max_pooling", s.scale_propagation_max_pooling, "Pooling and shape operators pass INT8 through");
+  v("scale_propagation_concat", s.scale_propagation_concat, "Concat and Add take INT8 from their neighbours");
+  v("first_conv_or_matmul_quantization", s.first_conv_or_matmul_quantization, "Quantize the first convolution or product");
+  v("last_conv_or_matmul_quantization", s.last_conv_or_matmul_quantization, "Quantize the last convolution or product");
+  v("pre_post_process_quantization", s.pre_post_process_quantization,
+    "Quantize operators before the first and after the last of them");
+  v.refused("fast_bias_correction", facts::kNotYet, "false");
+  v.refused("weight_correction", facts::kNotYet, "false");
+  v.refused("smooth_quant", facts::kNotYet, "false");
+  v.refused("smooth_quant_args", facts::kNotYet, "");
+  v.refused("layer_wise_quant", "weights are memory-mapped anyway", "false");
+  v.refused("gemm_to_matmul", "Gemm is quantized as it is", "false");
+  v.refused("graph_optimization_level", "fusions are this product's own (`inc-cpp inspect --fusions`)", "");
+  v.refused("add_qdq_pair_to_weight", "weights are stored in INT8 with one DequantizeLinear", "false");
+  v.refused("optypes_to_exclude_output_quant", "outputs are quantized only where an INT8 operator reads them", "");
+  v.refused("dedicated_qdq_pair", "pairs are shared by the readers of a value", "false");
+}
+
+template <class V>
+void fields(V& v, Quantization& s) {
+  v("approach", s.approach, "How INT8 is reached", one_of(facts::kApproach));
+  v("calibration", s.calibration, "Samples that fix the ranges of activations");
+  v("recipes", s.recipes, "Where INT8 goes");
+  v("model_wise", s.model_wise, "Limits for every operator");
+  v("optype_wise", s.optype_wise, "Limits by operator type, as in the ONNX model");
+  v("op_wise", s.op_wise, "Limits by node name; keys are regular expressions on the whole name",
+    Constraint{.pattern_keys = true});
+  v.refused("advance", "bias correction is not available yet", "");
+  v.refused("train", "it needs training", "");
+}
+
+template <class V>
+void fields(V& v, MixedPrecision& s) {
+  v("precisions", s.precisions, "Precisions besides INT8", one_of(facts::kPrecision));
+  v.refused("op_wise", facts::kNotYet, "");
+}
+
+template <class V>
+void fields(V& v, Strategy& s) {
+  v("name", s.name, "Search strategy (`inc-cpp list strategies`)", one_of(facts::kStrategy));
+  v.refused("sigopt_api_token", facts::kNoRemote, "");
+  v.refused("sigopt_project_id", facts::kNoRemote, "");
+  v.refused("sigopt_experiment_name", facts::kNoRemote, "");
+  v.refused("accuracy_weight", "strategy tpe is not available yet", "1.0");
+  v.refused("latency_weight", "strategy tpe is not available yet", "1.0");
+  v.refused("confidence_batches", "strategy mse_v2 is not available yet", "");
+  v.refused("hawq_v2_loss", "it needs gradients", "");
+}
+
+template <class V>
+void fields(V& v, AccuracyCriterion& s) {
+  v("relative", s.relative, "Tolerable loss as a share of the baseline; neither this nor `absolute`: 0.01",
+    Constraint{.min = 0, .max = 1, .percent = true});
+  v("absolute", s.absolute, "Tolerable loss in the metric's unit", Constraint{.min = 0, .percent = true});
+  v("higher_is_better", s.higher_is_better, "Direction of the metric");
+}
+
+template <class V>
+void fields(V& v, ExitPolicy& s) {
+  v("timeout", s.timeout, "Seconds to search; 0: stop at the first result that meets the criterion", at_least(0));
+  v("max_trials", s.max_trials, "Trials at most", between(1, 1000000));
+  v("performance_only", s.performance_only, "Quantize once, without evaluation");
+}
+
+template <class V>
+void fields(V& v, Workspace& s) {
+  v("path", s.path, "Output directory, relative to this file; `--output` wins; empty: inc_cpp_workspace/<model name>");
+  v.refused("resume", "a stopped run is continued from its journal with --resume", "");
+}
+
+template <class V>
+void fields(V& v, Tuning& s) {
+  v("strategy", s.strategy, "How the next trial is chosen");
+  v("accuracy_criterion", s.accuracy_criterion, "The target");
+  v("objective", s.objective, "What is made small while the target holds", one_of(facts::kObjective));
+  v("exit_policy", s.exit_policy, "When the search ends");
+  v("random_seed", s.random_seed, "Seed of everything random", at_least(0));
+  v("workspace", s.workspace, "Where results go");
+  v.refused("multi_objectives", facts::kNotYet, "");
+  v.refused("tensorboard", "no TensorBoard files are written; see report.html", "false");
+  v.refused("diagnosis", "use inc-cpp compare and report.html", "");
+}
+
+template <class V>
+void fields(V& v, AccuracyEvaluation& s) {
+  v("metric", s.metric, "One metric with its parameters (`inc-cpp list metrics`)");
+  v("dataloader", s.dataloader, "Where evaluation samples come from");
+  v("iteration", s.iteration, "Batches to evaluate; -1: all", at_least(-1));
+  v.refused("multi_metrics", facts::kNotYet, "");
+  v.refused("postprocess", facts::kNotYet, "");
+  v.refused("configs", facts::kThreads, "");
+}
+
+template <class V>
+void fields(V& v, PerformanceConfigs& s) {
+  v("cores_per_instance", s.cores_per_instance, "Threads of one instance; absent: all cores", at_least(1));
+  v("num_of_instance", s.num_of_instance, "Instances side by side", at_least(1));
+  v.refused("inter_num_of_threads", "operators run one after another", "1");
+  v.refused("intra_num_of_threads", "use cores_per_instance", "");
+  v.refused("kmp_blocktime", "threads are GNU OpenMP's; set OMP_WAIT_POLICY", "");
+  v.refused("kmp_affinity", "threads are GNU OpenMP's; set OMP_PROC_BIND", "");
+}
+
+template <class V>
+void fields(V& v, PerformanceEvaluation& s) {
+  v("warmup", s.warmup, "Runs before the clock starts", at_least(0));
+  v("iteration", s.iteration, "Runs to time; -1: as many as the duration allows", at_least(-1));
+  v("configs", s.configs, "Threads and instances");
+  v("dataloader", s.dataloader, "Samples to run on; absent: generated ones");
+  v.refused("postprocess", "only the model is timed", "");
+}
+
+template <class V>
+void fields(V& v, Evaluation& s) {
+  v("accuracy", s.accuracy, "How accuracy is measured");
+  v("performance", s.performance, "How speed is measured");
+}
+
+template <class V>
+void fields(V& v, Target& s) {
+  v("isa", s.isa, "CPUs the model is for: `any`, the one it is made on, or an instruction set", one_of(facts::kIsa));
+}
+
+template <class V>
+void fields(V& v, Config& s) {
+  v("version", s.version, "Version of the file format", between(1, 1));
+  v("model", s.model, "The model");
+  v("device", s.device, "Where the model runs", one_of(facts::kDevice));
+  v("quantization", s.quantization, "INT8");
+  v("mixed_precision", s.mixed_precision, "Precisions besides INT8; absent: FP32 only");
+  v("tuning", s.tuning, "The search");
+  v("evaluation", s.evaluation, "Accuracy and speed");
+  v("target", s.target, "The CPU the model is for");
+  v.refused("graph_optimization", "fusions are always applied; write quantization", "");
+  v.refused("pruning", "it needs training", "");
+  v.refused("distillation", "it needs training", "");
+  v.refused("self_distillation", "it needs training", "");
+  v.refused("auto_distillation", "it needs training", "");
+  v.refused("flash_distillation", "it needs training", "");
+  v.refused("nas", "it needs training", "");
+  v.refused("model_conversion", facts::kOtherFramework, "");
+}
+
+}  // namespace inc::config

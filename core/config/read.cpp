@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/config/scalars.h"
+#include "core/config/visit.h"
+
+namespace inc::config {
+namespace {
+
+constexpr std::size_t kMaxPattern = 1000;
+
+template <class T>
+void read_into(const At& at, T& member, const Constraint& constraint);
+
+class Reader {
+ public:
+  Reader(const Tree& map, std::string path, std::vector<std::string>& notices)
+      : map_(map), path_(std::move(path)), notices_(notices) {}
+
+  template <class T>
+  void operator()(std::string_view name, T& member, std::string_view, const Constraint& constraint = {}) {
+    known_.emplace_back(name);
+    const Entry* entry = map_.find(name);
+    if (entry == nullptr) return;
+    const std::string path = full(name);
+    read_into(At{entry->value, path, notices_}, member, constraint);
+  }
+
+  void refused(std::string_view name, std::string_view why, std::string_view harmless) {
+    refused_.emplace_back(name);
+    const Entry* entry = map_.find(name);
+    if (entry != nullptr && !is_harmless(entry->value, harmless)) {
+      fail_at(entry->where, fmt::format("{} is not supported: {}", full(name), why));
+    }
+  }
+
+  void check_unknown() const {
+    for (const auto& entry : map_.entries) {
+      const auto is = [&](const std::string& name) { return name == entry.key; };
+      if (std::any_of(known_.begin(), known_.end(), is) || std::any_of(refused_.begin(), refused_.end(), is)) continue;
+      const std::string guess = nearest(entry.key, known_);
+      fail_at(entry.where,
+              fmt::format("unknown key '{}' in {}; {}", entry.key.substr(0, 80), path_.empty() ? "the configuration" : path_,
+                          guess.empty() ? "expected one of " + joined(known_) : "did you mean '" + guess + "'?"));
+    }
+  }
+
+ private:
+  std::string full(std::string_view name) const {
+    return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
+  }
+
+  const Tree& map_;
+  std::string path_;
+  std::vector<std::string>& notices_;
+  std::vector<std::string> known_, refused_;
+};
+
+template <Section T>
+void read_section(const At& at, T& section) {
+  if (at.tree.kind == Tree::Kind::Null) return;
+  if (at.tree.kind != Tree::Kind::Map) fail_type(at, "a map");
+  Reader reader(at.tree, at.path, at.notices);
+  fields(reader, section);
+  reader.check_unknown();
+}
+
+void check_pattern(const Entry& entry, const std::string& path) {
+  try {
+    if (entry.key.size() > kMaxPattern)
+      fail_at(entry.where, fmt::format("{}: the pattern is longer than {} characters", path, kMaxPattern));
+    const std::regex pattern(entry.key);
+  } catch (const std::regex_error& e) {
+    fail_at(entry.where, fmt::format("{}: '{}' is not a regular expression: {}", path, entry.key, e.what()));
+  }
+}
+
+RuleMap read_rules(const At& at, const Constraint& constraint) {
+  RuleMap rules;
+  if (at.tree.kind == Tree::Kind::Null) return rules;
+  if (at.tree.kind != Tree::Kind::Map) fail_type(at, "a map");
+  for (const auto& entry : at.tree.entries) {
+    if (constraint.pattern_keys) check_pattern(entry, at.path);
+    const std::string path = fmt::format("{}.{}", at.path, entry.key);
+    read_section(At{entry.value, path, at.notices}, rules.emplace_back(entry.key, OpRule{}).second);
+  }
+  return rules;
+}
+
+template <class T>
+void read_into(const At& at, T& member, const Constraint& constraint) {
+  if constexpr (kIsOptional<T>) {
+    if (at.tree.kind == Tree::Kind::Null) return;
+    read_into(at, member.emplace(), constraint);
+  } else if constexpr (Section<T>) {
+    read_section(at, member);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    member = read_bool(at);
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    member = read_integer(at, constraint);
+  } else if constexpr (std::is_same_v<T, double>) {
+    member = read_number(at, constraint);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    member = read_text(at, constraint);
+  } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    member = read_texts(at, constraint);
+  } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
+    member = read_integers(at, constraint);
+  } else if constexpr (std::is_same_v<T, Named>) {
+    member = read_named(at);
+  } else if constexpr (std::is_same_v<T, std::vector<Named>>) {
+    member = read_named_list(at);
+  } else {
+    static_assert(std::is_same_v<T, RuleMap>);
+    member = read_rules(at, constraint);
+  }
+  if constexpr (std::is_same_v<T, Dataloader>) member.where = at.tree.where;
+}
+
+void check_together(const Tree& root, const Config& config) {
+  const auto& criterion = config.tuning.accuracy_criterion;
+  if (criterion.relative && criterion.absolute) {
+    fail_at(root.find("tuning")->value.find("accuracy_criterion")->where,
+            "tuning.accuracy_criterion: expected relative or absolute, found both");
+  }
+}
+
+}  // namespace
+
+Config read_config_text(const std::string& text, const std::filesystem::path& file, const std::vector<Override>& overrides) {
+  Tree root = parse_tree(text, file.string());
+  for (const auto& override : overrides) apply_override(root, override);
+  Config config;
+  config.file = file;
+  const std::string path;
+  if (root.kind != Tree::Kind::Null && root.kind != Tree::Kind::Map) fail_at(root.where, "expected a map of sections");
+  read_section(At{root, path, config.notices}, config);
+  check_together(root, config);
+  return config;
+}
+
+Config read_config(const std::filesystem::path& file, const std::vector<Override>& overrides) {
+  std::string text;
+  try {
+    if (std::filesystem::is_directory(file))
+      throw ConfigError(fmt::format("cannot read '{}': it is a directory", file.string()));
+    std::error_code unknown;
+    const auto size = std::filesystem::file_size(file, unknown);
+    if (!unknown && size > kMaxBytes) check_size(size, file.string());
+    text = read_file(file);
+  } catch (const DataError& e) {
+    throw ConfigError(e.what());
+  }
+  return read_config_text(text, file, overrides);
+}
+
+}  // namespace inc::config
