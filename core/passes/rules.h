@@ -1,0 +1,41 @@
+#pragma once
+// Every rule and pass, one file each: cleanup/, fuse/, lower/. The order they run in is pipelines.cpp's.
+#include <memory>
+
+#include "core/passes/pass.h"
+
+namespace inc::passes {
+
+std::unique_ptr<const Pass> eliminate_dead_code();  ///< nodes nobody uses
+std::unique_ptr<const Pass> infer_shapes();         ///< dimensions that type inference left open
+std::unique_ptr<const Pass> fold_constants();       ///< nodes all of whose inputs are constant
+std::unique_ptr<const Pass> merge_duplicates();     ///< equal nodes with equal inputs
+Rule fold_shapes();                                 ///< integers that follow from known dimensions
+Rule fold_reshape_target();                         ///< Reshape to a computed shape with one open dimension
+Rule eliminate_identity();                          ///< nodes that return their input
+Rule eliminate_expand();                            ///< Expand whose broadcasting the consumer does itself
+
+Rule fuse_pad_conv();
+Rule fuse_batch_normalization_conv();
+Rule fuse_conv_batch_normalization();
+Rule fuse_scale();
+Rule fuse_bias();
+Rule fuse_residual();
+Rule fuse_relu_clip();
+Rule fuse_hard_swish();
+Rule fuse_silu();
+Rule fuse_activation();
+Rule fuse_gelu();
+Rule fuse_gelu_tanh();
+Rule fuse_layer_normalization();
+Rule fuse_rms_normalization();
+Rule fuse_normalization_scale();
+Rule fuse_normalization_bias();
+
+Rule lower_group();
+Rule lower_gelu();
+Rule lower_hard_swish();
+Rule lower_layer_normalization();
+Rule lower_rms_normalization();
+
+}  // namespace inc::passes

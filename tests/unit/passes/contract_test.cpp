@@ -1,0 +1,95 @@
+// What every pass promises, checked on the graphs of all golden files:
+// - it verifies and a second run changes nothing;
+// - it says "changed" exactly when the printed graph differs;
+// - names and types of graph inputs and outputs stay;
+// - the outputs stay the same numbers on random inputs, run by the operators' scalar definitions.
+#include <gtest/gtest.h>
+
+#include "core/ir/print.h"
+#include "core/passes/pass.h"
+#include "tests/support/approx.h"
+#include "tests/support/random.h"
+#include "tests/support/run.h"
+#include "tests/unit/passes/golden.h"
+
+namespace inc::passes::testing {
+namespace {
+
+constexpr double kLimit = 1e-10;  // of the normalized squared error: float32 sums in another order
+
+std::string signature(const ir::Graph& graph) {
+  std::string text;
+  for (const ir::ValueId v : graph.inputs()) text += graph.value(v).name + " " + graph.value(v).type.to_string() + "\n";
+  for (std::size_t i = 0; i < graph.outputs().size(); ++i)
+    text += graph.output_names()[i] + " " + graph.value(graph.outputs()[i]).type.to_string() + "\n";
+  return text;
+}
+
+std::vector<GoldenCase> corpus() {
+  std::vector<GoldenCase> cases;
+  for (const std::string& name : golden_names())
+    for (GoldenCase& golden : read_golden(name)) cases.push_back(std::move(golden));
+  return cases;
+}
+
+/// Shapes given as data are not random; these graphs are for the printed outcome only.
+bool runnable(const ir::Graph& graph) {
+  for (const ir::ValueId v : graph.inputs())
+    if (graph.value(v).type.dtype == DType::Int64) return false;
+  return true;
+}
+
+void expect_same_numbers(const ir::Graph& before, const ir::Graph& after) {
+  Rng rng(7);
+  for (int i = 0; i < 3; ++i) {
+    const auto inputs = inc::testing::random_inputs(before, rng, 2 + i);
+    const auto expected = inc::testing::run(before, inputs), actual = inc::testing::run(after, inputs);
+    ASSERT_EQ(expected.size(), actual.size());
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      if (is_float(expected[k].dtype()))
+        EXPECT_TRUE(inc::testing::agree(actual[k], expected[k], inc::testing::Nmse{kLimit}));
+      else
+        EXPECT_TRUE(inc::testing::agree(actual[k], expected[k], inc::testing::Exact{}));
+    }
+  }
+}
+
+class EveryPass : public ::testing::TestWithParam<std::string_view> {};
+
+TEST_P(EveryPass, KeepsThePromisesOfTheInterface) {
+  const auto pass = find_pass(GetParam());
+  for (const GoldenCase& golden : corpus()) {
+    SCOPED_TRACE(golden.pass + ": " + golden.comment);
+    const ir::Graph before = prepared(golden);
+    ir::Graph after = before;
+    const bool changed = pass->run(after, nullptr);
+    EXPECT_NO_THROW(after.verify());
+    EXPECT_EQ(changed, ir::print(before) != described(after, before));
+    EXPECT_EQ(signature(before), signature(after));
+    ir::Graph again = after;
+    EXPECT_FALSE(pass->run(again, nullptr));
+    if (changed && runnable(before)) expect_same_numbers(before, after);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, EveryPass, ::testing::ValuesIn(pass_names()),
+                         [](const auto& of) { return std::string(of.param); });
+
+TEST(Pipelines, FusedAndLoweredGraphsComputeTheSame) {
+  for (const GoldenCase& golden : corpus()) {
+    SCOPED_TRACE(golden.pass + ": " + golden.comment);
+    const ir::Graph before = prepared(golden);
+    ir::Graph after = before;
+    fusion_pipeline().run(after);
+    EXPECT_EQ(signature(before), signature(after));
+    EXPECT_FALSE(fusion_pipeline().run(after)) << "the pipeline is not idempotent";
+    if (runnable(before)) expect_same_numbers(before, after);
+    lowering_pipeline().run(after);
+    EXPECT_EQ(signature(before), signature(after));
+    EXPECT_EQ(ir::print(after).find("inc."), std::string::npos);
+    if (runnable(before)) expect_same_numbers(before, after);
+  }
+}
+
+}  // namespace
+}  // namespace inc::passes::testing
