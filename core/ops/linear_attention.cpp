@@ -31,6 +31,7 @@ Heads heads_of(const ir::Attrs& attrs, const ir::Shape& q, const ir::Shape& k, c
   h.keys = h.flat ? k[1] : k[2];
   h.width = h.flat ? q[2] / h.heads : q[3];
   h.value_width = h.flat ? v[2] / h.kv_heads : v[3];
+  require(past == nullptr || past->size() == 4, "past_key of rank 4 is expected");
   h.past = past == nullptr ? 0 : past->at(2);
   const ir::Shape k_wanted =
       h.flat ? ir::Shape{h.batch, h.keys, h.kv_heads * h.width} : ir::Shape{h.batch, h.kv_heads, h.keys, h.width};

@@ -64,7 +64,7 @@ struct RowSink {
         y[at] = finish(sums[i] + (add == nullptr ? A{} : static_cast<A>(add[i * places->step])));
       } else {
         const double exact = alpha * static_cast<double>(static_cast<std::int64_t>(sums[i]));
-        y[at] = static_cast<T>(exact + (add == nullptr ? 0.0 : beta * static_cast<double>(add[i * places->step])));
+        y[at] = clamped<T>(exact + (add == nullptr ? 0.0 : beta * static_cast<double>(add[i * places->step])));
       }
     }
   }

@@ -8,6 +8,8 @@
 namespace inc::ops {
 namespace {
 
+constexpr std::int64_t kMostElements = std::int64_t{1} << 40;
+
 int rank_of(const ir::Shape& shape) noexcept {
   return static_cast<int>(shape.size());
 }
@@ -33,6 +35,8 @@ std::vector<OutputSpec> infer_reshape(const InferContext& c) {
       continue;
     }
     require(shape[i] >= 0, fmt::format("dimension {} found, expected at least -1", shape[i]));
+    require(shape[i] == 0 || known <= kMostElements / shape[i],
+            fmt::format("shape {} has too many elements", to_string(shape)));
     known *= shape[i];
   }
   const std::int64_t count = ir::element_count(x);
@@ -164,6 +168,8 @@ std::vector<OutputSpec> infer_tile(const InferContext& c) {
           fmt::format("repeats {} found for an input {}", to_string(repeats), to_string(shape)));
   for (std::size_t i = 0; i < shape.size(); ++i) {
     require(repeats[i] >= 0, fmt::format("repeats {} found, expected at least 0", repeats[i]));
+    require(shape[i] == 0 || repeats[i] <= kMostElements / shape[i],
+            fmt::format("repeats {} make too many elements", repeats[i]));
     shape[i] *= repeats[i];
   }
   return {{c.inputs[0].dtype, shape}};

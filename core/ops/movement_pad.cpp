@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <numeric>
 
@@ -83,6 +84,9 @@ std::vector<OutputSpec> infer_pad(const InferContext& c) {
   require(mode == "constant" || mode == "reflect" || mode == "edge" || mode == "wrap",
           fmt::format("mode '{}' found, expected constant, reflect, edge or wrap", mode));
   for (std::size_t d = 0; d < shape.size(); ++d) {
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    require(std::abs(pads.begin[d]) < kMost && std::abs(pads.end[d]) < kMost,
+            fmt::format("pads {} and {} found", pads.begin[d], pads.end[d]));
     const bool grows = pads.begin[d] > 0 || pads.end[d] > 0;
     require(mode == "constant" || !grows || shape[d] > 0, fmt::format("mode {} cannot extend an empty axis", mode));
     shape[d] += pads.begin[d] + pads.end[d];

@@ -170,7 +170,7 @@ std::vector<double> resize_axis(const Request& r, const std::vector<double>& x, 
   std::vector<double> y(static_cast<std::size_t>(ir::element_count(resized)), 0.0);
   for (std::int64_t k = 0; k < a.output; ++k) {
     const double at = coordinate(r, a, static_cast<double>(k));
-    const bool outside = r.coordinates == "tf_crop_and_resize" && (at < 0 || at > static_cast<double>(a.input - 1));
+    const bool outside = r.coordinates == "tf_crop_and_resize" && !(at >= 0 && at <= static_cast<double>(a.input - 1));
     const auto taps = outside ? std::vector<Tap>{} : taps_at(r, a, at);
     for (std::int64_t o = 0; o < from.outer; ++o) {
       double* out = y.data() + to.at(o, k, 0);
@@ -182,19 +182,6 @@ std::vector<double> resize_axis(const Request& r, const std::vector<double>& x, 
     }
   }
   return y;
-}
-
-template <class T>
-T rounded(double value) {
-  if constexpr (std::is_integral_v<T>) {
-    const double low = static_cast<double>(std::numeric_limits<T>::lowest()),
-                 high = static_cast<double>(std::numeric_limits<T>::max());
-    return value <= low    ? std::numeric_limits<T>::lowest()
-           : value >= high ? std::numeric_limits<T>::max()
-                           : static_cast<T>(value);
-  } else {
-    return narrow<T>(value);
-  }
 }
 
 void resize(const EvalContext& c, const Request& r) {
@@ -210,7 +197,7 @@ void resize(const EvalContext& c, const Request& r) {
       shape[d] = r.axes[d].output;
     }
     T* y = c.outputs[0].mutable_data<T>();
-    for (std::size_t i = 0; i < data.size(); ++i) y[i] = rounded<T>(data[i]);
+    for (std::size_t i = 0; i < data.size(); ++i) y[i] = clamped<T>(data[i]);
   });
 }
 

@@ -47,14 +47,14 @@ std::vector<Tap> grid_taps(const GridRule& rule, double normalized, std::int64_t
   const auto length = static_cast<double>(n);
   double x = rule.align_corners ? (normalized + 1) / 2 * (length - 1) : ((normalized + 1) * length - 1) / 2;
   x = static_cast<double>(static_cast<float>(x));
-  if (!std::isfinite(x)) x = -1e6;
+  x = std::isfinite(x) ? std::clamp(x, -1e9, 1e9) : -1e9;
   if (rule.mode == "nearest") x = std::nearbyint(x);
   if (x < rule.low() || x > rule.high(n)) {
     if (rule.border == Border::Edge) x = std::clamp(x, 0.0, length - 1);
     if (rule.border == Border::Reflection) x = reflected(x, rule.low(), rule.high(n));
   }
   if (rule.mode == "nearest") return {{element_at(rule, static_cast<std::int64_t>(x), n), 1}};
-  const double base = std::floor(std::clamp(x, -1e15, 1e15)), t = x - base;
+  const double base = std::floor(x), t = x - base;
   const auto i = static_cast<std::int64_t>(base);
   if (rule.mode == "linear") return {{element_at(rule, i, n), 1 - t}, {element_at(rule, i + 1, n), t}};
   constexpr double a = -0.75;
@@ -114,7 +114,7 @@ void eval_grid_sample(const EvalContext& c) {
         for (std::size_t d = 0; d < spatial.size(); ++d) taps[d] = grid_taps(rule, at[spatial.size() - 1 - d], spatial[d]);
         for (std::int64_t k = 0; k < x[1]; ++k)
           c.outputs[0].mutable_data<T>()[(n * x[1] + k) * points + p] =
-              narrow<T>(weighted(c.inputs[0].data<T>() + (n * x[1] + k) * in, spatial, taps, 0, 0));
+              clamped<T>(weighted(c.inputs[0].data<T>() + (n * x[1] + k) * in, spatial, taps, 0, 0));
       }
   });
 }
@@ -170,6 +170,7 @@ void eval_affine_grid(const EvalContext& c) {
 
 /// Col2Im: the image every window of which was taken out into a column.
 Window columns_of(const ir::Attrs& attrs, const ir::Shape& image, const ir::Shape& block) {
+  for (const auto dim : image) require(dim >= 0 && dim < 1 << 20, fmt::format("image {} found", to_string(image)));
   ir::Shape x = {1, 1};
   x.insert(x.end(), image.begin(), image.end());
   return window_of(attrs, x, block);
@@ -213,7 +214,7 @@ void eval_col2im(const EvalContext& c) {
       std::vector<double> image(static_cast<std::size_t>(to), 0.0);
       add_columns(w, columns.data<double>() + p * from, image.data());
       for (std::int64_t i = 0; i < to; ++i)
-        c.outputs[0].mutable_data<T>()[p * to + i] = narrow<T>(image[static_cast<std::size_t>(i)]);
+        c.outputs[0].mutable_data<T>()[p * to + i] = clamped<T>(image[static_cast<std::size_t>(i)]);
     }
   });
 }

@@ -19,8 +19,9 @@ T reduced(const std::string& how, T old, T update) {
     return how == "mul" || how == "min" ? old && update : old || update;
   } else {
     const auto a = wide(old), b = wide(update);
-    if (how == "add") return narrow<T>(a + b);
-    if (how == "mul") return narrow<T>(a * b);
+    using U = std::conditional_t<std::is_integral_v<T>, std::uint64_t, Wide<T>>;
+    if (how == "add") return narrow<T>(static_cast<U>(a) + static_cast<U>(b));
+    if (how == "mul") return narrow<T>(static_cast<U>(a) * static_cast<U>(b));
     if (how == "max") return a > b || a != a ? old : update;
     return a < b || a != a ? old : update;
   }
@@ -127,6 +128,7 @@ CacheAxes cache_axes(const ir::Attrs& attrs, const ir::Shape& cache, const ir::S
 std::vector<OutputSpec> infer_tensor_scatter(const InferContext& c) {
   require(c.inputs[1].dtype == c.inputs[0].dtype, "cache and update differ in element type");
   cache_axes(c.attrs, c.inputs[0].shape, c.inputs[1].shape);
+  require(!c.has(2) || c.inputs[2].shape == ir::Shape{c.inputs[0].shape[0]}, "one write index per sample is expected");
   return infer_same(c);
 }
 

@@ -168,6 +168,8 @@ std::vector<OutputSpec> infer_suppress(const InferContext& c) {
           fmt::format("boxes {} and scores {} found, expected [N, boxes, 4] and [N, classes, boxes]", to_string(boxes),
                       to_string(scores)));
   require(c.inputs[0].dtype == DType::Float && c.inputs[1].dtype == DType::Float, "boxes and scores must be float");
+  for (std::size_t i = 2; i < 5; ++i)
+    require(!c.has(i) || ir::element_count(c.inputs[i].shape) == 1, fmt::format("input {} must be one value", i));
   const auto picked = suppress(c.attrs, [&](std::size_t i) { return c.has(i) ? &known_value(c, i) : nullptr; });
   return {{DType::Int64, {static_cast<std::int64_t>(picked.size()) / 3, 3}}};
 }

@@ -46,7 +46,7 @@ std::vector<OutputSpec> infer_split(const InferContext& c) {
   const auto& x = c.inputs[0].shape;
   const std::size_t axis = axis_of(c.attrs, x);
   const std::int64_t parts = c.attrs.integer("num_outputs", static_cast<std::int64_t>(c.output_count));
-  require(parts > 0 && parts >= static_cast<std::int64_t>(c.output_count),
+  require(parts > 0 && parts < 1 << 20 && parts >= static_cast<std::int64_t>(c.output_count),
           fmt::format("num_outputs {} found for {} outputs", parts, c.output_count));
   auto lengths = integers_from(c, 1, "split");
   if (lengths.empty()) {
@@ -142,6 +142,7 @@ void eval_trilu(const EvalContext& c) {
 }
 
 std::vector<OutputSpec> infer_trilu(const InferContext& c) {
+  require(!c.has(1) || ir::element_count(c.inputs[1].shape) == 1, "k must be one value");
   require(c.inputs[0].shape.size() >= 2, "a matrix or a stack of matrices is expected");
   return infer_same(c);
 }

@@ -14,6 +14,10 @@ std::vector<OutputSpec> infer_roi_align(const InferContext& c) {
   const auto &x = c.inputs[0].shape, &rois = c.inputs[1].shape;
   require(x.size() == 4 && rois.size() == 2 && rois[1] == 4 && c.inputs[2].shape == ir::Shape{rois[0]},
           fmt::format("regions {} found for an input {}", to_string(rois), to_string(x)));
+  require((x[2] > 0 && x[3] > 0) || rois[0] == 0, "an empty image cannot be sampled");
+  require(c.attrs.integer("output_height", 1) > 0 && c.attrs.integer("output_width", 1) > 0 &&
+              c.attrs.integer("sampling_ratio") < 1 << 20,
+          "output size or sampling_ratio out of range");
   return {{c.inputs[0].dtype, {rois[0], x[1], c.attrs.integer("output_height", 1), c.attrs.integer("output_width", 1)}}};
 }
 
@@ -47,6 +51,7 @@ struct Bins {
 Bins bins_of(double begin, double end, std::int64_t count, std::int64_t ratio, bool at_least_one) {
   const double extent = at_least_one ? std::max(end - begin, 1.0) : end - begin;
   const double size = extent / static_cast<double>(count);
+  require(std::isfinite(begin) && std::abs(size) < 1e6, fmt::format("region bounds {} and {} found", begin, end));
   return {begin, size, ratio > 0 ? ratio : std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(size)))};
 }
 
@@ -104,7 +109,11 @@ std::vector<OutputSpec> infer_max_unpool(const InferContext& c) {
   const auto kernel = c.attrs.integers("kernel_shape");
   require(x.size() == kernel.size() + 2 && c.inputs[1].shape == x,
           fmt::format("indices {} found for {}", to_string(c.inputs[1].shape), to_string(x)));
-  if (c.has(2)) return {{c.inputs[0].dtype, known_integers(c, 2)}};
+  if (c.has(2)) {
+    const auto wanted = known_integers(c, 2);
+    require(wanted.size() == x.size(), fmt::format("output_shape {} found for {}", to_string(wanted), to_string(x)));
+    return {{c.inputs[0].dtype, wanted}};
+  }
   const auto strides = spatial_attribute(c.attrs, "strides", kernel.size(), 1, 1);
   const auto pads = spatial_attribute(c.attrs, "pads", 2 * kernel.size(), 0, 0);
   ir::Shape shape = {x[0], x[1]};

@@ -2,6 +2,7 @@
 // What the operator families share: axes, broadcasting, index walks, typed visiting, the usual shape rules.
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -34,6 +35,19 @@ T narrow(From value) noexcept {
     return T(static_cast<float>(value));
   else
     return static_cast<T>(value);
+}
+
+/// Integers are truncated and clamped to their limits (NaN becomes 0), floats rounded once.
+template <class T>
+T clamped(double value) noexcept {
+  if constexpr (std::is_integral_v<T>) {
+    if (value != value) return T{};
+    if (value <= static_cast<double>(std::numeric_limits<T>::lowest())) return std::numeric_limits<T>::lowest();
+    if (value >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
+    return static_cast<T>(value);
+  } else {
+    return narrow<T>(value);
+  }
 }
 
 /// visit_dtype over the listed kinds only; throws UnsupportedError naming the dtype for the rest.

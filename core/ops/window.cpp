@@ -9,6 +9,7 @@
 namespace inc::ops {
 namespace {
 
+constexpr std::int64_t kMost = std::int64_t{1} << 31;  ///< of a stride, dilation, pad or kernel extent
 constexpr std::int64_t kWorkGrain = 1 << 20;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) noexcept {
@@ -90,7 +91,8 @@ std::vector<std::int64_t> spatial_attribute(const ir::Attrs& attrs, std::string_
   if (values.empty()) values.assign(count, otherwise);
   if (values.size() != count) throw ModelError(fmt::format("{} {} found, expected {}", values.size(), name, count));
   for (const auto v : values)
-    if (v < least) throw ModelError(fmt::format("{} {} found, expected at least {}", name, v, least));
+    if (v < least || v > kMost)
+      throw ModelError(fmt::format("{} {} found, expected one in [{}, {}]", name, v, least, kMost));
   return values;
 }
 
@@ -100,7 +102,7 @@ Window window_of(const ir::Attrs& attrs, const ir::Shape& x, const ir::Shape& ke
   if (rank > 3) throw UnsupportedError(fmt::format("{} spatial dimensions, at most 3 are supported", rank));
   const auto strides = spatial_attribute(attrs, "strides", rank, 1, 1);
   const auto dilations = spatial_attribute(attrs, "dilations", rank, 1, 1);
-  const auto pads = spatial_attribute(attrs, "pads", 2 * rank, 0, -(std::int64_t{1} << 40));
+  const auto pads = spatial_attribute(attrs, "pads", 2 * rank, 0, -kMost);
   const std::string auto_pad = attrs.text("auto_pad", "NOTSET");
   const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
   if (!same && auto_pad != "NOTSET" && auto_pad != "VALID" && !auto_pad.empty())
@@ -109,7 +111,8 @@ Window window_of(const ir::Attrs& attrs, const ir::Shape& x, const ir::Shape& ke
   w.rank = static_cast<int>(rank);
   for (std::size_t i = 0; i < rank; ++i) {
     const std::size_t d = 3 - rank + i;
-    if (kernel[i] < 1) throw ModelError(fmt::format("kernel extent {} found, expected at least 1", kernel[i]));
+    if (kernel[i] < 1 || kernel[i] > kMost)
+      throw ModelError(fmt::format("kernel extent {} found, expected one in [1, {}]", kernel[i], kMost));
     w.input[d] = x[i + 2];
     w.kernel[d] = kernel[i];
     w.strides[d] = strides[i];
