@@ -11,11 +11,17 @@
 namespace inc::onednn {
 namespace {
 
+quant::PairOrder pairs_of(const Builder& b, const ir::Node& node, const Anchor& a) {
+  if (!node.op.ends_with("Conv")) return quant::pair_order(b.graph(), node);
+  const ir::Shape& w = b.shape(a.weight);
+  const bool depthwise = w[1] == 1 && w[0] > 1 && w[0] == node.attrs.integer("group", 1);
+  return depthwise ? quant::PairOrder::None : quant::PairOrder::Conv;
+}
+
 std::string inexact_here(const Builder& b, const ir::Node& node, const Anchor& a) {
   if (has_vnni()) return {};
   if (a.input->scale.dtype == DType::Int8) return "s8 activations are not exact on " + isa_name();
-  const auto pairs = quant::pair_order(b.graph(), node);
-  if (Support s = quant::cannot_saturate(*b.known(a.weights->q), pairs); !s)
+  if (Support s = quant::cannot_saturate(*b.known(a.weights->q), pairs_of(b, node, a)); !s)
     return "weights saturate on " + isa_name() + ": " + s.why_not();
   return {};
 }
@@ -65,16 +71,30 @@ ir::ValueId input_as_floats(Builder& b, const Anchor& a) {
   return value;
 }
 
+bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attempt) {
+  std::vector<Arithmetic> ways;
+  if (anchor.integer && anchor.note.empty()) ways.push_back(Arithmetic::Int8);
+  ways.push_back(anchor.integer ? Arithmetic::Emulated : Arithmetic::Fp32);
+  for (const Arithmetic arithmetic : ways) {
+    if (anchor.integer && arithmetic == Arithmetic::Emulated && anchor.note.empty())
+      anchor.note = "oneDNN has no fast integer kernel for this form";
+    if (attempt({arithmetic, true, false}) || attempt({arithmetic, false, false})) return true;
+    if (arithmetic != Arithmetic::Int8 && attempt({arithmetic, true, true})) return true;
+  }
+  return false;
+}
+
 bool is_reference(const dnnl::primitive_desc_base& desc) {
   const std::string_view name = desc.impl_info_str();
   return name.find("ref") != std::string_view::npos;
 }
 
-Epilogue::Epilogue(Builder& builder, const Anchor& anchor, Arithmetic arithmetic)
+Epilogue::Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attempt)
     : b_(builder),
       a_(anchor),
-      arithmetic_(arithmetic),
-      to_(arithmetic == Arithmetic::Int8 && anchor.sink ? anchor.sink->scale.dtype : DType::Float) {
+      arithmetic_(attempt.arithmetic),
+      may_sum_(attempt.sum),
+      to_(attempt.arithmetic == Arithmetic::Int8 && anchor.sink ? anchor.sink->scale.dtype : DType::Float) {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (!a_.residual.none()) choose_residual();
   if (arithmetic_ == Arithmetic::Int8) set_scales();
@@ -82,7 +102,7 @@ Epilogue::Epilogue(Builder& builder, const Anchor& anchor, Arithmetic arithmetic
 
 void Epilogue::choose_residual() {
   residual_ = a_.residual;
-  if (to_ != DType::Float) {
+  if (to_ != DType::Float && may_sum_) {
     const auto q = b_.pending_dequantize(residual_) != nullptr ? dequantized(b_, residual_) : std::nullopt;
     if (!q) return;
     residual_ = q->q;
@@ -91,7 +111,7 @@ void Epilogue::choose_residual() {
     sum_zero_point_ = q->scale.zero_point;
     return;
   }
-  sum_ = b_.exclusive(residual_, a_.node);
+  sum_ = to_ == DType::Float && may_sum_ && b_.exclusive(residual_, a_.node);
 }
 
 void Epilogue::set_scales() {

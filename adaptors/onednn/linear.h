@@ -1,6 +1,7 @@
 #pragma once
 // What convolution and matrix multiplication share: reading the group around an anchor, epilogues as post-operations,
 // and the choice between integer arithmetic and its exact emulation.
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,13 @@ namespace inc::onednn {
 /// How a group is carried out. Emulated: integer values as FP32 numbers, scaled afterwards; exact while sums stay below
 /// 2^24.
 enum class Arithmetic : std::uint8_t { Fp32, Int8, Emulated };
+
+/// One way to carry a group out; make_steps tries several.
+struct Attempt {
+  Arithmetic arithmetic = Arithmetic::Fp32;
+  bool sum = true;         ///< the residual may be summed in the destination
+  bool reference = false;  ///< the library's unoptimised implementation will do
+};
 
 /// An anchor with everything that surrounds it.
 struct Anchor {
@@ -31,7 +39,7 @@ Anchor read_anchor(const Builder& builder, const ir::Node& node, int channel_axi
 /// Post-operations with the slots they need.
 class Epilogue {
  public:
-  Epilogue(Builder& builder, const Anchor& anchor, Arithmetic arithmetic);
+  Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attempt);
   dnnl::primitive_attr attr;  ///< scales and zero points of the group are set; complete after seal()
 
   /// In the order of execution.
@@ -57,6 +65,7 @@ class Epilogue {
   Builder& b_;
   const Anchor& a_;
   Arithmetic arithmetic_;
+  bool may_sum_;
   DType to_;
   dnnl::post_ops ops_;
   std::vector<std::pair<int, int>> operands_;  // post-operation → slot; -1: the residual
@@ -73,6 +82,8 @@ ir::ValueId weights_as_floats(Builder& builder, const Anchor& anchor);
 ir::ValueId input_as_floats(Builder& builder, const Anchor& anchor);
 /// Labels the step and binds the output to its value or, for an 8-bit output, to the values of the sink.
 void finish(Builder& builder, const Anchor& anchor, Arithmetic arithmetic, Step& step, int output);
+/// Calls attempt(how) from the fastest way to the safest until one succeeds.
+bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attempt);
 bool is_reference(const dnnl::primitive_desc_base& desc);
 
 }  // namespace inc::onednn

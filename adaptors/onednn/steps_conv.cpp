@@ -49,10 +49,11 @@ Dims per_channel(const Builder& b, const Anchor& a, std::int64_t channels) {
   return dims;
 }
 
-bool convolve(Builder& b, const Anchor& a, const Geometry& g, Arithmetic arithmetic) {
+bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& attempt) {
+  const Arithmetic arithmetic = attempt.arithmetic;
   const bool int8 = arithmetic == Arithmetic::Int8, emulated = arithmetic == Arithmetic::Emulated;
   const ir::Shape &in = b.shape(a.x), &out = b.shape(a.node.outputs[0]);
-  Epilogue epilogue(b, a, arithmetic);
+  Epilogue epilogue(b, a, attempt);
   if (int8) epilogue.attr.set_scales_mask(DNNL_ARG_WEIGHTS, a.weights->scale.size() == 1 ? 0 : g.groups > 1 ? 3 : 1);
   if (emulated) {
     std::vector<float> scale(static_cast<std::size_t>(g.channels));
@@ -78,7 +79,7 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, Arithmetic arithme
       biased
           ? Pd(cpu(), kind, direct, src, weights, bias, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true)
           : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true);
-  if (!pd || (int8 && is_reference(pd))) return false;
+  if (!pd || (!attempt.reference && is_reference(pd))) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
   const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
@@ -100,12 +101,7 @@ bool emit_convolution(Builder& b, const ir::Node& node) {
   if (b.dtype(node.inputs[0]) != DType::Float || rank < 3 || rank > 5 || !b.is_known(node.inputs[1])) return false;
   const Geometry geometry = read_geometry(b, node);
   Anchor anchor = read_anchor(b, node, 0);
-  if (anchor.integer && anchor.note.empty()) {
-    if (convolve(b, anchor, geometry, Arithmetic::Int8)) return true;
-    anchor.note = "oneDNN has no fast integer convolution of this form";
-  }
-  if (anchor.integer && convolve(b, anchor, geometry, Arithmetic::Emulated)) return true;
-  return convolve(b, anchor, geometry, Arithmetic::Fp32);
+  return make_steps(anchor, [&](const Attempt& attempt) { return convolve(b, anchor, geometry, attempt); });
 }
 
 }  // namespace inc::onednn

@@ -77,9 +77,10 @@ std::optional<Form> read_matmul(Builder& b, const Anchor& a) {
   return f;
 }
 
-bool multiply(Builder& b, const Anchor& a, const Form& f, Arithmetic arithmetic) {
+bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt) {
+  const Arithmetic arithmetic = attempt.arithmetic;
   const bool int8 = arithmetic == Arithmetic::Int8, emulated = arithmetic == Arithmetic::Emulated;
-  Epilogue epilogue(b, a, arithmetic);
+  Epilogue epilogue(b, a, attempt);
   if (int8) epilogue.attr.set_scales_mask(DNNL_ARG_WEIGHTS, a.weights->scale.size() == 1 ? 0 : 1 << (f.w.size() - 1));
   if (emulated) {
     ir::Shape columns(f.y.size(), 1);
@@ -107,7 +108,7 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, Arithmetic arithmetic)
   using Pd = dnnl::matmul::primitive_desc;
   const Pd pd = biased ? Pd(cpu(), src, weights, plain_desc(DType::Float, f.bias), dst, epilogue.attr, true)
                        : Pd(cpu(), src, weights, dst, epilogue.attr, true);
-  if (!pd || (int8 && is_reference(pd))) return false;
+  if (!pd || (!attempt.reference && is_reference(pd))) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
   const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
@@ -137,12 +138,7 @@ bool emit_matmul(Builder& b, const ir::Node& node) {
     anchor.integer = false;
     anchor.note = "the integer weight has more than two dimensions";
   }
-  if (anchor.integer && anchor.note.empty()) {
-    if (multiply(b, anchor, *form, Arithmetic::Int8)) return true;
-    anchor.note = "oneDNN has no fast integer multiplication of this form";
-  }
-  if (anchor.integer && multiply(b, anchor, *form, Arithmetic::Emulated)) return true;
-  return multiply(b, anchor, *form, Arithmetic::Fp32);
+  return make_steps(anchor, [&](const Attempt& attempt) { return multiply(b, anchor, *form, attempt); });
 }
 
 }  // namespace inc::onednn

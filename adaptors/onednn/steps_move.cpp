@@ -43,6 +43,8 @@ bool emit_view(Builder& b, const ir::Node& node) {
 
 bool emit_identity(Builder& b, const ir::Node& node) {
   if (node.outputs.size() > 1 && !node.outputs[1].none()) return false;
+  if (!node.input(2).none() && (b.known(node.input(2)) == nullptr || b.known(node.input(2))->to_int64s()[0] != 0))
+    return false;
   if (!b.shape(node.inputs[0]).empty() || !b.shape(node.outputs[0]).empty()) {
     const int slot = b.any(node.inputs[0]);
     b.bind(node.outputs[0], b.view(slot, b.dtype(node.outputs[0]), b.shape(node.outputs[0]), b.slot(slot).desc));
