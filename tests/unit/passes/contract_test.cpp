@@ -25,10 +25,18 @@ std::string signature(const ir::Graph& graph) {
   return text;
 }
 
-std::vector<GoldenCase> corpus() {
-  std::vector<GoldenCase> cases;
-  for (const std::string& name : golden_names())
-    for (GoldenCase& golden : read_golden(name)) cases.push_back(std::move(golden));
+struct Case {
+  std::string name;
+  ir::Graph graph;
+};
+
+const std::vector<Case>& corpus() {
+  static const std::vector<Case> cases = [] {
+    std::vector<Case> all;
+    for (const std::string& name : golden_names())
+      for (const GoldenCase& golden : read_golden(name)) all.push_back({name + ": " + golden.comment, prepared(golden)});
+    return all;
+  }();
   return cases;
 }
 
@@ -58,9 +66,8 @@ class EveryPass : public ::testing::TestWithParam<std::string_view> {};
 
 TEST_P(EveryPass, KeepsThePromisesOfTheInterface) {
   const auto pass = find_pass(GetParam());
-  for (const GoldenCase& golden : corpus()) {
-    SCOPED_TRACE(golden.pass + ": " + golden.comment);
-    const ir::Graph before = prepared(golden);
+  for (const auto& [name, before] : corpus()) {
+    SCOPED_TRACE(name);
     ir::Graph after = before;
     const bool changed = pass->run(after, nullptr);
     EXPECT_NO_THROW(after.verify());
@@ -76,9 +83,8 @@ INSTANTIATE_TEST_SUITE_P(Registry, EveryPass, ::testing::ValuesIn(pass_names()),
                          [](const auto& of) { return std::string(of.param); });
 
 TEST(Pipelines, FusedAndLoweredGraphsComputeTheSame) {
-  for (const GoldenCase& golden : corpus()) {
-    SCOPED_TRACE(golden.pass + ": " + golden.comment);
-    const ir::Graph before = prepared(golden);
+  for (const auto& [name, before] : corpus()) {
+    SCOPED_TRACE(name);
     ir::Graph after = before;
     fusion_pipeline().run(after);
     EXPECT_EQ(signature(before), signature(after));
