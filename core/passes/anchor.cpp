@@ -38,7 +38,8 @@ Support open_end(const ir::Graph& graph, const ir::Node& anchor, bool no_residua
     return Support::no(fmt::format("'{}' already ends in {}", anchor.name, anchor.attrs.text("activation")));
   if (no_residual && !anchor.input(3).none()) return Support::no(fmt::format("'{}' already adds a residual", anchor.name));
   if (!is_bias(graph, anchor, anchor.input(2)) && !(is_gemm(anchor) && scalar(graph, anchor.input(2))))
-    return Support::no(fmt::format("input C of '{}' is not a constant vector of one value per column", anchor.name));
+    return Support::no(fmt::format("{} of '{}' is not a constant vector of one value per output channel",
+                                   is_gemm(anchor) ? "input C" : "the bias", anchor.name));
   return Support::yes();
 }
 

@@ -50,7 +50,7 @@ class PassManager {
 PassManager cleanup_pipeline();   ///< constants folded, identities and dead code gone; plain ONNX in, plain ONNX out
 PassManager fusion_pipeline();    ///< cleanup, then fusions to inc.* groups
 PassManager lowering_pipeline();  ///< inc.* groups back to standard ONNX of graph.opset; no inc.* node remains
-/// Every pass by name, for goldens and `--set passes.disable`. nullptr when there is none of that name.
+/// Every pass by name, for goldens and tests. nullptr when there is none of that name.
 std::unique_ptr<const Pass> find_pass(std::string_view name);
 /// The names, in the order of the lists.
 std::vector<std::string_view> pass_names();
