@@ -60,15 +60,7 @@ struct OpRule {
   ActivationRule activation;
 };
 
-struct Recipes {
-  bool scale_propagation_max_pooling = true;
-  bool scale_propagation_concat = true;
-  bool first_conv_or_matmul_quantization = true;
-  bool last_conv_or_matmul_quantization = true;
-  bool pre_post_process_quantization = true;
-  bool fast_bias_correction = false;
-  bool weight_correction = false;
-};
+struct Recipes {};  ///< nothing to choose yet; see fields.h
 
 struct Quantization {
   std::string approach = "post_training_static_quant";
@@ -128,7 +120,7 @@ struct Evaluation {
 };
 
 struct Target {
-  std::string isa = "any";  ///< any | host | an ISA name: which CPU the model is for
+  std::string isa = "any";  ///< which CPU the model is for
 };
 
 struct Config {

@@ -19,6 +19,7 @@ struct Constraint {
   bool percent = false;               ///< also written "1%"
   std::span<const Choice> choices{};  ///< texts, and each item of lists of texts
   bool pattern_keys = false;          ///< the keys of this map are regular expressions
+  std::string_view notice = {};       ///< said whenever the key is given
 };
 
 inline Constraint at_least(double min) {

@@ -64,8 +64,13 @@ inline constexpr Choice kStrategy[] = {{"basic"},
                                        {"dynas", "it searches architectures"}};
 inline constexpr Choice kObjective[] = {
     {"performance"}, {"accuracy", kNotYet}, {"modelsize", kNotYet}, {"footprint", kNotYet}};
-inline constexpr Choice kIsa[] = {
-    {"any"}, {"host"}, {"avx2"}, {"avx512_core"}, {"avx512_core_vnni"}, {"avx512_core_bf16"}, {"avx512_core_amx"}};
+inline constexpr Choice kIsa[] = {{"any"},
+                                  {"host", kNotYet},
+                                  {"avx2", kNotYet},
+                                  {"avx512_core", kNotYet},
+                                  {"avx512_core_vnni", kNotYet},
+                                  {"avx512_core_bf16", kNotYet},
+                                  {"avx512_core_amx", kNotYet}};
 }  // namespace facts
 
 template <class V>
@@ -91,7 +96,7 @@ void fields(V& v, Dataloader& s) {
 
 template <class V>
 void fields(V& v, Calibration& s) {
-  v("sampling_size", s.sampling_size, "Samples to calibrate with", at_least(1));
+  v("sampling_size", s.sampling_size, "Samples to calibrate with; of several numbers the largest", at_least(1));
   v("dataloader", s.dataloader, "Where calibration samples come from; absent: the evaluation's data set");
 }
 
@@ -121,13 +126,12 @@ void fields(V& v, OpRule& s) {
 }
 
 template <class V>
-void fields(V& v, Recipes& s) {
-  v("scale_propagation_max_pooling", s.scale_propagation_max_pooling, "Pooling and shape operators pass INT8 through");
-  v("scale_propagation_concat", s.scale_propagation_concat, "Concat and Add take INT8 from their neighbours");
-  v("first_conv_or_matmul_quantization", s.first_conv_or_matmul_quantization, "Quantize the first convolution or product");
-  v("last_conv_or_matmul_quantization", s.last_conv_or_matmul_quantization, "Quantize the last convolution or product");
-  v("pre_post_process_quantization", s.pre_post_process_quantization,
-    "Quantize operators before the first and after the last of them");
+void fields(V& v, Recipes&) {
+  v.refused("scale_propagation_max_pooling", "pooling and shape operators always pass INT8 through", "true");
+  v.refused("scale_propagation_concat", "Concat and Add always take INT8 from their neighbours", "true");
+  v.refused("first_conv_or_matmul_quantization", "name the operator in op_wise with dtype [fp32]", "true");
+  v.refused("last_conv_or_matmul_quantization", "name the operator in op_wise with dtype [fp32]", "true");
+  v.refused("pre_post_process_quantization", "name the operators in op_wise with dtype [fp32]", "true");
   v.refused("fast_bias_correction", facts::kNotYet, "false");
   v.refused("weight_correction", facts::kNotYet, "false");
   v.refused("smooth_quant", facts::kNotYet, "false");
@@ -144,7 +148,7 @@ template <class V>
 void fields(V& v, Quantization& s) {
   v("approach", s.approach, "How INT8 is reached", one_of(facts::kApproach));
   v("calibration", s.calibration, "Samples that fix the ranges of activations");
-  v("recipes", s.recipes, "Where INT8 goes");
+  v("recipes", s.recipes, "INC's switches; accepted at the value that says what is done anyway");
   v("model_wise", s.model_wise, "Limits for every operator");
   v("optype_wise", s.optype_wise, "Limits by operator type, as in the ONNX model");
   v("op_wise", s.op_wise, "Limits by node name; keys are regular expressions on the whole name",
@@ -176,7 +180,7 @@ void fields(V& v, AccuracyCriterion& s) {
   v("relative", s.relative, "Tolerable loss as a share of the baseline; neither this nor `absolute`: 0.01",
     Constraint{.min = 0, .max = 1, .percent = true});
   v("absolute", s.absolute, "Tolerable loss in the metric's unit", Constraint{.min = 0, .percent = true});
-  v("higher_is_better", s.higher_is_better, "Direction of the metric");
+  v("higher_is_better", s.higher_is_better, "Accepted from INC's files; the metric knows its own direction");
 }
 
 template <class V>
@@ -188,7 +192,7 @@ void fields(V& v, ExitPolicy& s) {
 
 template <class V>
 void fields(V& v, Workspace& s) {
-  v("path", s.path, "Output directory, relative to this file; `--output` wins; empty: inc_cpp_workspace/<model name>");
+  v("path", s.path, "Output directory; `--output` wins; empty: `inc_cpp_workspace/` and the model's name");
   v.refused("resume", "a stopped run is continued from its journal with --resume", "");
 }
 
@@ -209,7 +213,7 @@ template <class V>
 void fields(V& v, AccuracyEvaluation& s) {
   v("metric", s.metric, "One metric with its parameters (`inc-cpp list metrics`)");
   v("dataloader", s.dataloader, "Where evaluation samples come from");
-  v("iteration", s.iteration, "Batches to evaluate; -1: all", at_least(-1));
+  v("iteration", s.iteration, "Batches to evaluate; -1 or 0: all", at_least(-1));
   v.refused("multi_metrics", facts::kNotYet, "");
   v.refused("postprocess", facts::kNotYet, "");
   v.refused("configs", facts::kThreads, "");
@@ -237,12 +241,13 @@ void fields(V& v, PerformanceEvaluation& s) {
 template <class V>
 void fields(V& v, Evaluation& s) {
   v("accuracy", s.accuracy, "How accuracy is measured");
-  v("performance", s.performance, "How speed is measured");
+  v("performance", s.performance, "How speed is measured; checked, not used yet",
+    Constraint{.notice = "speed is measured with the options of inc-cpp benchmark; this section is not used yet"});
 }
 
 template <class V>
 void fields(V& v, Target& s) {
-  v("isa", s.isa, "CPUs the model is for: `any`, the one it is made on, or an instruction set", one_of(facts::kIsa));
+  v("isa", s.isa, "CPUs the model is for; `any`: the same accuracy on all of them", one_of(facts::kIsa));
 }
 
 template <class V>

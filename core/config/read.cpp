@@ -27,6 +27,7 @@ class Reader {
     const Entry* entry = map_.find(name);
     if (entry == nullptr) return;
     const std::string path = full(name);
+    if (!constraint.notice.empty()) notices_.push_back(fmt::format("{}: {}: {}", entry->where, path, constraint.notice));
     read_into(At{entry->value, path, notices_}, member, constraint);
   }
 

@@ -113,8 +113,8 @@ class MarkdownVisitor {
 
   std::string text() const {
     std::string page = fmt::format("\n## {}\n\n", path_.empty() ? "Top level" : "`" + path_ + "`");
-    page += "| key | type | default | values | meaning |\n|---|---|---|---|---|\n" + rows_;
-    if (!refused_.empty()) page += "\nRefused, with the reason:\n\n" + refused_;
+    if (!rows_.empty()) page += "| key | type | default | values | meaning |\n|---|---|---|---|---|\n" + rows_ + "\n";
+    if (!refused_.empty()) page += "Refused, with the reason:\n\n" + refused_;
     return page + below_;
   }
 

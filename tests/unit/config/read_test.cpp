@@ -48,7 +48,7 @@ quantization:
       last_batch: discard
       dataset: {CIFAR10: {root: /d, files: [a, b]}}
       transform: {Rescale: {}, Normalize: {mean: [0.5, 1], std: [1, 1]}, Transpose: {perm: [2, 0, 1]}}
-  recipes: {first_conv_or_matmul_quantization: False, fast_bias_correction: False}
+  recipes: {first_conv_or_matmul_quantization: True, fast_bias_correction: False}
   model_wise: {activation: {algorithm: minmax, scheme: [sym]}, weight: {bit: 7.0, granularity: per_tensor}}
   optype_wise: {Conv: {weight: {dtype: [fp32]}}}
   op_wise: {"conv_.*": {activation: {dtype: ['fp32']}}}
@@ -75,7 +75,6 @@ evaluation:
   const auto& mean = std::get<ParameterList>(normalize[0].second.value);
   EXPECT_DOUBLE_EQ(std::get<double>(mean[0].value), 0.5);
   EXPECT_EQ(std::get<std::int64_t>(mean[1].value), 1);
-  EXPECT_FALSE(config.quantization->recipes.first_conv_or_matmul_quantization);
   EXPECT_DOUBLE_EQ(*config.quantization->model_wise.weight.bit, 7.0);
   EXPECT_THAT(config.quantization->model_wise.weight.granularity, ElementsAre("per_tensor"));
   EXPECT_EQ(config.quantization->optype_wise[0].first, "Conv");
@@ -86,7 +85,8 @@ evaluation:
   EXPECT_TRUE(config.tuning.exit_policy.performance_only);
   EXPECT_EQ(config.evaluation->accuracy->metric->name, "topk");
   EXPECT_EQ(*config.evaluation->performance->configs.cores_per_instance, 4);
-  EXPECT_TRUE(config.notices.empty());
+  ASSERT_EQ(config.notices.size(), 1u);
+  EXPECT_THAT(config.notices[0], HasSubstr("evaluation.performance: speed is measured with the options"));
 }
 
 TEST(ReadConfig, SamplingSizeIsOneNumberATextOrAList) {
@@ -160,6 +160,8 @@ TEST(ReadConfig, EveryKeyOfIncThatIsNotHonouredIsRefusedByName) {
       {"quantization", "approach: quant_aware_training"},
       {"quantization", "recipes: {fast_bias_correction: True}"},
       {"quantization", "recipes: {smooth_quant: True}"},
+      {"quantization", "recipes: {first_conv_or_matmul_quantization: False}"},
+      {"target", "isa: avx2"},
       {"quantization", "model_wise: {activation: {algorithm: kl}}"},
       {"quantization", "optype_wise: {Conv: {weight: {dtype: bf16}}}"},
       {"quantization", "calibration: {dataloader: {filter: {LabelBalance: {size: 1}}}}"},

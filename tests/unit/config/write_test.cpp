@@ -28,7 +28,7 @@ quantization:
 mixed_precision: {precisions: [fp32]}
 tuning: {accuracy_criterion: {absolute: 0.30000000000000004}, exit_policy: {timeout: 0.5}}
 evaluation: {accuracy: {metric: topk}, performance: {configs: {cores_per_instance: 3}}}
-target: {isa: host}
+target: {isa: any}
 )";
 
 TEST(WriteConfig, ReadingWhatWasWrittenGivesTheSame) {
