@@ -14,13 +14,16 @@ constexpr int kMinimumOpset = 13;
 int newest_opset();
 
 /// Reads, checks, converts and infers shapes. External data stays memory-mapped; tensors keep the mapping alive.
-/// Constant nodes become constants. Throws ModelError (unreadable, invalid), UnsupportedError (an operator, type or form
-/// that is not executed here, naming node and operator type).
+/// Constant nodes become constants, model-local functions are inlined, operators without a row of their own are expanded
+/// where ONNX defines them by others. External data must lie in the directory of the model. Throws ModelError (unreadable,
+/// invalid), UnsupportedError (an operator, type or form that is not executed here, naming node and operator type).
 ir::Graph import_model(const std::filesystem::path& path);
 /// The same from ONNX's textual syntax ("agraph (float[N,4] x) => (float[N,3] y) <float[4,3] w = {…}> { … }" or a
-/// whole model with its <ir_version, opset_import> header). For tests and goldens.
+/// whole model with its <ir_version, opset_import> header; a bare graph gets opset 21 and the domains com.microsoft and
+/// inc). A declared value that nothing produces ("<float[4,3] w>") becomes a constant of deterministic pseudo-random
+/// numbers in [-1, 1), seeded by its name. For tests and goldens.
 ir::Graph import_text(const std::string& text);
-/// The same from the bytes of a ModelProto.
+/// The same from the bytes of a ModelProto; external data is looked for in `directory` (none: refused).
 ir::Graph import_bytes(const std::string& bytes, const std::filesystem::path& directory);
 
 struct ExportOptions {
@@ -28,8 +31,8 @@ struct ExportOptions {
   /// Initializers go to `<path>.data` when they exceed this many bytes in total.
   std::int64_t external_data_above = std::int64_t{1} << 31;
 };
-/// Writes standard ONNX (graph lowered before: no inc.* node). Checked by the ONNX checker. Atomic.
-/// Throws BackendError when it cannot be written.
+/// Writes standard ONNX (graph lowered before: no inc.* node). Values keep their names, outputs the promised ones.
+/// Checked by the ONNX checker (InternalError). Atomic. Throws BackendError when it cannot be written.
 void export_model(const ir::Graph& graph, const std::filesystem::path& path, const ExportOptions& options = {});
 /// The bytes of the ModelProto, all data inline.
 std::string export_bytes(const ir::Graph& graph, const ExportOptions& options = {});

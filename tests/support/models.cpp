@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <ostream>
 
 namespace inc::testing {
 
@@ -15,6 +16,10 @@ std::optional<std::filesystem::path> shared(const std::string& relative) {
   const auto path = std::filesystem::weakly_canonical(root / relative, error);
   if (error || !std::filesystem::exists(path, error)) return std::nullopt;
   return path;
+}
+
+void PrintTo(const RealModel& model, std::ostream* out) {
+  *out << model.task;
 }
 
 const std::vector<RealModel>& real_models() {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct RealModel {
   std::string task;  ///< as in realdata/reference_eval.py
   std::string path;  ///< below the shared directory
 };
+void PrintTo(const RealModel& model, std::ostream* out);
 /// The eight real models.
 const std::vector<RealModel>& real_models();
 
