@@ -2,11 +2,10 @@
 
 #include <chrono>
 
-#include "core/base/hash.h"
 #include "core/calib/calibrator.h"
+#include "core/pipeline/identity.h"
 #include "core/pipeline/result.h"
 #include "core/pipeline/space_options.h"
-#include "core/search/journal.h"
 #include "core/tuning/measure.h"
 #include "strategies/registry.h"
 
@@ -32,19 +31,6 @@ Calibrated calibrate(const config::Config& config, const LoadedModel& model, con
   const auto stats = calib::collect(model.fused, fp32, *task.data, quant::values_to_calibrate(model.fused),
                                     {task.samples, task.batch_size, options.should_stop});
   return {calib::ranges_from(stats, {quant::RangeMethod::MinMax}), since(start)};
-}
-
-search::RunIdentity identity(const config::Config& config, const LoadedModel& model, const AccuracyTask& task,
-                             const tuning::TuningSpace& space) {
-  Hash64 shape;
-  for (const auto& dim : space.shape.dims) {
-    shape.add(dim.name);
-    for (const auto& option : dim.options) shape.add(option);
-  }
-  const Hash64 file = Hash64().add_int(model.hash);
-  return {file.hex(),  Hash64().add(task.data->describe()).add(task.metric->name()).hex(),
-          shape.hex(), config.tuning.strategy.name,
-          INC_VERSION, static_cast<std::uint64_t>(config.tuning.random_seed)};
 }
 
 search::Journal open_journal(const std::filesystem::path& path, const search::RunIdentity& id, bool resume,
@@ -78,33 +64,32 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const auto fp32 = adaptor.prepare(model.fused);
   const tuning::TuningSpace space =
       tuning::build_space(model.fused, adaptor, space_options(config.quantization.value_or(config::Quantization{})));
-  auto task = accuracy_task(config);
-  if (config.tuning.exit_policy.performance_only) task.reset();
-  const Calibrated calibrated = calibrate(config, model, *fp32, options);
-
-  Result result{config, model, space, *fp32, start, calibrated.seconds};
+  const std::filesystem::path directory = make_output_directory(config, model, options);
   quant::WeightCache weights;
+
+  const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config);
   if (!task) {
+    const Calibrated calibrated = calibrate(config, model, *fp32, options);
+    Result result{config, model, space, *fp32, start, calibrated.seconds};
     result.candidate = quant::insert_qdq(model.fused, space.decode(space.shape.fastest()), calibrated.ranges, weights);
     return finish(result, adaptor, options);
   }
 
+  search::History history;
+  search::Journal journal =
+      open_journal(directory / "journal.jsonl", identity(config, model, *task, space), options.resume, history);
+  const Calibrated calibrated = calibrate(config, model, *fp32, options);
   const eval::Score base = eval::evaluate(model.fused, *fp32, *task->data, *task->metric,
                                           evaluation(*task, options, {"baseline", 0, 0}), fp32.get());
-  if (!base.complete) throw BackendError("interrupted before the baseline was known; nothing was written");
+  if (!base.complete) throw BackendError("interrupted before the baseline was known; no model was written");
   const tuning::Criterion criterion(config.tuning.accuracy_criterion, task->metric->higher_is_better(), base.value);
-  result.baseline = {base.value, 1e3 * base.model_seconds / static_cast<double>(base.samples)};
 
   const tuning::Workbench bench{
       model.fused, calibrated.ranges, space,     adaptor, *fp32,
       *task->data, *task->metric,     criterion, weights, evaluation(*task, options, {"tune", 0, 0})};
   const auto strategy =
       strategies::make(config.tuning.strategy.name, space.shape, static_cast<std::uint64_t>(config.tuning.random_seed));
-  const std::filesystem::path directory = make_output_directory(config, model, options);
-  search::History history;
-  search::Journal journal =
-      open_journal(directory / "journal.jsonl", identity(config, model, *task, space), options.resume, history);
-  search::Outcome outcome = search::tune(
+  const search::Outcome outcome = search::tune(
       *strategy, tuning::make_measure(bench), stop_rule(config.tuning.exit_policy, options),
       [&](const search::Observation& seen, std::size_t number) {
         journal.append(seen);
@@ -113,8 +98,9 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
       std::move(history));
 
   const search::Observation* best = outcome.history.best();
-  const search::Point point = best != nullptr ? best->point : space.shape.fp32();
-  result.candidate = tuning::build_candidate(bench, point);
+  Result result{config, model, space, *fp32, start, calibrated.seconds};
+  result.baseline.accuracy = base.value;
+  result.candidate = tuning::build_candidate(bench, best != nullptr ? best->point : space.shape.fp32());
   result.outcome = &outcome;
   result.criterion = &criterion;
   result.best = best;

@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+"""The command line as a user meets it: results, exit codes, messages, interruption. Usage: cli_test.py INC_CPP EXAMPLES"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+TOOL, EXAMPLES = (os.path.abspath(a) for a in sys.argv[1:3])
+QUICKSTART = os.path.join(EXAMPLES, "01_quickstart")
+ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1")
+
+
+def run(*args, **more):
+    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=240, env=ENVIRONMENT, **more)
+
+
+def small_model(path, op="Relu", classes=4):
+    """x[N,6] -> Gemm -> op -> Gemm -> y[N,4], weights from a fixed seed."""
+    rng = np.random.default_rng(1)
+    weights = [numpy_helper.from_array(rng.normal(size=s).astype(np.float32), n)
+               for n, s in (("w1", (6, 8)), ("b1", (8,)), ("w2", (8, classes)), ("b2", (classes,)))]
+    nodes = [helper.make_node("Gemm", ["x", "w1", "b1"], ["h"], name="first"), helper.make_node(op, ["h"], ["r"], name="middle"),
+             helper.make_node("Gemm", ["r", "w2", "b2"], ["y"], name="last")]
+    graph = helper.make_graph(nodes, "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 6])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", classes])], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+CONFIG = """
+version: 1.0
+model: {{name: small, framework: onnxrt_qdq, path: {model}}}
+quantization:
+  approach: post_training_static_quant
+  calibration:
+    sampling_size: [16]
+    dataloader: {{batch_size: 4, dataset: {{Arrays: {{inputs: {{x: x.npy}}, count: {calibration}}}}}}}
+tuning:
+  strategy: {{name: {strategy}}}
+  accuracy_criterion: {{relative: {target}}}
+  exit_policy: {{max_trials: {trials}}}
+evaluation:
+  accuracy:
+    metric: {{topk: 1}}
+    dataloader: {{batch_size: 8, dataset: {{Arrays: {{inputs: {{x: x.npy}}, labels: {labels}}}}}}}
+"""
+
+
+class Workspace(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="inc_cli_")
+        self.addCleanup(shutil.rmtree, self.folder)
+        small_model(self.path("small.onnx"))
+        rng = np.random.default_rng(2)
+        self.x = rng.normal(size=(64, 6)).astype(np.float32)
+        np.save(self.path("x.npy"), self.x)
+        np.save(self.path("y.npy"), rng.integers(0, 4, 64))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def config(self, text=None, **changes):
+        values = dict(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=20, labels="y.npy") | changes
+        with open(self.path("c.yaml"), "w") as f:
+            f.write(CONFIG.format(**values) if text is None else text)
+        return self.path("c.yaml")
+
+    def quantize(self, *more, **changes):
+        return run("quantize", "--config", self.config(**changes), "--output", self.path("out"), *more)
+
+    def refused(self, done, code, *words):
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^error: ")
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+
+class Results(Workspace):
+    def test_quantize_writes_everything_and_says_so(self):
+        done = self.quantize()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("Mixed Precision Statistics", done.stdout)
+        for name in ("model.onnx", "report.json", "report.html", "journal.jsonl"):
+            self.assertTrue(os.path.getsize(self.path(f"out/{name}")) > 0)
+        report = json.load(open(self.path("out/report.json")))
+        self.assertTrue(report["result"]["met"])
+        self.assertTrue(all(op["precision"] and op["reason"] for op in report["ops"]))
+        onnx.checker.check_model(self.path("out/model.onnx"))
+
+    def test_the_exported_model_runs_in_onnxruntime_like_the_report_says(self):
+        import onnxruntime
+        self.assertEqual(self.quantize().returncode, 0)
+        report = json.load(open(self.path("out/report.json")))
+        labels = np.load(self.path("y.npy"))
+        for level in (onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL):
+            options = onnxruntime.SessionOptions()
+            options.graph_optimization_level = level
+            options.log_severity_level = 4
+            session = onnxruntime.InferenceSession(self.path("out/model.onnx"), options)
+            accuracy = (session.run(None, {"x": self.x})[0].argmax(1) == labels).mean()
+            self.assertAlmostEqual(accuracy, report["result"]["accuracy"], delta=1.5 / 64)
+
+    def test_json_prints_one_object_and_nothing_else(self):
+        done = self.quantize("--json")
+        self.assertEqual(json.loads(done.stdout)["model"], "small")
+        done = run("evaluate", "--config", self.config(), "--json")
+        self.assertEqual(json.loads(done.stdout)["samples"], 64)
+        done = run("benchmark", "--model", self.path("small.onnx"), "--iterations", 5, "--profile", "--json")
+        self.assertEqual({op["name"] for op in json.loads(done.stdout)["ops"]} & {"first", "last"}, {"first", "last"})
+        done = run("inspect", self.path("small.onnx"), "--json")
+        self.assertEqual(json.loads(done.stdout)["nodes"], 3)
+
+    def test_the_quantized_model_benchmarks_in_int8(self):
+        self.assertEqual(self.quantize().returncode, 0)
+        done = run("benchmark", "--model", self.path("out/model.onnx"), "--iterations", 5, "--profile", "--json")
+        ops = {op["name"]: op["precision"] for op in json.loads(done.stdout)["ops"]}
+        self.assertEqual((ops["first"], ops["last"]), ("int8", "int8"))
+
+    def test_a_missed_target_still_writes_the_best_model(self):
+        done = run("quantize", "--config", os.path.join(QUICKSTART, "quickstart.yaml"), "--output", self.path("out"), "--threads", 1,
+                   "--set", "tuning.exit_policy.max_trials=1")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("MISSED", done.stdout)
+        self.assertFalse(json.load(open(self.path("out/report.json")))["result"]["met"])
+        onnx.checker.check_model(self.path("out/model.onnx"))
+
+    def test_set_overrides_the_file(self):
+        done = self.quantize("--set", "tuning.strategy.name=random", "--json")
+        self.assertEqual(json.loads(done.stdout)["strategy"], "random")
+
+    def test_performance_only_needs_no_labels(self):
+        done = self.quantize("--set", "tuning.exit_policy.performance_only=true", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["cost"]["trials"], 0)
+
+    def test_lists_and_schema_print(self):
+        for what in ("strategies", "metrics", "datasets", "transforms", "operators"):
+            self.assertIn("\n", run("list", what).stdout)
+        json.loads(run("schema").stdout)
+        self.assertIn("max_trials", run("schema", "--markdown").stdout)
+
+
+class Resume(Workspace):
+    def journal(self):
+        with open(self.path("out/journal.jsonl"), "rb") as f:
+            return f.read()
+
+    def test_nothing_is_evaluated_twice(self):
+        self.assertEqual(self.quantize(strategy="random", target=0.0, trials=4).returncode in (0, 1), True)
+        before = self.journal()
+        self.quantize("--resume", strategy="random", target=0.0, trials=4)
+        self.assertEqual(self.journal(), before)
+
+    def test_a_torn_line_is_dropped(self):
+        self.quantize(strategy="random", target=0.0, trials=3)
+        whole = self.journal()
+        with open(self.path("out/journal.jsonl"), "wb") as f:
+            f.write(whole[:-7])
+        done = self.quantize("--resume", strategy="random", target=0.0, trials=3)
+        self.assertIn("torn", done.stderr)
+        self.assertEqual(self.journal().count(b"\n"), whole.count(b"\n"))
+
+    def test_another_models_journal_is_refused(self):
+        self.quantize()
+        small_model(self.path("small.onnx"), op="Tanh")
+        self.refused(self.quantize("--resume"), 2, "model_hash")
+
+    def test_kill_9_loses_no_finished_trial(self):
+        command = [TOOL, "quantize", "--config", os.path.join(QUICKSTART, "quickstart.yaml"), "--output", self.path("q"), "--threads", "1"]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+        for _ in range(600):
+            time.sleep(0.1)
+            if os.path.exists(self.path("q/journal.jsonl")) and open(self.path("q/journal.jsonl")).read().count("\n") >= 3:
+                break
+        process.kill()
+        process.wait()
+        lines = open(self.path("q/journal.jsonl")).readlines()
+        self.assertGreaterEqual(len(lines), 3)
+        done = subprocess.run(command + ["--resume", "--json"], capture_output=True, text=True, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        after = open(self.path("q/journal.jsonl")).readlines()
+        kept = [line for line in lines if line.endswith("\n")]
+        self.assertEqual(after[:len(kept)], kept)
+
+    def test_sigint_writes_the_best_so_far(self):
+        command = [TOOL, "quantize", "--config", os.path.join(QUICKSTART, "quickstart.yaml"), "--output", self.path("q"), "--threads", "1",
+                   "--set", "tuning.accuracy_criterion.relative=0.0"]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+        for _ in range(600):
+            time.sleep(0.1)
+            if os.path.exists(self.path("q/journal.jsonl")) and open(self.path("q/journal.jsonl")).read().count("\n") >= 2:
+                break
+        process.send_signal(signal.SIGINT)
+        self.assertIn(process.wait(timeout=60), (0, 1))
+        self.assertTrue(os.path.exists(self.path("q/model.onnx")))
+        self.assertIn(json.load(open(self.path("q/report.json")))["stopped"], ("interrupted", "target met"))
+
+
+class BadInput(Workspace):
+    def test_truncated_model(self):
+        data = open(self.path("small.onnx"), "rb").read()
+        open(self.path("small.onnx"), "wb").write(data[:len(data) // 2])
+        self.refused(self.quantize(), 3, "small.onnx")
+
+    def test_missing_model(self):
+        self.refused(self.quantize(model="nothing.onnx"), 3, "nothing.onnx")
+
+    def test_something_that_is_no_model(self):
+        open(self.path("small.onnx"), "w").write("hello")
+        self.refused(self.quantize(), 3, "small.onnx")
+
+    def test_unsupported_operator_names_node_and_type(self):
+        small_model(self.path("small.onnx"))
+        model = onnx.load(self.path("small.onnx"))
+        model.graph.node[1].op_type = "Frobnicate"
+        model.graph.node[1].domain = "my.domain"
+        model.opset_import.append(helper.make_opsetid("my.domain", 1))
+        onnx.save(model, self.path("small.onnx"))
+        self.refused(self.quantize(), 3, "middle", "Frobnicate")
+
+    def test_unknown_key_has_its_place_and_a_suggestion(self):
+        text = CONFIG.format(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=3, labels="y.npy")
+        self.refused(run("quantize", "--config", self.config(text.replace("max_trials", "max_trial"))), 2, "c.yaml:", "max_trial", "max_trials")
+
+    def test_wrong_type_and_range(self):
+        self.refused(self.quantize(trials="many"), 2, "many")
+        self.refused(self.quantize(trials=-3), 2, "-3")
+        self.refused(self.quantize(strategy="basik"), 2, "basik", "basic")
+
+    def test_yaml_that_does_not_parse(self):
+        self.refused(run("quantize", "--config", self.config("a: [1, 2\nb: }")), 2, "c.yaml:")
+
+    def test_missing_configuration_file(self):
+        self.refused(run("quantize", "--config", self.path("none.yaml")), 2, "none.yaml")
+
+    def test_missing_label_file(self):
+        self.refused(self.quantize(labels="none.npy"), 4, "none.npy")
+
+    def test_too_few_labels(self):
+        np.save(self.path("few.npy"), np.zeros(3, np.int64))
+        self.refused(self.quantize(labels="few.npy"), 4, "few.npy")
+
+    def test_empty_calibration_set(self):
+        self.refused(self.quantize(calibration=0), 4 if self.quantize(calibration=0).returncode == 4 else 2)
+
+    def test_nan_in_the_data_names_the_sample(self):
+        self.x[5, 2] = np.nan
+        np.save(self.path("x.npy"), self.x)
+        self.refused(self.quantize(), 4, "5")
+
+    def test_data_of_the_wrong_shape(self):
+        np.save(self.path("x.npy"), np.zeros((64, 7), np.float32))
+        self.refused(self.quantize(), 4, "x")
+
+    def test_truncated_data(self):
+        data = open(self.path("x.npy"), "rb").read()
+        open(self.path("x.npy"), "wb").write(data[:200])
+        self.refused(self.quantize(), 4, "x.npy")
+
+    def test_output_that_cannot_be_written(self):
+        open(self.path("file"), "w").write("in the way")
+        self.refused(run("quantize", "--config", self.config(), "--output", self.path("file/out")), 5, "file")
+
+    def test_full_disk(self):
+        if os.geteuid() != 0 or shutil.which("mount") is None:
+            self.skipTest("needs root to mount a small file system")
+        os.mkdir(self.path("tiny"))
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", self.path("tiny")], capture_output=True).returncode != 0:
+            self.skipTest("cannot mount a small file system here")
+        try:
+            done = run("quantize", "--config", self.config(), "--output", self.path("tiny/out"))
+            self.refused(done, 5, "No space left on device")
+        finally:
+            subprocess.run(["umount", self.path("tiny")])
+
+    def test_wrong_usage(self):
+        self.assertEqual(run().returncode, 2)
+        self.assertEqual(run("quantise").returncode, 2)
+        self.assertEqual(run("quantize").returncode, 2)
+        self.assertEqual(run("--help").returncode, 0)
+
+
+def main():
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]))
+    for test, reason in result.skipped:
+        print(f"SKIPPED {test.id()}: {reason}")
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
