@@ -78,8 +78,9 @@ bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attem
   for (const Arithmetic arithmetic : ways) {
     if (anchor.integer && arithmetic == Arithmetic::Emulated && anchor.note.empty())
       anchor.note = "oneDNN has no fast integer kernel for this form";
-    if (attempt({arithmetic, true, false}) || attempt({arithmetic, false, false})) return true;
-    if (arithmetic != Arithmetic::Int8 && attempt({arithmetic, true, true})) return true;
+    const bool last = arithmetic != Arithmetic::Int8;
+    if (attempt({arithmetic, true, false, false}) || attempt({arithmetic, false, false, false})) return true;
+    if (attempt({arithmetic, true, last, true})) return true;
   }
   return false;
 }
@@ -94,7 +95,9 @@ Epilogue::Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attemp
       a_(anchor),
       arithmetic_(attempt.arithmetic),
       may_sum_(attempt.sum),
-      to_(attempt.arithmetic == Arithmetic::Int8 && anchor.sink ? anchor.sink->scale.dtype : DType::Float) {
+      real_output_(attempt.real_output),
+      to_(attempt.arithmetic == Arithmetic::Int8 && anchor.sink && !attempt.real_output ? anchor.sink->scale.dtype
+                                                                                        : DType::Float) {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (!a_.residual.none()) choose_residual();
   if (arithmetic_ == Arithmetic::Int8) set_scales();
@@ -111,7 +114,8 @@ void Epilogue::choose_residual() {
     sum_zero_point_ = q->scale.zero_point;
     return;
   }
-  sum_ = to_ == DType::Float && may_sum_ && b_.exclusive(residual_, a_.node);
+  if (to_ != DType::Float || !may_sum_) return;
+  sum_ = real_output_ || b_.exclusive(residual_, a_.node);
 }
 
 void Epilogue::set_scales() {

@@ -19,8 +19,9 @@ enum class Arithmetic : std::uint8_t { Fp32, Int8, Emulated };
 /// One way to carry a group out; make_steps tries several.
 struct Attempt {
   Arithmetic arithmetic = Arithmetic::Fp32;
-  bool sum = true;         ///< the residual may be summed in the destination
-  bool reference = false;  ///< the library's unoptimised implementation will do
+  bool sum = true;           ///< the residual may be summed in the destination
+  bool reference = false;    ///< the library's unoptimised implementation will do
+  bool real_output = false;  ///< FP32 out, whatever the users want
 };
 
 /// An anchor with everything that surrounds it.
@@ -55,6 +56,7 @@ class Epilogue {
   int destination(const Desc& desc);
   std::vector<std::pair<int, int>> args(const dnnl::primitive_desc_base& desc);
   DType destination_type() const noexcept { return to_; }
+  bool has_binary_residual() const noexcept { return !residual_.none() && !sum_; }
 
  private:
   void append_binary(dnnl::algorithm algorithm, int slot);
@@ -65,7 +67,7 @@ class Epilogue {
   Builder& b_;
   const Anchor& a_;
   Arithmetic arithmetic_;
-  bool may_sum_;
+  bool may_sum_, real_output_;
   DType to_;
   dnnl::post_ops ops_;
   std::vector<std::pair<int, int>> operands_;  // post-operation → slot; -1: the residual

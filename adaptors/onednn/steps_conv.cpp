@@ -49,6 +49,11 @@ Dims per_channel(const Builder& b, const Anchor& a, std::int64_t channels) {
   return dims;
 }
 
+/// oneDNN 3.2 adds a full-size FP32 operand wrongly behind the channels that do not fill a vector.
+bool adds_wrongly(const Epilogue& epilogue, const dnnl::primitive_desc_base& pd) {
+  return epilogue.has_binary_residual() && std::string_view(pd.impl_info_str()).starts_with("jit_uni_int8");
+}
+
 bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& attempt) {
   const Arithmetic arithmetic = attempt.arithmetic;
   const bool int8 = arithmetic == Arithmetic::Int8, emulated = arithmetic == Arithmetic::Emulated;
@@ -80,6 +85,7 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
           ? Pd(cpu(), kind, direct, src, weights, bias, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true)
           : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true);
   if (!pd || (!attempt.reference && is_reference(pd))) return false;
+  if (int8 && adds_wrongly(epilogue, pd)) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
   const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
