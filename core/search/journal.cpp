@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -37,6 +38,18 @@ std::optional<Json> unsealed(std::string_view line) {
   return whole["event"];
 }
 
+/// JSON knows no NaN and no infinity: texts.
+Json number(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+double number_from(const Json& json) {
+  if (!json.is_string()) return json.get<double>();
+  const auto& text = json.get_ref<const std::string&>();
+  return text == "nan" ? std::nan("") : text == "inf" ? HUGE_VAL : -HUGE_VAL;
+}
+
 Json to_json(const RunIdentity& id) {
   return {{"kind", "run"},
           {"model_hash", id.model_hash},
@@ -48,16 +61,18 @@ Json to_json(const RunIdentity& id) {
 }
 
 Json to_json(const Observation& seen) {
+  Json op_error = Json::array();
+  for (const float error : seen.op_error) op_error.push_back(number(error));
   return {{"kind", "trial"},
           {"point", seen.point},
           {"failed", seen.state == TrialState::Failed},
-          {"accuracy", seen.accuracy},
-          {"loss", seen.loss},
+          {"accuracy", number(seen.accuracy)},
+          {"loss", number(seen.loss)},
           {"met", seen.met},
-          {"cost", seen.cost},
-          {"seconds", seen.seconds},
-          {"full_evaluations", seen.full_evaluations},
-          {"op_error", seen.op_error},
+          {"cost", number(seen.cost)},
+          {"seconds", number(seen.seconds)},
+          {"full_evaluations", number(seen.full_evaluations)},
+          {"op_error", std::move(op_error)},
           {"why_failed", seen.why_failed}};
 }
 
@@ -65,13 +80,13 @@ Observation observation_from(const Json& json) {
   Observation seen;
   seen.point = json.at("point").get<Point>();
   seen.state = json.at("failed").get<bool>() ? TrialState::Failed : TrialState::Complete;
-  seen.accuracy = json.at("accuracy").get<double>();
-  seen.loss = json.at("loss").get<double>();
+  seen.accuracy = number_from(json.at("accuracy"));
+  seen.loss = number_from(json.at("loss"));
   seen.met = json.at("met").get<bool>();
-  seen.cost = json.at("cost").get<double>();
-  seen.seconds = json.at("seconds").get<double>();
-  seen.full_evaluations = json.at("full_evaluations").get<double>();
-  seen.op_error = json.at("op_error").get<std::vector<float>>();
+  seen.cost = number_from(json.at("cost"));
+  seen.seconds = number_from(json.at("seconds"));
+  seen.full_evaluations = number_from(json.at("full_evaluations"));
+  for (const auto& error : json.at("op_error")) seen.op_error.push_back(static_cast<float>(number_from(error)));
   seen.why_failed = json.at("why_failed").get<std::string>();
   return seen;
 }

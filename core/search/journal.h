@@ -18,8 +18,9 @@ class Journal {
  public:
   /// Starts a new journal, replacing an old one. Throws BackendError.
   static Journal create(const std::filesystem::path& path, const RunIdentity& identity);
-  /// Continues one; `history` receives its observations. A torn last line is dropped with a warning.
-  /// Throws ConfigError when the journal belongs to another run.
+  /// Continues one; `history` receives its observations. A torn last line is dropped with a warning and cut off; a journal
+  /// that lost even its first line is started anew.
+  /// Throws ConfigError when it belongs to another run (naming what differs) or is damaged before its last line.
   static Journal resume(const std::filesystem::path& path, const RunIdentity& identity, History& history);
   /// Appends and fsyncs. Throws BackendError (disk full).
   void append(const Observation& observation);

@@ -78,9 +78,9 @@ class Strategy {
 
 struct StopRule {
   std::size_t max_trials = 100;
-  double timeout_seconds = 0;    ///< 0: stop at the first observation that meets the target; > 0: use the time
+  double timeout_seconds = 0;              ///< 0: stop at the first observation that meets the target; > 0: use the time
   std::function<bool()> should_stop = {};  ///< SIGINT, SIGTERM
-  std::size_t max_equal_failures = 3;  ///< in a row, with the same reason
+  std::size_t max_equal_failures = 3;      ///< in a row, with the same reason
 };
 
 enum class StopReason : std::uint8_t { TargetMet, MaxTrials, Timeout, Interrupted, Exhausted, RepeatedFailure };
@@ -97,7 +97,8 @@ struct Outcome {
 };
 
 /// Asks, evaluates, records until a stop rule fires. `on_trial` is called after each new observation (journal, progress).
-/// Observations in `resume` count as trials and are never evaluated again.
+/// Observations in `resume` count as trials, their seconds as time spent; they are never evaluated again. An accuracy that
+/// is not finite makes the trial Failed. Throws InternalError when the strategy proposes a point of the history.
 Outcome tune(const Strategy& strategy, const Evaluate& evaluate, const StopRule& stop,
              const std::function<void(const Observation&, std::size_t)>& on_trial = {}, History resume = {});
 

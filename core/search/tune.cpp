@@ -1,5 +1,9 @@
-#include <chrono>
+#include <fmt/format.h>
 
+#include <chrono>
+#include <cmath>
+
+#include "core/base/error.h"
 #include "core/search/search.h"
 
 namespace inc::search {
@@ -42,6 +46,17 @@ std::optional<StopReason> stopped(const History& history, const StopRule& rule, 
   return std::nullopt;
 }
 
+Observation observed(const Evaluate& evaluate, const Point& point) {
+  Observation seen = evaluate(point);
+  seen.point = point;
+  if (seen.state == TrialState::Complete && !std::isfinite(seen.accuracy)) {
+    seen.state = TrialState::Failed;
+    seen.why_failed = fmt::format("the accuracy is not finite: {}", seen.accuracy);
+  }
+  if (seen.state == TrialState::Failed) seen.met = false;
+  return seen;
+}
+
 }  // namespace
 
 std::string_view name_of(StopReason reason) {
@@ -73,8 +88,11 @@ Outcome tune(const Strategy& strategy, const Evaluate& evaluate, const StopRule&
     }
     const std::optional<Point> point = strategy.ask(outcome.history);
     if (!point) return outcome;
+    if (outcome.history.find(*point) != nullptr)
+      throw InternalError(
+          fmt::format("strategy '{}' repeats itself at trial {}", strategy.name(), outcome.history.size() + 1));
     try {
-      outcome.history.push(evaluate(*point));
+      outcome.history.push(observed(evaluate, *point));
     } catch (const Interrupted&) {
       outcome.stopped = StopReason::Interrupted;
       return outcome;

@@ -1,0 +1,176 @@
+#include "core/search/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+
+namespace inc::search {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+const RunIdentity kRun{"model", "data", "space", "basic", "0.1.0", 9527};
+
+Observation trial(std::uint16_t first) {
+  Observation seen;
+  seen.point = {first, 2, 65535};
+  seen.accuracy = 0.1 + 0.2 * first;
+  seen.loss = -1e-17;
+  seen.met = first % 2 == 1;
+  seen.cost = 1.0 / 3;
+  seen.seconds = 12;
+  seen.full_evaluations = 0.25;
+  seen.op_error = {0.1f, 2.0f};
+  return seen;
+}
+
+Observation failure() {
+  Observation seen;
+  seen.point = {7, 0, 0};
+  seen.state = TrialState::Failed;
+  seen.why_failed = "a \"quoted\"\nreason with bytes \xff that are no text";
+  seen.accuracy = std::nan("");
+  seen.loss = HUGE_VAL;
+  seen.cost = -HUGE_VAL;
+  return seen;
+}
+
+class JournalTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    log::set_level(log::Level::Off);
+    const fs::path memory = "/dev/shm";  // where it exists, fsync costs nothing
+    path_ = (fs::is_directory(memory) ? memory : fs::temp_directory_path()) /
+            ("inc_cpp_journal_" + std::to_string(::getpid()) + ".jsonl");
+    fs::remove(path_);
+  }
+  void TearDown() override {
+    fs::remove(path_);
+    log::set_level(log::Level::Info);
+  }
+
+  void write_run() {
+    Journal journal = Journal::create(path_, kRun);
+    for (std::uint16_t i = 0; i < 3; ++i) journal.append(trial(i));
+    journal.append(failure());
+  }
+  History resumed() {
+    History history;
+    Journal::resume(path_, kRun, history);
+    return history;
+  }
+  void put(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
+  std::string refusal(const RunIdentity& run = kRun) {
+    History history;
+    try {
+      Journal::resume(path_, run, history);
+    } catch (const ConfigError& e) {
+      return e.what();
+    }
+    return "accepted";
+  }
+
+  fs::path path_;
+};
+
+TEST_F(JournalTest, ResumeGivesBackEveryObservationExactly) {
+  write_run();
+  const History history = resumed();
+  ASSERT_EQ(history.size(), 4u);
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    const Observation expected = trial(i);
+    EXPECT_EQ(history[i].point, expected.point);
+    EXPECT_EQ(history[i].accuracy, expected.accuracy);
+    EXPECT_EQ(history[i].loss, expected.loss);
+    EXPECT_EQ(history[i].met, expected.met);
+    EXPECT_EQ(history[i].cost, expected.cost);
+    EXPECT_EQ(history[i].seconds, expected.seconds);
+    EXPECT_EQ(history[i].full_evaluations, expected.full_evaluations);
+    EXPECT_EQ(history[i].op_error, expected.op_error);
+    EXPECT_EQ(history[i].state, TrialState::Complete);
+  }
+}
+
+TEST_F(JournalTest, KeepsNumbersThatAreNotFiniteAndOddTexts) {
+  write_run();
+  const Observation seen = resumed()[3];
+  EXPECT_EQ(seen.state, TrialState::Failed);
+  EXPECT_TRUE(std::isnan(seen.accuracy));
+  EXPECT_EQ(seen.loss, HUGE_VAL);
+  EXPECT_EQ(seen.cost, -HUGE_VAL);
+  EXPECT_THAT(seen.why_failed, HasSubstr("a \"quoted\"\nreason"));
+}
+
+TEST_F(JournalTest, CutAnywhereItResumesWithTheWholeLinesBeforeAndCanGoOn) {
+  write_run();
+  const std::string whole = read_file(path_);
+  for (std::size_t bytes = 0; bytes <= whole.size(); ++bytes) {
+    const std::string cut = whole.substr(0, bytes);
+    put(cut);
+    const auto lines = static_cast<std::size_t>(std::count(cut.begin(), cut.end(), '\n'));
+    History history;
+    Journal journal = Journal::resume(path_, kRun, history);
+    EXPECT_EQ(history.size(), lines == 0 ? 0 : lines - 1) << bytes;
+    journal.append(trial(9));
+    const History again = resumed();
+    ASSERT_EQ(again.size(), history.size() + 1) << bytes;
+    EXPECT_EQ(again[again.size() - 1].point, trial(9).point);
+  }
+}
+
+TEST_F(JournalTest, ALastLineOfZerosIsDropped) {
+  write_run();
+  put(read_file(path_) + std::string(100, '\0') + "\n");
+  EXPECT_EQ(resumed().size(), 4u);
+}
+
+TEST_F(JournalTest, AChangedByteBeforeTheLastLineIsRefusedWithItsLine) {
+  write_run();
+  std::string text = read_file(path_);
+  text[text.find("0.1", text.find('\n'))] = '9';
+  put(text);
+  EXPECT_THAT(refusal(), HasSubstr("line 2 is damaged"));
+}
+
+TEST_F(JournalTest, AnotherRunsJournalIsRefusedNamingWhatDiffers) {
+  write_run();
+  RunIdentity other = kRun;
+  other.space_hash = "another space";
+  EXPECT_THAT(refusal(other), HasSubstr("its space_hash is \"space\", this run's is \"another space\""));
+  other = kRun;
+  other.seed = 1;
+  EXPECT_THAT(refusal(other), HasSubstr("its seed is 9527, this run's is 1"));
+  EXPECT_EQ(resumed().size(), 4u);
+}
+
+TEST_F(JournalTest, EveryLineIsOneJsonObject) {
+  write_run();
+  std::istringstream text(read_file(path_));
+  int lines = 0;
+  for (std::string line; std::getline(text, line); ++lines) {
+    EXPECT_EQ(line.front(), '{');
+    EXPECT_EQ(line.back(), '}');
+  }
+  EXPECT_EQ(lines, 5);
+}
+
+TEST_F(JournalTest, CreateReplacesAnOldJournal) {
+  write_run();
+  Journal::create(path_, kRun);
+  EXPECT_EQ(resumed().size(), 0u);
+}
+
+TEST_F(JournalTest, AJournalThatCannotBeWrittenIsABackendError) {
+  EXPECT_THROW(Journal::create("/nonexistent/journal.jsonl", kRun), BackendError);
+}
+
+}  // namespace
+}  // namespace inc::search
