@@ -6,7 +6,7 @@
 namespace inc::strategies {
 
 /// Uniform draws without repetition, after the fastest point; ends when the space is exhausted. The draw for trial n
-/// depends on (seed, n) only. Nothing is materialised unless a small space is nearly exhausted.
+/// depends on (seed, n) and on what was tried. Nothing is materialised unless a small space is nearly exhausted.
 class Random : public search::Strategy {
  public:
   Random(search::SearchSpace space, std::uint64_t seed) : space_(std::move(space)), seed_(seed) {}

@@ -1,0 +1,293 @@
+// Every strategy of the registry:
+//   proposes points of the space only; ends or goes on without repeating a point; same history, same point; resuming from
+//   any prefix of a run gives the rest of that run; takes failed trials; tries the fastest point first; finds the optimum
+//   of a separable landscape within the number of trials that its row below states; gives its golden first ten points.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "strategies/registry.h"
+
+namespace inc::strategies {
+namespace {
+
+using search::History;
+using search::Observation;
+using search::Point;
+using search::SearchSpace;
+using search::TrialState;
+
+constexpr std::uint64_t kSeed = 9527;
+
+SearchSpace space_of(const std::vector<std::size_t>& options) {
+  SearchSpace space;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    search::Dimension dim{"op" + std::to_string(i), i % 3 == 0 ? "MatMul" : "Conv", {}};
+    for (std::size_t k = 0; k + 1 < options[i]; ++k) dim.options.push_back("int8:" + std::to_string(k));
+    dim.options.push_back("fp32");
+    space.dims.push_back(std::move(dim));
+  }
+  return space;
+}
+
+/// What a point gives, without a model.
+using Landscape = std::function<Observation(const SearchSpace&, const Point&)>;
+
+/// Each operator that is not in FP32 costs accuracy of its own and saves one unit of time.
+Observation separable(const SearchSpace& space, const Point& point) {
+  static constexpr double kLoss[] = {0.010, 0.0004, 0.021, 0.0003, 0.0002, 0.006, 0.0001, 0.0011};
+  Observation seen;
+  for (std::size_t i = 0; i < point.size(); ++i) {
+    const bool fp32 = point[i] + 1u == space.dims[i].options.size();
+    if (!fp32) seen.loss += kLoss[i % 8] * (1 + 0.1 * point[i]);
+    seen.cost += fp32 ? 1 : 0;
+  }
+  seen.accuracy = 0.9 - seen.loss;
+  seen.met = seen.loss <= 0.009;
+  return seen;
+}
+
+Observation never_met(const SearchSpace& space, const Point& point) {
+  Observation seen = separable(space, point);
+  seen.met = false;
+  return seen;
+}
+
+Observation always_met(const SearchSpace& space, const Point& point) {
+  Observation seen = separable(space, point);
+  seen.met = true;
+  return seen;
+}
+
+Observation always_failing(const SearchSpace&, const Point&) {
+  Observation seen;
+  seen.state = TrialState::Failed;
+  seen.why_failed = "overflow";
+  return seen;
+}
+
+/// Noise decides, and every third point fails.
+Observation rough(const SearchSpace& space, const Point& point) {
+  std::uint64_t mixed = 7;
+  for (const auto index : point) mixed = mixed * 31 + index;
+  Rng rng(mixed);
+  if (rng.below(3) == 0) return always_failing(space, point);
+  Observation seen;
+  seen.loss = rng.uniform() - 0.2;
+  seen.accuracy = -seen.loss;
+  seen.met = seen.loss < 0.1;
+  seen.cost = rng.uniform();
+  return seen;
+}
+
+const std::vector<std::pair<std::string, Landscape>> kLandscapes = {
+    {"separable", separable}, {"never met", never_met},           {"always met", always_met},
+    {"rough", rough},         {"always failing", always_failing},
+};
+
+const std::vector<std::vector<std::size_t>> kSpaces = {{},
+                                                       {1},
+                                                       {1, 1, 1},
+                                                       {2},
+                                                       {2, 2, 2, 2, 2, 2},
+                                                       {4, 2, 1, 3},
+                                                       {3, 3, 3, 3, 3, 3, 3, 3, 3, 3},
+                                                       std::vector<std::size_t>(200, 2)};
+
+std::optional<Observation> step(const search::Strategy& strategy, const SearchSpace& space, const Landscape& landscape,
+                                const History& history) {
+  const auto point = strategy.ask(history);
+  if (!point) return std::nullopt;
+  EXPECT_TRUE(space.contains(*point));
+  EXPECT_EQ(history.find(*point), nullptr) << "repeated at trial " << history.size() + 1;
+  Observation seen = landscape(space, *point);
+  seen.point = *point;
+  return seen;
+}
+
+History run(const search::Strategy& strategy, const SearchSpace& space, const Landscape& landscape, std::size_t most) {
+  History history;
+  while (history.size() < most) {
+    auto seen = step(strategy, space, landscape, history);
+    if (!seen) break;
+    history.push(std::move(*seen));
+    if (testing::Test::HasFailure()) break;
+  }
+  return history;
+}
+
+class StrategyContract : public testing::TestWithParam<std::string> {
+ protected:
+  static std::unique_ptr<const search::Strategy> made(const SearchSpace& space, std::uint64_t seed = kSeed) {
+    return make(GetParam(), space, seed);
+  }
+};
+
+TEST_P(StrategyContract, StaysInTheSpaceNeverRepeatsAndEndsOnSmallSpaces) {
+  for (const auto& options : kSpaces) {
+    const SearchSpace space = space_of(options);
+    for (const auto& [name, landscape] : kLandscapes) {
+      SCOPED_TRACE(name + ", " + std::to_string(options.size()) + " operators");
+      const std::uint64_t limit = std::min<std::uint64_t>(space.size(), 300);
+      const History history = run(*made(space), space, landscape, limit);
+      EXPECT_GE(history.size(), 1u);
+      if (history.size() == space.size()) {
+        EXPECT_FALSE(made(space)->ask(history).has_value());
+      }
+    }
+  }
+}
+
+TEST_P(StrategyContract, StartsWithTheFastestPoint) {
+  const SearchSpace space = space_of({4, 2, 1, 3});
+  EXPECT_EQ(made(space)->ask(History{}), space.fastest());
+}
+
+TEST_P(StrategyContract, ResumingFromAnyPrefixGivesTheRestOfTheRun) {
+  for (const auto& options : {std::vector<std::size_t>{4, 2, 1, 3, 2}, std::vector<std::size_t>(60, 2)}) {
+    const SearchSpace space = space_of(options);
+    for (const auto& [name, landscape] : kLandscapes) {
+      const History whole = run(*made(space), space, landscape, 100);
+      History prefix;
+      for (std::size_t i = 0; i < whole.size(); ++i) {
+        const auto fresh = made(space);
+        ASSERT_EQ(fresh->ask(prefix), whole[i].point) << name << " at " << i;
+        ASSERT_EQ(fresh->ask(prefix), whole[i].point) << "asking twice";
+        prefix.push(whole[i]);
+      }
+    }
+  }
+}
+
+/// Trials within which the optimum of `separable` on n operators of two options is found.
+std::size_t documented_trials(const std::string& name, std::size_t operators) {
+  if (name == "basic") return 3 * operators + 1;
+  return std::size_t{1} << operators;
+}
+
+TEST_P(StrategyContract, FindsTheOptimumOfASeparableLandscape) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(8, 2));
+  double cheapest = HUGE_VAL;
+  for (unsigned bits = 0; bits < 256; ++bits) {
+    Point point;
+    for (unsigned i = 0; i < 8; ++i) point.push_back((bits >> i) & 1u);
+    const Observation seen = separable(space, point);
+    if (seen.met) cheapest = std::min(cheapest, seen.cost);
+  }
+  const History history = run(*made(space), space, separable, documented_trials(GetParam(), 8));
+  ASSERT_NE(history.best(), nullptr);
+  EXPECT_TRUE(history.best()->met);
+  EXPECT_EQ(history.best()->cost, cheapest);
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const auto& row : registry()) all.emplace_back(row.name);
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Registry, StrategyContract, testing::ValuesIn(names()), [](const auto& row) { return row.param; });
+
+std::string first_ten(const std::string& name) {
+  const SearchSpace space = space_of({3, 2, 2, 1, 2, 3});
+  const History history = run(*make(name, space, kSeed), space, never_met, 10);
+  std::string text;
+  for (const auto& seen : history.all()) {
+    for (const auto index : seen.point) text += static_cast<char>('0' + index);
+    text += ' ';
+  }
+  return text;
+}
+
+TEST(FirstTenPoints, OfBasic) {
+  EXPECT_EQ(first_ten("basic"), "000000 100001 000002 000010 001000 010000 200000 201000 201002 211002 ");
+}
+TEST(FirstTenPoints, OfRandom) {
+  EXPECT_EQ(first_ten("random"), "000000 210010 210000 200002 001002 100000 010010 111010 000012 210002 ");
+}
+
+TEST(Random, DependsOnItsSeed) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(40, 2));
+  const History history = run(*make("random", space, 1), space, never_met, 1);
+  EXPECT_NE(make("random", space, 1)->ask(history), make("random", space, 2)->ask(history));
+}
+
+TEST(Random, WalksAWholeSmallSpace) {
+  const SearchSpace space = space_of({3, 2, 4});
+  std::set<Point> points;
+  const History history = run(*make("random", space, kSeed), space, never_met, 1000);
+  for (const auto& seen : history.all()) points.insert(seen.point);
+  EXPECT_EQ(points.size(), 24u);
+}
+
+/// The landscape of one operator that alone ruins the model.
+Observation one_fragile(const SearchSpace& space, const Point& point, std::size_t fragile) {
+  Observation seen;
+  seen.loss = point[fragile] + 1u == space.dims[fragile].options.size() ? 0.001 : 0.4;
+  seen.accuracy = 0.9 - seen.loss;
+  seen.met = seen.loss < 0.01;
+  return seen;
+}
+
+TEST(Basic, FindsTheOneFragileOperatorInTheOneByOneStage) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(26, 2));
+  for (std::size_t fragile = 0; fragile < 26; ++fragile) {
+    const auto evaluate = [&](const Point& point) { return one_fragile(space, point, fragile); };
+    const auto outcome = search::tune(*make("basic", space, 0), evaluate, {});
+    ASSERT_EQ(outcome.stopped, search::StopReason::TargetMet);
+    EXPECT_LE(outcome.history.size(), 27u);
+    const Point& best = outcome.history.best()->point;
+    EXPECT_EQ(std::count(best.begin(), best.end(), 1), 1);
+  }
+}
+
+TEST(Basic, LargeSpacesAreWalkedInBlocksAndPolishedWhereThereIsTime) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(193, 2));
+  const auto evaluate = [&](const Point& point) { return one_fragile(space, point, 100); };
+  const auto quick = search::tune(*make("basic", space, 0), evaluate, {});
+  EXPECT_EQ(quick.stopped, search::StopReason::TargetMet);
+  EXPECT_LE(quick.history.size(), 33u);
+  const auto patient = search::tune(*make("basic", space, 0), evaluate, {.timeout_seconds = 1e6});
+  const auto all = patient.history.all();
+  const bool alone = std::any_of(all.begin(), all.end(), [](const Observation& seen) {
+    return seen.met && std::count(seen.point.begin(), seen.point.end(), 1) == 1;
+  });
+  EXPECT_TRUE(alone);
+  EXPECT_LE(all.size(), 100u);
+}
+
+TEST(Basic, EndsInFp32WhereNothingElseMeetsTheTarget) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(30, 2));
+  const auto evaluate = [&](const Point& point) {
+    Observation seen = separable(space, point);
+    seen.met = point == space.fp32();
+    return seen;
+  };
+  const auto outcome = search::tune(*make("basic", space, 0), evaluate, {});
+  EXPECT_EQ(outcome.stopped, search::StopReason::TargetMet);
+  EXPECT_LE(outcome.history.size(), 61u);
+}
+
+TEST(Registry, NamesAreUniqueAndDescribed) {
+  std::set<std::string_view> seen;
+  for (const auto& row : registry()) {
+    EXPECT_TRUE(seen.insert(row.name).second);
+    EXPECT_FALSE(row.summary.empty());
+    EXPECT_EQ(row.make(space_of({2}), 0)->name(), row.name);
+  }
+}
+
+TEST(Registry, AnUnknownNameIsRefusedWithASuggestion) {
+  try {
+    make("bassic", space_of({2}), 0);
+    FAIL();
+  } catch (const ConfigError& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("did you mean 'basic'?"));
+  }
+}
+
+}  // namespace
+}  // namespace inc::strategies
