@@ -43,8 +43,8 @@ TEST(Export, RoundTripPrintsTheSame) {
 }
 
 TEST(Export, UnusedOptionalOutputsAreLeftOut) {
-  const auto model = exported(
-      import_text("g (float[1,1,4,4] x) => (float[1,1,3,3] y) { y, indices = MaxPool<kernel_shape = [2, 2]>(x) }"));
+  const auto model =
+      exported(import_text("g (float[1,1,4,4] x) => (float[1,1,3,3] y) { y, indices = MaxPool<kernel_shape = [2, 2]>(x) }"));
   EXPECT_EQ(model.graph().node(0).output_size(), 1);
 }
 

@@ -96,6 +96,12 @@ TEST(Import, LocalFunctionsAreInlined) {
   EXPECT_EQ(graph.output_names().front(), "y");
 }
 
+TEST(Import, OperatorsWithoutARowAreExpandedWhereOnnxDefinesThem) {
+  const auto graph = import_text("g (int64 n) => (float[M] y) { y = HannWindow<output_datatype = 1>(n) }");
+  EXPECT_GT(graph.nodes().size(), 1u);
+  EXPECT_EQ(graph.output_names().front(), "y");
+}
+
 TEST(Import, HalfPrecisionAndDoubleInitializersKeepTheirValues) {
   const auto graph =
       import_text(R"(g (float16[2] x, double[2] d, bfloat16[1] b) => (float16[2] y, double[2] z, bfloat16[1] w)
