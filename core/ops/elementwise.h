@@ -14,8 +14,6 @@ std::span<const OpInfo> elementwise_binary_rows() noexcept;      ///< arithmetic
 std::span<const OpInfo> elementwise_logic_rows() noexcept;       ///< comparison, logic, bits
 std::span<const OpInfo> elementwise_choose_rows() noexcept;      ///< Where, Clip, Cast, Identity, Dropout …
 
-constexpr int kAnyNumber = std::numeric_limits<int>::max();
-
 /// Every output element is computed from the input elements that broadcast to its place.
 template <class A, class B, class R, class F>
 void map_pairs(const EvalContext& c, F f) {

@@ -82,7 +82,8 @@ void eval_copy(const EvalContext& c) {
 }
 
 std::vector<OutputSpec> infer_dropout(const InferContext& c) {
-  if (c.has(2) && c.inputs[2].value != nullptr && c.inputs[2].value->to_int64s().at(0) != 0)
+  if (c.has(2) && c.inputs[2].value != nullptr && ir::element_count(c.inputs[2].shape) > 0 &&
+      c.inputs[2].value->to_int64s()[0] != 0)
     throw UnsupportedError("Dropout in training mode is not supported");
   std::vector<OutputSpec> outputs{{c.inputs[0].dtype, c.inputs[0].shape}};
   if (c.output_count > 1) outputs.push_back({DType::Bool, c.inputs[0].shape});
@@ -90,7 +91,8 @@ std::vector<OutputSpec> infer_dropout(const InferContext& c) {
 }
 
 void eval_dropout(const EvalContext& c) {
-  if (c.has(2) && c.inputs[2].to_int64s().at(0) != 0) throw UnsupportedError("Dropout in training mode is not supported");
+  if (c.has(2) && c.inputs[2].count() > 0 && c.inputs[2].to_int64s()[0] != 0)
+    throw UnsupportedError("Dropout in training mode is not supported");
   copy(c.inputs[0], c.outputs[0]);
   if (c.outputs.size() > 1) std::memset(c.outputs[1].mutable_raw(), 1, c.outputs[1].bytes());
 }

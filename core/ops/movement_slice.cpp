@@ -178,7 +178,7 @@ std::span<const OpInfo> slice_rows() {
   using enum QuantRole;
   static constexpr OpInfo kRows[] = {
       {.name = "Concat",
-       .max_inputs = 1 << 20,
+       .max_inputs = kAnyNumber,
        .quant = SharedInputs,
        .bf16 = Bf16Policy::Infer,
        .infer = infer_concat,

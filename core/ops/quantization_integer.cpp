@@ -31,6 +31,11 @@ std::vector<Word> centered(const ir::Tensor& tensor, const ir::Tensor* zero_poin
   return out;
 }
 
+void require_quantized(const InferContext& c, std::initializer_list<std::size_t> inputs) {
+  for (const auto input : inputs)
+    if (c.has(input)) visit_quantized(c.inputs[input].dtype, [](auto) {});
+}
+
 void require_scalar(const InferContext& c, std::size_t input) {
   require(!c.has(input) || ir::element_count(c.inputs[input].shape) == 1, fmt::format("input {} must be one value", input));
 }
@@ -61,6 +66,7 @@ void convolve_integers(const EvalContext& c, const ConvShape& shape, std::size_t
 }
 
 std::vector<OutputSpec> infer_conv_integer(const InferContext& c) {
+  require_quantized(c, {0, 1, 2, 3});
   const auto shape = conv_shape(c.attrs, c.inputs[0].shape, c.inputs[1].shape);
   require_scalar(c, 2);
   require_per_channel(c, 3, shape.out_channels);
@@ -77,6 +83,7 @@ void eval_conv_integer(const EvalContext& c) {
 }
 
 std::vector<OutputSpec> infer_qlinear_conv(const InferContext& c) {
+  require_quantized(c, {0, 2, 3, 5, 7, 8});
   const auto shape = conv_shape(c.attrs, c.inputs[0].shape, c.inputs[3].shape);
   for (const std::size_t input : {1, 2, 6, 7}) require_scalar(c, input);
   require_per_channel(c, 4, shape.out_channels);
@@ -135,6 +142,7 @@ void require_spreads(const InferContext& c, std::size_t input, std::size_t over,
 }
 
 std::vector<OutputSpec> infer_matmul_integer(const InferContext& c) {
+  require_quantized(c, {0, 1, 2, 3});
   require_spreads(c, 2, 0, true);
   require_spreads(c, 3, 1, false);
   return {{DType::Int32, matmul_shape(c.inputs[0].shape, c.inputs[1].shape).output}};
@@ -147,6 +155,7 @@ void eval_matmul_integer(const EvalContext& c) {
 }
 
 std::vector<OutputSpec> infer_qlinear_matmul(const InferContext& c) {
+  require_quantized(c, {0, 2, 3, 5, 7});
   for (const std::size_t input : {1, 2}) require_spreads(c, input, 0, true);
   for (const std::size_t input : {4, 5}) require_spreads(c, input, 3, false);
   for (const std::size_t input : {6, 7}) require_scalar(c, input);

@@ -13,6 +13,9 @@
 
 namespace inc::ops {
 
+/// max_inputs of an operator that takes a list; none of it can be left out.
+constexpr int kAnyNumber = std::numeric_limits<int>::max();
+
 using Strides = std::vector<std::int64_t>;  ///< in elements, one per dimension
 
 template <class T>

@@ -38,8 +38,8 @@ const OpInfo& checked_row(const ir::Node& node, std::size_t inputs, std::int64_t
 
 std::vector<OutputSpec> infer_row(const OpInfo& row, const ir::Node& node, std::span<const Spec> inputs,
                                   std::int64_t opset) {
-  for (int i = 0; i < row.min_inputs; ++i)
-    require(inputs[static_cast<std::size_t>(i)].present, fmt::format("required input {} is left out", i));
+  const std::size_t required = row.max_inputs == kAnyNumber ? inputs.size() : static_cast<std::size_t>(row.min_inputs);
+  for (std::size_t i = 0; i < required; ++i) require(inputs[i].present, fmt::format("required input {} is left out", i));
   auto outputs = row.infer({node.attrs, inputs, opset, node.outputs.size()});
   require(outputs.size() >= node.outputs.size(),
           fmt::format("{} outputs wanted, at most {} exist", node.outputs.size(), outputs.size()));
