@@ -21,12 +21,12 @@ std::vector<ir::NodeId> quantizable_nodes(const ir::Graph& graph);
 std::vector<ir::ValueId> values_to_calibrate(const ir::Graph& graph);
 
 /// How far Q/DQ spread from the anchors' inputs. The first two change no result: the values written there are exactly
-/// those that the anchor's own Q/DQ would make.
+/// those that the anchor's own Q/DQ would make. The last two cost a rounding each.
 struct QdqOptions {
   bool through_movement = true;   ///< MaxPool, Reshape, Transpose, Flatten, … between an INT8 anchor and its INT8 users
   bool through_concat = true;     ///< Concat of INT8 anchors' results for INT8 users: all with the qparams of the result
   bool through_averages = true;   ///< AveragePool, GlobalAveragePool between INT8 neighbours: their input on its own range
-  bool through_residuals = true;  ///< residual operands of INT8 anchors that are quantized for another anchor anyway
+  bool through_residuals = true;  ///< residual operands of INT8 convolutions that are quantized for another anchor anyway
 };
 
 /// F with Q/DQ inserted (ONNX QuantizeLinear / DequantizeLinear nodes, standard meaning):

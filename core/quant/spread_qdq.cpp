@@ -40,7 +40,7 @@ void QdqInserter::find_int8_values(const ir::Node& node) {
 }
 
 void QdqInserter::spread_residual(const ir::Node& node) {
-  if (!is_int8(node.id) || ops::epilogue(node).residual.none()) return;
+  if (!is_int8(node.id) || ops::reported_type(node) != "Conv" || ops::epilogue(node).residual.none()) return;
   const ir::ValueId residual = node.inputs.at(kResidualInput);
   if (const Pair* pair = only_pair(residual)) read_quantized(node, kResidualInput, QParams(pair->qparams));
 }

@@ -102,11 +102,19 @@ TEST(SpreadQdq, ResidualOperandsQuantizedForAnotherAnchorAreShared) {
   const auto middle = c.conv("middle", c.first);
   const auto last = c.conv("last", middle, c.first);
   c.output(last);
-  QdqOptions on;
-  on.through_residuals = true;
-  const ir::Graph q = quantized(c.graph, on);
+  const ir::Graph q = quantized(c.graph);
   EXPECT_EQ(c.input_of(q, last, 3), "first_dequantized");
   EXPECT_EQ(c.input_of(quantized(c.graph, kNone), last, 3), "first");
+}
+
+TEST(SpreadQdq, ResidualStreamsBetweenMatMulsStayFp32) {
+  Builder b;
+  const auto x = b.input("x", {2, 4});
+  const auto first = b.node("MatMul", "first", {x, b.weight("w0", {4, 4}, 1)}, {2, 4});
+  const auto middle = b.node("MatMul", "middle", {first, b.weight("w1", {4, 4}, 2)}, {2, 4});
+  const auto last = b.node("inc.MatMul", "last", {middle, b.weight("w2", {4, 4}, 3), ir::ValueId{}, first}, {2, 4});
+  b.output(last);
+  EXPECT_EQ(quantized(b.graph).node(b.id(last)).inputs[3], first);
 }
 
 TEST(SpreadQdq, ResidualOperandsOfFp32AnchorsAndUnquantizedOnesStayFp32) {
@@ -114,9 +122,7 @@ TEST(SpreadQdq, ResidualOperandsOfFp32AnchorsAndUnquantizedOnesStayFp32) {
   const auto side = c.conv("side", c.x);
   const auto last = c.conv("last", c.first, side);
   c.output(last);
-  QdqOptions on;
-  on.through_residuals = true;
-  EXPECT_EQ(c.input_of(quantized(c.graph, on), last, 3), "side");
+  EXPECT_EQ(c.input_of(quantized(c.graph), last, 3), "side");
 }
 
 TEST(SpreadQdq, ResizeAndPadPassOnlyWhenTheyMakeNoNewLevels) {
