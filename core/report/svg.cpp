@@ -25,16 +25,38 @@ Scale scale_over(double low, double high, double from, double to) {
   return {low - margin, high + margin, from, to};
 }
 
+/// Round values inside the scale: multiples of 1, 2 or 5 times a power of ten, about four of them, none below `least`.
+std::vector<double> round_values(const Scale& scale, double least) {
+  const double raw = (scale.high - scale.low) / 4;
+  const double power = std::pow(10, std::floor(std::log10(raw)));
+  const double step = std::max(least, (raw / power < 1.5 ? 1 : raw / power < 3.5 ? 2 : raw / power < 7.5 ? 5 : 10) * power);
+  std::vector<double> values;
+  for (double i = std::ceil(scale.low / step); i * step <= scale.high && values.size() < 12; ++i) values.push_back(i * step);
+  return values;
+}
+
+/// As many decimals as the step needs; no "-0".
+std::string tick_text(double value, double step) {
+  const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 9);
+  return fmt::format("{:.{}f}", std::abs(value) < step / 2 ? 0.0 : value, decimals);
+}
+
 std::string ticks(const Scale& x, const Scale& y, const Plot& plot) {
   std::string text;
-  for (int i = 0; i <= 4; ++i) {
-    const double yv = y.low + (y.high - y.low) * i / 4, xv = x.low + (x.high - x.low) * i / 4;
+  const auto step_of = [](const std::vector<double>& v) {
+    return v.size() > 1 ? v[1] - v[0] : std::max(1e-9, std::abs(v[0]) / 100);
+  };
+  const auto down = round_values(y, 0), across = round_values(x, plot.x.whole ? 1 : 0);
+  for (const double value : down) {
     text += fmt::format("<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kWidth - kRight,
-                        y(yv), y(yv));
-    text += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kLeft - 6, y(yv) + 4,
-                        fmt::format(fmt::runtime(plot.y.format), yv));
-    text += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x(xv),
-                        kHeight - kBottom + 16, fmt::format(fmt::runtime(plot.x.format), xv));
+                        y(value), y(value));
+    text += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kLeft - 6, y(value) + 4,
+                        tick_text(value, step_of(down)));
+  }
+  for (const double value : across) {
+    if (plot.x.whole && value < 1) continue;
+    text += fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>", x(value),
+                        kHeight - kBottom + 16, tick_text(value, step_of(across)));
   }
   text += fmt::format("<text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
                       (kLeft + kWidth - kRight) / 2, kHeight - 6, escaped(plot.x.label));
@@ -112,8 +134,8 @@ std::string scatter_plot(const Plot& plot) {
   if (line) {
     svg += fmt::format("<line class=\"target\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kWidth - kRight,
                        y(plot.line), y(plot.line));
-    svg += fmt::format("<text class=\"target-label\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kWidth - kRight,
-                       y(plot.line) - 4, escaped(plot.line_label));
+    svg += fmt::format("<text class=\"target-label\" x=\"{}\" y=\"{:.1f}\">{}</text>", kLeft + 4, y(plot.line) - 4,
+                       escaped(plot.line_label));
   }
   if (plot.joined && dots.size() > 1) {
     svg += "<polyline class=\"joined\" points=\"";

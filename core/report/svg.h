@@ -20,7 +20,7 @@ struct Dot {
 };
 struct Axis {
   std::string label;
-  std::string format = "{:.3g}";
+  bool whole = false;  ///< counts from 1: no fractions on the axis
 };
 struct Plot {
   std::string title;

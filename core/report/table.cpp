@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/report/report.h"
+#include "core/report/text.h"
 
 namespace inc::report {
 namespace {
@@ -16,15 +17,6 @@ std::size_t width_of(const std::string& text) {
 std::string padded(const std::string& text, std::size_t width, bool left) {
   const std::string blanks(width - std::min(width, width_of(text)), ' ');
   return left ? text + blanks : blanks + text;
-}
-
-std::string size_text(std::int64_t bytes) {
-  return bytes < 10'000'000 ? fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3)
-                            : fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
-
-std::string ratio(double of, double to) {
-  return to > 0 ? fmt::format("{:.2f}x", of / to) : "-";
 }
 
 }  // namespace
@@ -61,14 +53,13 @@ std::string result_table(const Report& report) {
   const auto& result = report.result;
   std::vector<TextRow> rows;
   if (!report.metric.empty())
-    rows.push_back({"Accuracy (" + report.metric + ")", fmt::format("{:.4f}", report.baseline.accuracy),
-                    fmt::format("{:.4f}", result.accuracy), fmt::format("{:+.2f} %", -100 * result.relative_loss)});
-  rows.push_back({"Latency (ms a sample)", fmt::format("{:.4f}", report.baseline.latency_ms),
-                  fmt::format("{:.4f}", result.latency_ms),
-                  ratio(report.baseline.latency_ms, result.latency_ms) + " faster"});
+    rows.push_back({"Accuracy (" + report.metric + ")", shown(report.baseline.accuracy, 4), shown(result.accuracy, 4),
+                    change_text(result.relative_loss)});
+  rows.push_back({"Latency (ms a sample)", shown(report.baseline.latency_ms, 4), shown(result.latency_ms, 4),
+                  times_text(report.baseline.latency_ms, result.latency_ms) + " faster"});
   rows.push_back(
       {"Model size", size_text(result.fp32_model_bytes), size_text(result.model_bytes),
-       ratio(static_cast<double>(result.fp32_model_bytes), static_cast<double>(result.model_bytes)) + " smaller"});
+       times_text(static_cast<double>(result.fp32_model_bytes), static_cast<double>(result.model_bytes)) + " smaller"});
   rows.push_back({"Trials", "", std::to_string(report.cost.trials), report.stopped});
   rows.push_back({"Duration (seconds)", "", fmt::format("{:.1f}", report.cost.seconds),
                   fmt::format("calibration {:.1f}", report.cost.calibration_seconds)});

@@ -30,7 +30,8 @@ Report example() {
   r.result.target = "relative loss at most 0.01: at least 0.9064";
   r.cost = {2, 10'000, 2.0, 0.3, 12.5, 123'000'000};
   r.statistics = {{"Conv", 19, 18, 0, 1}, {"QuantizeLinear", 20, 20, 0, 0}};
-  r.ops = {{"conv</script>1", "Conv", "int8", "8-bit weights and activations"}, {"softmax", "Softmax", "fp32", "has no INT8 form"}};
+  r.ops = {{"conv</script>1", "Conv", "int8", "8-bit weights and activations"},
+           {"softmax", "Softmax", "fp32", "has no INT8 form"}};
   r.pareto = {{0.91, 1.0, "18 int8, 1 fp32"}, {0.9156, 2.0, "fp32"}};
   r.trials = {{1, 0.89, 0.028, 0.9, 6.0, 19, 0, false, ""}, {2, 0.9101, 0.006, 1.0, 6.1, 18, 1, true, ""}};
   r.machine = {"some cpu", "avx2", 2};
@@ -39,12 +40,36 @@ Report example() {
 
 TEST(ReportJson, HasEveryPromisedField) {
   const auto json = nlohmann::json::parse(to_json(example()));
-  for (const auto* path : {"/version", "/model", "/baseline/accuracy", "/baseline/latency_ms", "/result/met", "/result/accuracy",
-                           "/result/relative_loss", "/result/latency_ms", "/result/model_bytes", "/cost/trials", "/cost/samples_evaluated",
-                           "/cost/full_evaluations", "/cost/calibration_seconds", "/cost/seconds", "/cost/peak_rss_bytes",
-                           "/statistics/0/op_type", "/statistics/0/total", "/statistics/0/int8", "/statistics/0/bf16", "/statistics/0/fp32",
-                           "/ops/0/name", "/ops/0/op_type", "/ops/0/precision", "/ops/0/reason", "/pareto/0/accuracy",
-                           "/pareto/0/latency_ms", "/pareto/0/config", "/machine/cpu", "/machine/isa", "/machine/threads"})
+  for (const auto* path : {"/version",
+                           "/model",
+                           "/baseline/accuracy",
+                           "/baseline/latency_ms",
+                           "/result/met",
+                           "/result/accuracy",
+                           "/result/relative_loss",
+                           "/result/latency_ms",
+                           "/result/model_bytes",
+                           "/cost/trials",
+                           "/cost/samples_evaluated",
+                           "/cost/full_evaluations",
+                           "/cost/calibration_seconds",
+                           "/cost/seconds",
+                           "/cost/peak_rss_bytes",
+                           "/statistics/0/op_type",
+                           "/statistics/0/total",
+                           "/statistics/0/int8",
+                           "/statistics/0/bf16",
+                           "/statistics/0/fp32",
+                           "/ops/0/name",
+                           "/ops/0/op_type",
+                           "/ops/0/precision",
+                           "/ops/0/reason",
+                           "/pareto/0/accuracy",
+                           "/pareto/0/latency_ms",
+                           "/pareto/0/config",
+                           "/machine/cpu",
+                           "/machine/isa",
+                           "/machine/threads"})
     EXPECT_TRUE(json.contains(nlohmann::json::json_pointer(path))) << path;
   EXPECT_DOUBLE_EQ(json["result"]["accuracy"], 0.9101);
 }
@@ -71,10 +96,34 @@ TEST(ReportHtml, SurvivesNumbersThatAreNotFinite) {
   EXPECT_THAT(to_html(r), HasSubstr("</html>"));
 }
 
+TEST(ReportHtml, SaysNothingOfNan) {
+  Report r = example();
+  r.baseline.accuracy = r.result.accuracy = r.result.relative_loss = std::numeric_limits<double>::quiet_NaN();
+  r.trials[0].failed = "overflow";
+  r.trials[0].accuracy = r.trials[0].latency_ms = std::numeric_limits<double>::quiet_NaN();
+  const std::string page = to_html(r);
+  EXPECT_THAT(page, Not(HasSubstr("nan")));
+  EXPECT_THAT(page, HasSubstr("failed: overflow"));
+  EXPECT_THAT(result_table(r), Not(HasSubstr("nan")));
+}
+
+TEST(ReportHtml, EveryOperatorHasItsRowAndReason) {
+  const std::string page = to_html(example());
+  EXPECT_THAT(page, HasSubstr("<td class=\"name\">softmax</td><td>Softmax</td><td>fp32</td><td>has no INT8 form</td>"));
+  EXPECT_THAT(page, HasSubstr("<th scope=\"col\"><button type=\"button\">Reason</button></th>"));
+}
+
+TEST(ResultTable, ComparesBaselineAndBest) {
+  const std::string table = result_table(example());
+  EXPECT_THAT(table, HasSubstr("| Accuracy (topk)       |    0.9156 |           0.9101 |         -0.60 % |"));
+  EXPECT_THAT(table, HasSubstr("2.00x faster"));
+  EXPECT_THAT(table, HasSubstr("3.67x smaller"));
+}
+
 TEST(StatisticsTable, IsBoxedAsIncPrintsIt) {
   EXPECT_EQ(statistics_table({{"Conv", 19, 18, 0, 1}, {"QuantizeLinear", 20, 20, 0, 0}}),
-            "+----------------------------------------------+\n"
-            "|          Mixed Precision Statistics          |\n"
+            "+---------------------------------------------+\n"
+            "|         Mixed Precision Statistics          |\n"
             "+----------------+-------+------+------+------+\n"
             "| Op Type        | Total | INT8 | BF16 | FP32 |\n"
             "+----------------+-------+------+------+------+\n"
@@ -83,7 +132,9 @@ TEST(StatisticsTable, IsBoxedAsIncPrintsIt) {
             "+----------------+-------+------+------+------+\n");
 }
 
-TEST(PeakMemory, IsThatOfThisProcess) { EXPECT_GT(peak_rss_bytes(), 1'000'000); }
+TEST(PeakMemory, IsThatOfThisProcess) {
+  EXPECT_GT(peak_rss_bytes(), 1'000'000);
+}
 
 }  // namespace
 }  // namespace inc::report
