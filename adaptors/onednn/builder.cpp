@@ -261,7 +261,9 @@ void Builder::emit(const ir::Node& node) {
   if (known_already) return;
   bool empty = true, empty_input = false;
   for (const ir::ValueId v : node.outputs) empty = empty && (v.none() || ir::element_count(shape(v)) == 0);
-  for (const ir::ValueId v : node.inputs) empty_input = empty_input || (!v.none() && ir::element_count(shape(v)) == 0);
+  for (std::size_t i = 0; i < node.inputs.size(); ++i)
+    if (!node.inputs[i].none() && (i == 0 || node.op == "Concat"))
+      empty_input = empty_input || ir::element_count(shape(node.inputs[i])) == 0;
   if (empty) {
     for (const ir::ValueId v : node.outputs)
       if (!v.none()) bind(v, constant(ir::Tensor(dtype(v), shape(v))));

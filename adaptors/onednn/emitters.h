@@ -10,6 +10,7 @@ namespace inc::onednn {
 bool emit_linear(Builder& builder, const ir::Node& node);  ///< Conv, MatMul, Gemm and their groups
 bool emit_convolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);
+bool emit_global_pool(Builder& builder, const ir::Node& node);
 bool emit_pool(Builder& builder, const ir::Node& node);
 bool emit_elementwise(Builder& builder, const ir::Node& node);
 bool emit_movement(Builder& builder, const ir::Node& node);

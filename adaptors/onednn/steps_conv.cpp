@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/isa.h"
 #include "adaptors/onednn/linear.h"
 
 namespace inc::onednn {
@@ -11,8 +12,18 @@ using Dims = dnnl::memory::dims;
 struct Geometry {
   Dims strides, dilations, before, after;
   Dims weight_shape;  // with the group axis when grouped
+  ir::Shape in, out;
   std::int64_t groups = 1, channels = 1;
+  bool turned = false;  // height and width have changed places: the library's kernels run along the width
+
+  Desc turn(const Desc& desc) const { return turned ? desc.permute_axes({0, 1, 3, 2}) : desc; }
 };
+
+void turn(Geometry& g) {
+  for (Dims* dims : {&g.strides, &g.dilations, &g.before, &g.after}) std::swap((*dims)[0], (*dims)[1]);
+  for (Dims* dims : {&g.weight_shape, &g.in, &g.out}) std::swap((*dims)[dims->size() - 1], (*dims)[dims->size() - 2]);
+  g.turned = true;
+}
 
 Geometry read_geometry(const Builder& b, const ir::Node& node) {
   const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
@@ -36,10 +47,14 @@ Geometry read_geometry(const Builder& b, const ir::Node& node) {
   g.groups = node.attrs.integer("group", 1);
   g.channels = w[0];
   g.weight_shape = w;
+  g.in = x;
+  g.out = y;
   if (g.groups > 1) {
     g.weight_shape[0] /= g.groups;
     g.weight_shape.insert(g.weight_shape.begin(), g.groups);
   }
+  const bool column = rank == 2 && x[3] == 1 && w[3] == 1 && y[3] == 1 && x[2] > 1;
+  if (column && node.input(3).none()) turn(g);
   return g;
 }
 
@@ -54,10 +69,31 @@ bool adds_wrongly(const Epilogue& epilogue, const dnnl::primitive_desc_base& pd)
   return epilogue.has_binary_residual() && std::string_view(pd.impl_info_str()).starts_with("jit_uni_int8");
 }
 
+using Pd = dnnl::convolution_forward::primitive_desc;
+
+/// The fastest the library has for this group; channels stay innermost between FP32 convolutions where its kernels are
+/// made for that.
+Pd choose(const Geometry& g, const Attempt& attempt, DataType from, DataType weight, DataType to, bool biased,
+          const dnnl::primitive_attr& attr) {
+  const Desc src = any_desc(from, g.in), weights = any_desc(weight, g.weight_shape),
+             bias({g.channels}, DataType::f32, Tag::a);
+  const auto kind = dnnl::prop_kind::forward_inference;
+  const auto direct = dnnl::algorithm::convolution_direct;
+  const auto ask = [&](const Desc& dst) {
+    return biased ? Pd(cpu(), kind, direct, src, weights, bias, dst, g.strides, g.dilations, g.before, g.after, attr, true)
+                  : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, attr, true);
+  };
+  if (attempt.arithmetic != Arithmetic::Int8 && isa_name().starts_with("avx512"))
+    if (Pd pd = ask(channels_last_desc(DType::Float, g.out));
+        pd && std::string_view(pd.impl_info_str()).find("ref") == std::string_view::npos)
+      return pd;
+  Pd pd = ask(any_desc(to, g.out));
+  return pd && (attempt.reference || !is_reference(pd)) ? pd : Pd();
+}
+
 bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& attempt) {
   const Arithmetic arithmetic = attempt.arithmetic;
   const bool int8 = arithmetic == Arithmetic::Int8, emulated = arithmetic == Arithmetic::Emulated;
-  const ir::Shape &in = b.shape(a.x), &out = b.shape(a.node.outputs[0]);
   Epilogue epilogue(b, a, attempt);
   if (int8) epilogue.attr.set_scales_mask(DNNL_ARG_WEIGHTS, a.weights->scale.size() == 1 ? 0 : g.groups > 1 ? 3 : 1);
   if (emulated) {
@@ -67,34 +103,27 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
     epilogue.multiply(constant_floats(b, scale, per_channel(b, a, g.channels)));
     if (!a.bias.none()) epilogue.add(b.view(b.plain(a.bias), DType::Float, per_channel(b, a, g.channels)));
   }
-  epilogue.residual(any_desc(DataType::f32, out));
+  epilogue.residual(any_desc(DataType::f32, g.out));
   epilogue.activate();
   epilogue.seal();
 
-  const DataType from = int8 ? *data_type(a.input->scale.dtype) : DataType::f32;
-  const DataType weight = int8 ? DataType::s8 : DataType::f32;
+  const DType to = epilogue.destination_type();
   const bool biased = !a.bias.none() && !emulated;
-  const Desc bias = biased ? Desc({g.channels}, DataType::f32, Tag::a) : Desc();
-  const Desc src = any_desc(from, in), dst = any_desc(*data_type(epilogue.destination_type()), out);
-  const Desc weights = any_desc(weight, g.weight_shape);
-  const auto kind = dnnl::prop_kind::forward_inference;
-  const auto direct = dnnl::algorithm::convolution_direct;
-  using Pd = dnnl::convolution_forward::primitive_desc;
-  const Pd pd =
-      biased
-          ? Pd(cpu(), kind, direct, src, weights, bias, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true)
-          : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, epilogue.attr, true);
-  if (!pd || (!attempt.reference && is_reference(pd))) return false;
-  if (int8 && adds_wrongly(epilogue, pd)) return false;
+  const Pd pd = choose(g, attempt, int8 ? *data_type(a.input->scale.dtype) : DataType::f32,
+                       int8 ? DataType::s8 : DataType::f32, *data_type(to), biased, epilogue.attr);
+  if (!pd || (int8 && adds_wrongly(epilogue, pd))) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
   const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
+  const auto turned = [&](int slot, const Desc& desc) {
+    return g.turned ? b.view(slot, b.slot(slot).dtype, b.slot(slot).shape, desc) : slot;
+  };
   auto args = epilogue.args(pd);
-  args.emplace_back(DNNL_ARG_SRC, b.in(x, pd.src_desc()));
+  args.emplace_back(DNNL_ARG_SRC, turned(b.in(x, g.turn(pd.src_desc())), pd.src_desc()));
   args.emplace_back(DNNL_ARG_WEIGHTS, b.packed(w, plain_desc(b.dtype(w), g.weight_shape), pd.weights_desc()));
   if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(a.bias), DType::Float, {g.channels}));
-  const int output = epilogue.destination(pd.dst_desc());
-  args.emplace_back(DNNL_ARG_DST, output);
+  const int output = epilogue.destination(g.turn(pd.dst_desc()));
+  args.emplace_back(DNNL_ARG_DST, turned(output, pd.dst_desc()));
   finish(b, a, arithmetic, b.primitive(a.node, pd, dnnl::convolution_forward(pd), std::move(args)), output);
   return true;
 }

@@ -43,7 +43,30 @@ std::optional<Extents> extents(const ir::Shape& shape, const std::vector<bool>& 
   return e;
 }
 
+bool reduce_axes(Builder& b, const ir::Node& node, kernels::Reduce op, const std::vector<bool>& reduced) {
+  const ir::Shape& shape = b.shape(node.inputs[0]);
+  const auto in_order = [&](int slot) { return extents(shape, reduced, memory_order(b.slot(slot).desc, shape.size())); };
+  const int here = b.any(node.inputs[0]);
+  const bool strided = b.slot(here).desc.is_zero() || is_permuted(b.slot(here).desc);
+  std::optional<Extents> found = strided ? in_order(here) : std::nullopt;
+  const int from = found ? here : b.plain(node.inputs[0]);
+  if (!found) found = in_order(from);
+  if (!found) return false;
+  const int to = b.make(node.outputs[0]);
+  b.step(node, "inc:reduce", {from}, {to},
+         [=, e = *found](Frame& f) { kernels::reduce(op, f.as<float>(from), f.as<float>(to), e.outer, e.count, e.inner); });
+  return true;
+}
+
 }  // namespace
+
+bool emit_global_pool(Builder& b, const ir::Node& node) {
+  const bool max = node.op == "GlobalMaxPool";
+  if ((!max && node.op != "GlobalAveragePool") || b.dtype(node.inputs[0]) != DType::Float) return false;
+  std::vector<bool> reduced(b.shape(node.inputs[0]).size(), true);
+  reduced[0] = reduced[1] = false;
+  return reduce_axes(b, node, max ? kernels::Reduce::Max : kernels::Reduce::Mean, reduced);
+}
 
 bool emit_reduce(Builder& b, const ir::Node& node) {
   const auto* row = std::find_if(kRows.begin(), kRows.end(), [&](const Row& r) { return r.op == node.op; });
@@ -57,20 +80,7 @@ bool emit_reduce(Builder& b, const ir::Node& node) {
   if (axes.empty() && node.attrs.integer("noop_with_empty_axes", 0) != 0) return false;
   std::vector<bool> reduced(shape.size(), axes.empty());
   for (const std::int64_t axis : axes) reduced[static_cast<std::size_t>(normal_axis(axis, shape.size()))] = true;
-
-  const auto in_order = [&](int slot) { return extents(shape, reduced, memory_order(b.slot(slot).desc, shape.size())); };
-  const int here = b.any(node.inputs[0]);
-  const bool strided = b.slot(here).desc.is_zero() || is_permuted(b.slot(here).desc);
-  std::optional<Extents> found = strided ? in_order(here) : std::nullopt;
-  const int from = found ? here : b.plain(node.inputs[0]);
-  if (!found) found = in_order(from);
-  if (!found) return false;
-  const int to = b.make(node.outputs[0]);
-  const Extents e = *found;
-  const kernels::Reduce op = row->reduce;
-  b.step(node, "inc:reduce", {from}, {to},
-         [=](Frame& f) { kernels::reduce(op, f.as<float>(from), f.as<float>(to), e.outer, e.count, e.inner); });
-  return true;
+  return reduce_axes(b, node, row->reduce, reduced);
 }
 
 }  // namespace inc::onednn

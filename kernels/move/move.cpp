@@ -132,9 +132,21 @@ void gather_blocks(const std::byte* src, std::byte* dst, const int64_t* index, i
 }
 
 void fill(std::byte* dst, int64_t count, const std::byte* value, std::size_t size) noexcept {
-  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) std::memcpy(dst + static_cast<std::size_t>(i) * size, value, size);
-  });
+  const auto run = [&]<class T>(T element) {
+    std::memcpy(&element, value, sizeof element);
+    T* to = reinterpret_cast<T*>(dst);
+    parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { std::fill(to + begin, to + end, element); });
+  };
+  switch (size) {
+    case 1:
+      return run(std::uint8_t{});
+    case 2:
+      return run(std::uint16_t{});
+    case 4:
+      return run(std::uint32_t{});
+    default:
+      return run(std::uint64_t{});
+  }
 }
 
 }  // namespace inc::kernels
