@@ -27,7 +27,7 @@ struct QuantizedWeight {
   QParams qparams;  ///< zero points are 0 for symmetric schemes
 };
 
-/// How the anchor's kernel pairs consecutive weights along K; see engine notes in docs/numerics.md.
+/// How the kernels of an anchor pair consecutive weights along K: two u8×s8 products are added in int16 (vpmaddubsw).
 enum class PairOrder : std::uint8_t {
   None,  ///< depthwise convolution: no pairs
   Conv,  ///< weight [O, I, k…]: pairs along I at each tap, and in both im2col orders, (I, k…) and (k…, I) flattened
