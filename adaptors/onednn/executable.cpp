@@ -1,5 +1,6 @@
 #include "adaptors/onednn/executable.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "adaptors/onednn/builder.h"
@@ -9,6 +10,8 @@
 
 namespace inc::onednn {
 namespace {
+
+constexpr std::size_t kMostPlans = 16;
 
 class Borrowed {
  public:
@@ -59,25 +62,32 @@ void PlannedExecutable::check_inputs(std::span<const ir::Tensor> inputs) const {
   }
 }
 
-PlannedExecutable::Compiled* PlannedExecutable::plan_for(std::span<const ir::Tensor> inputs,
-                                                         const runtime::TapSink& tap) const {
+std::shared_ptr<PlannedExecutable::Compiled> PlannedExecutable::plan_for(std::span<const ir::Tensor> inputs,
+                                                                         const runtime::TapSink& tap) const {
   Key key;
   for (const ir::Tensor& input : inputs) key.shapes.push_back(input.shape());
   if (tap) key.wanted = tap.wanted;
   key.threads = threads();
   const std::lock_guard lock(mutex_);
-  if (const auto it = plans_.find(key); it != plans_.end()) return it->second.get();
+  if (const auto it = plans_.find(key); it != plans_.end()) {
+    it->second.used = ++uses_;
+    return it->second.compiled;
+  }
   const Shapes shapes = propagate(prepared_, key.shapes);
-  std::unique_ptr<Compiled> compiled;
+  std::shared_ptr<Compiled> compiled;
   if (shapes.data_dependent.empty())
-    compiled = std::make_unique<Compiled>(Builder(prepared_, shapes, key.wanted, *weights_).build());
-  return plans_.emplace(std::move(key), std::move(compiled)).first->second.get();
+    compiled = std::make_shared<Compiled>(Builder(prepared_, shapes, key.wanted, *weights_).build());
+  if (plans_.size() >= kMostPlans)
+    plans_.erase(std::min_element(plans_.begin(), plans_.end(),
+                                  [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+  plans_.emplace(std::move(key), Entry{compiled, ++uses_});
+  return compiled;
 }
 
 std::vector<ir::Tensor> PlannedExecutable::run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const {
   check_inputs(inputs);
   return with_backend_errors([&] {
-    Compiled* compiled = plan_for(inputs, tap);
+    const std::shared_ptr<Compiled> compiled = plan_for(inputs, tap);
     if (compiled == nullptr) return interpret(prepared_, inputs, tap);
     const Borrowed frame(compiled->frames);
     frame->bind(inputs, &tap);
@@ -90,7 +100,7 @@ std::vector<runtime::StepProfile> PlannedExecutable::profile(std::span<const ir:
   check_inputs(inputs);
   return with_backend_errors([&] {
     std::vector<runtime::StepProfile> profiles;
-    Compiled* compiled = plan_for(inputs, {});
+    const std::shared_ptr<Compiled> compiled = plan_for(inputs, {});
     if (compiled == nullptr) {
       interpret(prepared_, inputs, {}, &profiles);
       return profiles;

@@ -28,13 +28,18 @@ class PlannedExecutable final : public runtime::Executable {
     auto operator<=>(const Key&) const = default;
   };
   void check_inputs(std::span<const ir::Tensor> inputs) const;
-  /// nullptr when the shapes depend on data.
-  Compiled* plan_for(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const;
+  /// nullptr when the shapes depend on data. The plan that was used longest ago makes room for a new one.
+  std::shared_ptr<Compiled> plan_for(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const;
 
   Prepared prepared_;
   std::shared_ptr<PackedWeights> weights_;
   mutable std::mutex mutex_;
-  mutable std::map<Key, std::unique_ptr<Compiled>> plans_;
+  struct Entry {
+    std::shared_ptr<Compiled> compiled;
+    std::uint64_t used = 0;
+  };
+  mutable std::map<Key, Entry> plans_;
+  mutable std::uint64_t uses_ = 0;
 };
 
 }  // namespace inc::onednn

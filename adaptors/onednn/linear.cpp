@@ -185,7 +185,7 @@ int Epilogue::destination(const Desc& desc) {
   if (!sum_) return b_.scratch(to_, shape, desc);
   const Desc held = like(desc, *data_type(b_.dtype(residual_)), shape);
   const Desc wanted = desc.get_data_type() == held.get_data_type() ? desc : held;
-  const int input = b_.any(arithmetic_ == Arithmetic::Int8 ? a_.input->q : a_.x);
+  const int input = b_.any(arithmetic_ == Arithmetic::Fp32 ? a_.x : a_.input->q);
   const bool free = b_.exclusive(residual_, a_.node) && b_.slot(b_.any(residual_)).root != b_.slot(input).root;
   const int storage = free ? b_.in(residual_, wanted) : residual_copy(wanted);
   return b_.view(storage, to_, shape, desc);

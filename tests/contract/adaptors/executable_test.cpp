@@ -79,6 +79,21 @@ TEST_P(ExecutableTest, ComputesTheSameWithOneAndTwoThreads) {
   EXPECT_TRUE(testing::agree(two[0], one[0], testing::Exact{}));
 }
 
+TEST(Executable, SumsLongRowsAlikeWithOneAndTwoThreads) {
+  const ir::Graph graph = onnx_io::import_text(
+      "g (float[1,4096] x, float[1,2048,1,1] z, float[3,30000] r) => (float[1,16] a, float[1,8,1,1] b, float[3] c) "
+      "<float[4096,16] w, float[8,2048,1,1] v, int64[1] one = {1}> "
+      "{ a = MatMul(x, w) b = Conv(z, v) c = ReduceSum <keepdims = 0> (r, one) }");
+  const auto engine = onednn::make_adaptor()->prepare(graph);
+  const auto inputs = inputs_for(graph, 1, 1);
+  set_threads(1);
+  const auto one = engine->run(inputs);
+  set_threads(2);
+  const auto two = engine->run(inputs);
+  set_threads(0);
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(testing::agree(two[i], one[i], testing::Exact{})) << i;
+}
+
 TEST_P(ExecutableTest, DeliversEveryValueOnceAndAsTheOracleComputesIt) {
   const auto inputs = inputs_for(graph, 2, 2);
   const auto collect = [&](const runtime::Executable& executable) {
