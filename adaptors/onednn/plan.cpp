@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 
 namespace inc::onednn {
 namespace {
@@ -102,7 +103,10 @@ void Frame::bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap
 void Frame::run(std::size_t step) {
   const Step& s = plan_.steps[step];
   if (s.body) return s.body(*this);
+  const int team = threads();
+  if (s.alone) set_threads(1);
   s.primitive.execute(stream_, args_[step]);
+  if (s.alone) set_threads(team);
 }
 
 std::vector<ir::Tensor> Frame::take_outputs() {

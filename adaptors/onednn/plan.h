@@ -41,6 +41,7 @@ struct Step {
   std::function<void(Frame&)> body;
   dnnl::primitive primitive;
   std::vector<std::pair<int, int>> args;  ///< oneDNN argument → slot
+  bool alone = false;                     ///< one thread: with more, the library would sum in another order
 };
 
 struct Plan {

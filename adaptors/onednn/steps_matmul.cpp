@@ -2,7 +2,9 @@
 #include <numeric>
 
 #include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/isa.h"
 #include "adaptors/onednn/linear.h"
+#include "core/base/parallel.h"
 
 namespace inc::onednn {
 namespace {
@@ -77,6 +79,83 @@ std::optional<Form> read_matmul(Builder& b, const Anchor& a) {
   return f;
 }
 
+/// oneDNN's FP32 gemm splits a long K among threads that M and N leave idle, in blocks of at least 48 by 64 and 192.
+bool splits_sums(const Form& f, const dnnl::primitive_desc_base& pd) {
+  if (std::string_view(pd.impl_info_str()).find("gemm") == std::string_view::npos) return false;
+  const auto blocks = [](std::int64_t m, std::int64_t n) { return ((m + 63) / 64) * ((n + 63) / 64); };
+  return f.x.back() > 192 && blocks(f.y[f.y.size() - 2], f.y.back()) < threads();
+}
+
+struct Chosen {
+  dnnl::primitive_desc desc;
+  dnnl::primitive primitive;
+  Desc stored, bias;  // as the primitive sees them
+};
+
+/// Without AVX512 the library's inner product is faster than its multiplication and, unlike it, sums every row alike
+/// wherever a thread's share begins.
+Chosen choose(const Form& f, const Desc& src, const Desc& stored, const Desc& dst, bool packs, bool biased, bool real,
+              const dnnl::primitive_attr& attr) {
+  if (real && packs && f.x_strides.back() == 1 && !isa_name().starts_with("avx512")) {
+    const ir::Shape turned{f.w[1], f.w[0]};
+    const Desc weights = any_desc(DataType::f32, turned), bias({f.w[1]}, DataType::f32, Tag::a);
+    const auto kind = dnnl::prop_kind::forward_inference;
+    using Pd = dnnl::inner_product_forward::primitive_desc;
+    const Pd pd =
+        biased ? Pd(cpu(), kind, src, weights, bias, dst, attr, true) : Pd(cpu(), kind, src, weights, dst, attr, true);
+    if (pd && std::string_view(pd.impl_info_str()).starts_with("brg"))
+      return {pd, dnnl::inner_product_forward(pd), stored.permute_axes({1, 0}), bias};
+  }
+  const Desc weights = packs ? any_desc(stored.get_data_type(), f.w) : stored;
+  const Desc bias = biased ? plain_desc(DType::Float, f.bias) : Desc();
+  using Pd = dnnl::matmul::primitive_desc;
+  const Pd pd = biased ? Pd(cpu(), src, weights, bias, dst, attr, true) : Pd(cpu(), src, weights, dst, attr, true);
+  return {pd, pd ? dnnl::matmul(pd) : dnnl::primitive(), stored, bias};
+}
+
+/// Matrices of a stack, each by one thread: the library would cut them where the number of threads says.
+bool multiply_each(Builder& b, const Anchor& a, const Form& f) {
+  if (f.flat || !a.bias.none() || !a.residual.none() || a.epilogue.activation != "none" || isa_name().starts_with("avx512"))
+    return false;
+  const std::size_t rank = f.y.size();
+  const auto matrix = [&](const ir::Shape& dims) { return plain_desc(DType::Float, {dims[rank - 2], dims[rank - 1]}); };
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const dnnl::matmul::primitive_desc pd(cpu(), matrix(f.x), matrix(f.w), matrix(f.y), attr, true);
+  if (!pd || is_reference(pd) || pd.scratchpad_desc().get_size() != 0) return false;
+  std::vector<std::int64_t> x_at{0}, w_at{0};
+  for (std::size_t axis = 0; axis + 2 < rank; ++axis) {
+    std::vector<std::int64_t> x_next, w_next;
+    for (std::size_t i = 0; i < x_at.size(); ++i)
+      for (std::int64_t k = 0; k < f.y[axis]; ++k) {
+        x_next.push_back(x_at[i] + (f.x[axis] == 1 ? 0 : k * f.x_strides[axis]));
+        w_next.push_back(w_at[i] + (f.w[axis] == 1 ? 0 : k * f.w_strides[axis]));
+      }
+    x_at = std::move(x_next), w_at = std::move(w_next);
+  }
+  const int x = b.plain(a.x), w = b.plain(a.weight), y = b.make(a.node.outputs[0]);
+  const std::int64_t step = f.y[rank - 2] * f.y[rank - 1];
+  Step& made = b.step(
+      a.node, std::string("onednn:") + pd.impl_info_str(), {x, w}, {y}, [=, primitive = dnnl::matmul(pd)](Frame& frame) {
+        parallel_for(static_cast<std::int64_t>(x_at.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+          const int team = threads();
+          set_threads(1);
+          dnnl::stream stream(cpu());
+          for (std::int64_t i = begin; i < end; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            dnnl::memory src(pd.src_desc(), cpu(), frame.as<float>(x) + x_at[at]);
+            dnnl::memory weights(pd.weights_desc(), cpu(), frame.as<float>(w) + w_at[at]);
+            dnnl::memory dst(pd.dst_desc(), cpu(), frame.as<float>(y) + i * step);
+            primitive.execute(stream, {{DNNL_ARG_SRC, src}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, dst}});
+          }
+          set_threads(team);
+        });
+      });
+  made.profile.emulated = !a.note.empty();
+  made.profile.note = a.note;
+  return true;
+}
+
 bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt) {
   const Arithmetic arithmetic = attempt.arithmetic;
   const bool int8 = arithmetic == Arithmetic::Int8, emulated = arithmetic == Arithmetic::Emulated;
@@ -91,7 +170,6 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
     epilogue.multiply(constant_floats(b, scale, columns));
   }
   if (f.alpha != 1.0f) epilogue.factor(f.alpha);
-  const bool biased = !f.bias_value.none() && !emulated;
   if (!f.bias_value.none() && emulated) epilogue.add(b.view(b.plain(f.bias_value), DType::Float, f.bias));
   if (!f.addend.none()) epilogue.add(b.view(b.plain(f.addend), DType::Float, f.bias));
   epilogue.residual(plain_desc(DType::Float, f.y));
@@ -99,27 +177,25 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
   epilogue.seal();
 
   const DType to = epilogue.destination_type();
-  const Desc src(f.x, int8 ? *data_type(a.input->scale.dtype) : DataType::f32, f.x_strides);
-  const bool packs = b.is_known(a.weight) && f.flat;
-  const DataType weight_type = int8 ? DataType::s8 : DataType::f32;
-  const Desc stored(f.w, weight_type, f.w_strides);
-  const Desc weights = packs ? any_desc(weight_type, f.w) : stored;
-  const Desc dst = plain_desc(to, f.y);
-  using Pd = dnnl::matmul::primitive_desc;
-  const Pd pd = biased ? Pd(cpu(), src, weights, plain_desc(DType::Float, f.bias), dst, epilogue.attr, true)
-                       : Pd(cpu(), src, weights, dst, epilogue.attr, true);
+  const bool packs = b.is_known(a.weight) && f.flat, biased = !f.bias_value.none() && !emulated;
+  const Desc src(f.x, int8 ? *data_type(a.input->scale.dtype) : DataType::f32, f.x_strides), dst = plain_desc(to, f.y);
+  const Desc stored(f.w, int8 ? DataType::s8 : DataType::f32, f.w_strides);
+  const Chosen chosen = choose(f, src, stored, dst, packs, biased, !int8, epilogue.attr);
+  const dnnl::primitive_desc_base& pd = chosen.desc;
   if (!pd || (!attempt.reference && is_reference(pd))) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
   const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
   auto args = epilogue.args(pd);
   args.emplace_back(DNNL_ARG_SRC, b.view(b.plain(x), b.dtype(x), f.x, src));
-  args.emplace_back(DNNL_ARG_WEIGHTS,
-                    packs ? b.packed(w, stored, pd.weights_desc()) : b.view(b.plain(w), b.dtype(w), f.w, stored));
-  if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(f.bias_value), DType::Float, f.bias));
+  args.emplace_back(DNNL_ARG_WEIGHTS, packs ? b.packed(w, chosen.stored, chosen.desc.weights_desc())
+                                            : b.view(b.plain(w), b.dtype(w), f.w, stored));
+  if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(f.bias_value), DType::Float, f.bias, chosen.bias));
   const int output = epilogue.destination(plain_desc(to, b.shape(a.node.outputs[0])));
   args.emplace_back(DNNL_ARG_DST, b.view(output, to, f.y, dst));
-  finish(b, a, arithmetic, b.primitive(a.node, pd, dnnl::matmul(pd), std::move(args)), output);
+  Step& step = b.primitive(a.node, pd, chosen.primitive, std::move(args));
+  step.alone = !int8 && splits_sums(f, pd);
+  finish(b, a, arithmetic, step, output);
   return true;
 }
 
@@ -138,6 +214,7 @@ bool emit_matmul(Builder& b, const ir::Node& node) {
     anchor.integer = false;
     anchor.note = "the integer weight has more than two dimensions";
   }
+  if (multiply_each(b, anchor, *form)) return true;
   return make_steps(anchor, [&](const Attempt& attempt) { return multiply(b, anchor, *form, attempt); });
 }
 
