@@ -1,0 +1,144 @@
+// Every variant of a kernel against its scalar definition: integers exact, floats within a stated bound, at counts around
+// vector widths, with guard bytes behind the destination.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/base/rng.h"
+#include "core/quant/quantize.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/isa.h"
+#include "kernels/move/move.h"
+#include "kernels/quantize/quantize.h"
+#include "kernels/reduce/reduce.h"
+
+namespace inc::kernels {
+namespace {
+
+class Kernels : public ::testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    cap_isa(Isa::Avx512);
+    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
+    cap_isa(GetParam());
+  }
+  void TearDown() override { cap_isa(Isa::Avx512); }
+};
+
+std::vector<float> awkward(std::int64_t count, float scale) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::vector<float> special{0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 1e30f, -1e30f, inf, -inf, std::nanf(""), 0.49999997f};
+  Rng rng(static_cast<std::uint64_t>(count));
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < count; ++i)
+    values.push_back(i % 3 == 0 ? special[static_cast<std::size_t>(i) % special.size()] * scale
+                                : scale * static_cast<float>(rng.uniform() * 600 - 300));
+  return values;
+}
+
+TEST_P(Kernels, QuantizeBitExactly) {
+  for (const std::int64_t count : {0, 1, 7, 8, 15, 16, 17, 31, 33, 64, 65, 1000, 40000})
+    for (const bool is_signed : {false, true})
+      for (const std::int32_t zero : {0, 3, 100}) {
+        const float scale = 0.037f;
+        const auto x = awkward(count, scale);
+        const quant::QParams qparams{is_signed ? DType::Int8 : DType::UInt8, {scale}, {zero}, -1};
+        const ir::Tensor expected = quant::quantize(ir::Tensor::of<float>({count}, x), qparams);
+        std::vector<std::byte> found(static_cast<std::size_t>(count) + 64, std::byte{0xa5});
+        quantize(x.data(), found.data(), count, {scale, zero, is_signed});
+        for (std::int64_t i = 0; i < count; ++i)
+          ASSERT_EQ(found[static_cast<std::size_t>(i)], expected.raw()[i])
+              << x[static_cast<std::size_t>(i)] << " of " << count;
+        for (std::size_t i = static_cast<std::size_t>(count); i < found.size(); ++i) ASSERT_EQ(found[i], std::byte{0xa5});
+        const ir::Tensor real = quant::dequantize(expected, qparams);
+        std::vector<float> back(static_cast<std::size_t>(count) + 1, -7.0f);
+        dequantize(expected.raw(), back.data(), count, {scale, zero, is_signed});
+        for (std::int64_t i = 0; i < count; ++i) ASSERT_EQ(back[static_cast<std::size_t>(i)], real.data<float>()[i]);
+        ASSERT_EQ(back.back(), -7.0f);
+      }
+}
+
+TEST_P(Kernels, CombineAsQuantizeOfSumOrProduct) {
+  constexpr std::int64_t kCount = 256 * 256;
+  std::vector<std::byte> a(kCount), b(kCount), found(kCount), expected(kCount);
+  for (std::int64_t i = 0; i < kCount; ++i) {
+    a[static_cast<std::size_t>(i)] = static_cast<std::byte>(i & 255);
+    b[static_cast<std::size_t>(i)] = static_cast<std::byte>(i >> 8);
+  }
+  for (const bool product : {false, true})
+    for (const bool is_signed : {false, true}) {
+      const Affine8 as_a{0.02f, is_signed ? -3 : 7, is_signed}, as_b{0.05f, 128, false}, as{0.043f, 11, is_signed};
+      std::vector<float> x(kCount), y(kCount);
+      dequantize(a.data(), x.data(), kCount, as_a);
+      dequantize(b.data(), y.data(), kCount, as_b);
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] = product ? x[i] * y[i] : x[i] + y[i];
+      quantize(x.data(), expected.data(), kCount, as);
+      combine8(a.data(), as_a, b.data(), as_b, found.data(), as, kCount, product);
+      EXPECT_EQ(found, expected);
+    }
+}
+
+TEST_P(Kernels, ErfStaysWithinFourEpsilons) {
+  std::vector<float> x, y;
+  for (float v = -6; v < 6; v += 0.00037f) x.push_back(v);
+  y.resize(x.size());
+  unary(Unary::Erf, x.data(), y.data(), static_cast<std::int64_t>(x.size()));
+  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], std::erf(static_cast<double>(x[i])), 4 * 0x1p-23) << x[i];
+}
+
+TEST_P(Kernels, ReduceRowsAndColumns) {
+  Rng rng(1);
+  for (const std::int64_t outer : {1, 3})
+    for (const std::int64_t count : {1, 15, 16, 17, 100})
+      for (const std::int64_t inner : {1, 5, 300}) {
+        std::vector<float> x(static_cast<std::size_t>(outer * count * inner)), y(static_cast<std::size_t>(outer * inner));
+        for (float& v : x) v = static_cast<float>(rng.uniform() - 0.5);
+        for (const Reduce op : {Reduce::Mean, Reduce::Max}) {
+          reduce(op, x.data(), y.data(), outer, count, inner);
+          for (std::int64_t o = 0; o < outer; ++o)
+            for (std::int64_t i = 0; i < inner; ++i) {
+              double sum = 0, most = -1;
+              for (std::int64_t k = 0; k < count; ++k) {
+                const double v = static_cast<double>(x[static_cast<std::size_t>((o * count + k) * inner + i)]);
+                sum += v;
+                most = std::max(most, v);
+              }
+              const double expected = op == Reduce::Max ? most : sum / static_cast<double>(count);
+              ASSERT_NEAR(y[static_cast<std::size_t>(o * inner + i)], expected, 1e-6);
+            }
+        }
+      }
+}
+
+TEST_P(Kernels, BroadcastEitherOperand) {
+  const std::vector<float> a{1, 2, 3, 4, 5, 6}, b{10, 20, 30};
+  std::vector<float> y(6);
+  const std::vector<std::int64_t> dims{2, 3}, full{3, 1}, row{0, 1};
+  binary(Binary::Sub, a.data(), b.data(), y.data(), broadcast(dims, full, row));
+  EXPECT_EQ(y, (std::vector<float>{-9, -18, -27, -6, -15, -24}));
+  binary(Binary::Sub, b.data(), a.data(), y.data(), broadcast(dims, row, full));
+  EXPECT_EQ(y, (std::vector<float>{9, 18, 27, 6, 15, 24}));
+}
+
+TEST_P(Kernels, CopyAnyStrides) {
+  Rng rng(2);
+  for (const std::size_t size : {1u, 2u, 4u, 8u}) {
+    const std::vector<std::int64_t> dims{3, 17, 5, 33}, plain{17 * 5 * 33, 5 * 33, 33, 1}, last{17 * 5 * 33, 1, 33 * 17, 17};
+    const std::int64_t count = 3 * 17 * 5 * 33;
+    std::vector<std::byte> x(static_cast<std::size_t>(count) * size), y(x.size()), back(x.size());
+    for (std::byte& v : x) v = static_cast<std::byte>(rng.below(256));
+    copy_strided(x.data(), plain, y.data(), last, dims, size);
+    EXPECT_NE(x, y);
+    copy_strided(y.data(), last, back.data(), plain, dims, size);
+    EXPECT_EQ(x, back);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Kernels, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& item) {
+  return item.param == Isa::Baseline ? "Baseline" : item.param == Isa::Avx2 ? "Avx2" : "Avx512";
+});
+
+}  // namespace
+}  // namespace inc::kernels
