@@ -42,9 +42,22 @@ Json to_json(const ir::Graph& source, const ir::Graph& fused, const passes::Find
   }
   json["fusions"] = Json::array();
   for (const auto& f : findings)
-    json["fusions"].push_back(
-        {{"pass", f.pass}, {"node", f.node}, {"op_type", f.op_type}, {"applied", f.applied}, {"why_not", f.why_not}});
+    json["fusions"].push_back({{"pass", f.pass},
+                               {"node", f.node},
+                               {"op_type", f.op_type},
+                               {"applied", f.applied},
+                               {"what", f.what},
+                               {"why_not", f.why_not}});
   return json;
+}
+
+/// "Conv + residual + relu".
+std::string shown_type(const ir::Node& node) {
+  const ops::Epilogue epilogue = ops::epilogue(node);
+  std::string text = ops::reported_type(node);
+  if (!epilogue.residual.none()) text += " + residual";
+  if (epilogue.activation != "none") text += " + " + epilogue.activation;
+  return text;
 }
 
 void print_operators(const ir::Graph& source, const ir::Graph& fused) {
@@ -55,7 +68,7 @@ void print_operators(const ir::Graph& source, const ir::Graph& fused) {
   fmt::print("opset {}, {} nodes, {} after fusion\n\n", source.opset, source.nodes().size(), fused.nodes().size());
   for (const ir::NodeId id : fused.topological_order()) {
     const ir::Node& node = fused.node(id);
-    fmt::print("{:<20} {:<48} {}\n", node.op, node.name, shape_of(fused, node));
+    fmt::print("{:<26} {:<48} {}\n", shown_type(node), node.name, shape_of(fused, node));
   }
 }
 
@@ -66,7 +79,7 @@ void print_fusions(const passes::Findings& findings) {
   fmt::print("\nfused\n");
   for (const auto& [pass, count] : applied) fmt::print("  {:<34} {} times\n", pass, count);
   for (const auto& f : findings)
-    if (f.applied) fmt::print("    {:<32} {} ({})\n", f.pass, f.node, f.op_type);
+    if (f.applied) fmt::print("    {:<32} {}\n", f.pass, f.what.empty() ? f.node : f.what);
   fmt::print("\nnot fused\n");
   for (const auto& f : findings)
     if (!f.applied) fmt::print("    {:<32} {} ({}): {}\n", f.pass, f.node, f.op_type, f.why_not);

@@ -60,7 +60,7 @@ void describe_result(const Result& result, report::Report& report) {
   report.result.accuracy = result.best != nullptr ? result.best->accuracy : result.baseline.accuracy;
   report.result.relative_loss = result.criterion->relative_loss(report.result.accuracy);
   report.trials = trial_rows(result.outcome->history, result.space, *result.criterion);
-  report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, result.baseline);
+  report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, report.baseline);
 }
 
 }  // namespace
