@@ -20,8 +20,9 @@ SKIPPED = 77
 def known_tests(build):
     listing = subprocess.run(["ctest", "--show-only=json-v1"], cwd=build, check=True, capture_output=True, text=True)
     for test in json.loads(listing.stdout)["tests"]:
-        labels = next((p["value"] for p in test.get("properties", []) if p["name"] == "LABELS"), [])
-        yield test["name"], test["command"], labels
+        properties = {p["name"]: p["value"] for p in test.get("properties", [])}
+        variables = dict(text.split("=", 1) for text in properties.get("ENVIRONMENT", []))
+        yield test["name"], test["command"], properties.get("LABELS", []), variables
 
 
 def run_gtest(name, command, environment):
@@ -85,12 +86,12 @@ def main():
     environment = dict(os.environ, INC_PYTHON=args.python)
     passed, failed, skipped = 0, [], []
     start = time.time()
-    for name, command, labels in known_tests(args.build):
+    for name, command, labels, variables in known_tests(args.build):
         if not re.search(args.only, name) or ("slow" in labels and not args.all):
             continue
         began = time.time()
         run = run_gtest if "gtest" in labels else run_script
-        ok, bad, left_out = run(name, command, environment)
+        ok, bad, left_out = run(name, command, environment | variables)
         passed, failed, skipped = passed + ok, failed + bad, skipped + left_out
         print(f"{'FAILED' if bad else 'ok':<7} {name:<28} {ok:5d} passed  {time.time() - began:6.1f} s", flush=True)
     for name, reason in skipped:
