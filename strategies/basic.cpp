@@ -61,6 +61,7 @@ std::vector<Block> blocks(const SearchSpace& space, const Point& base) {
 struct Plan {
   const SearchSpace& space;
   Replay tried;
+  bool by_output = false;
 
   /// The lowest loss among the fastest point and the variants; nullopt while they are not all tried.
   std::optional<Point> base() {
@@ -80,27 +81,54 @@ struct Plan {
     return best;
   }
 
+  /// How far a point is from FP32: by its outputs when the history measures that everywhere, otherwise by its loss.
+  double distance(const Observation& seen) const {
+    if (seen.state != search::TrialState::Complete) return std::numeric_limits<double>::infinity();
+    return by_output ? seen.divergence : seen.loss;
+  }
+
   /// Blocks by falling gain; nullopt while they are not all tried.
   std::optional<std::vector<Block>> ranked(const Point& start) {
     std::vector<Block> all = blocks(space, start);
-    std::vector<double> losses;
+    std::vector<const Observation*> singles;
     for (const Block& block : all) {
-      const Observation* seen = tried(fall_back(start, space, block));
-      if (seen == nullptr) return std::nullopt;
-      losses.push_back(loss_of(*seen));
+      singles.push_back(tried(fall_back(start, space, block)));
+      if (singles.back() == nullptr) return std::nullopt;
     }
+    by_output = std::all_of(singles.begin(), singles.end(), [](const Observation* seen) {
+      return seen->state != search::TrialState::Complete || seen->divergence >= 0;
+    });
     std::vector<std::size_t> order(all.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return losses[a] < losses[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return distance(*singles[a]) < distance(*singles[b]); });
     std::vector<Block> sorted;
     for (const std::size_t i : order) sorted.push_back(std::move(all[i]));
     return sorted;
   }
 
+  /// Adds fallbacks one at a time; `choosy` keeps only those that bring the outputs nearer to FP32's.
+  /// Whether the plan is over: a point is to be tried, or the target was met.
+  bool accumulate(Point& point, const Point& start, const std::vector<Block>& order, bool choosy) {
+    for (const Block& block : order) {
+      const Point more = fall_back(point, space, block);
+      if (more == point) continue;
+      const Observation* seen = tried(more);
+      if (seen == nullptr) return true;
+      if (seen->met) {
+        polish(more, start, order);
+        return true;
+      }
+      if (!choosy || distance(*seen) < distance(*tried(point))) point = more;
+    }
+    return false;
+  }
+
   /// Tries fewer fallbacks than the point that met the target has, least useful first.
-  void polish(Point kept, const Point& start, const std::vector<Block>& fallbacks) {
-    for (std::size_t i = fallbacks.size(); i-- > 0;) {
-      for (const std::size_t dim : fallbacks[i]) {
+  void polish(Point kept, const Point& start, const std::vector<Block>& order) {
+    for (auto block = order.rbegin(); block != order.rend(); ++block) {
+      for (const std::size_t dim : *block) {
+        if (kept[dim] == start[dim]) continue;
         Point fewer = kept;
         fewer[dim] = start[dim];
         const Observation* seen = tried(fewer);
@@ -116,12 +144,8 @@ struct Plan {
     const auto order = ranked(*start);
     if (!order) return;
     Point point = *start;
-    for (std::size_t i = 0; i < order->size(); ++i) {
-      point = fall_back(point, space, (*order)[i]);
-      const Observation* seen = tried(point);
-      if (seen == nullptr) return;
-      if (seen->met) return polish(point, *start, {order->begin(), order->begin() + static_cast<std::ptrdiff_t>(i) + 1});
-    }
+    if (accumulate(point, *start, *order, true)) return;
+    accumulate(point, *start, *order, false);
   }
 };
 

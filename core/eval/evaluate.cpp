@@ -57,6 +57,7 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
     if (rows != count)
       for (auto* tensors : {&outputs, &reference, &batch.inputs}) keep_rows(*tensors, rows, count);
     metric.update(outputs, batch.inputs, batch.labels, reference);
+    if (options.on_outputs) options.on_outputs(score.samples, outputs);
     score.samples += count;
     if (options.progress && !options.progress(score.samples, total)) score.complete = score.samples == total;
   }

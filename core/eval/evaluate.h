@@ -14,6 +14,8 @@ struct EvalOptions {
   std::int64_t samples = -1;  ///< -1: all
   /// Called after each batch with samples done and total; returning false ends the evaluation early (Score::complete).
   std::function<bool(std::int64_t, std::int64_t)> progress = {};
+  /// Called with the graph's outputs for samples [first, first + count) of the data set.
+  std::function<void(std::int64_t first, std::span<const ir::Tensor> outputs)> on_outputs = {};
 };
 
 struct Score {

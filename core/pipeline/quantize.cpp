@@ -79,14 +79,24 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   search::Journal journal =
       open_journal(directory / "journal.jsonl", identity(config, model, *task, space), options.resume, history);
   const Calibrated calibrated = calibrate(config, model, *fp32, options);
-  const eval::Score base = eval::evaluate(model.fused, *fp32, *task->data, *task->metric,
-                                          evaluation(*task, options, {"baseline", 0, 0}), fp32.get());
+  tuning::Fp32Outputs outputs;
+  eval::EvalOptions baseline = evaluation(*task, options, {"baseline", 0, 0});
+  baseline.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> batch) { outputs.keep(first, batch); };
+  const eval::Score base = eval::evaluate(model.fused, *fp32, *task->data, *task->metric, baseline, fp32.get());
   if (!base.complete) throw BackendError("interrupted before the baseline was known; no model was written");
   const tuning::Criterion criterion(config.tuning.accuracy_criterion, task->metric->higher_is_better(), base.value);
 
-  const tuning::Workbench bench{
-      model.fused, calibrated.ranges, space,     adaptor, *fp32,
-      *task->data, *task->metric,     criterion, weights, evaluation(*task, options, {"tune", 0, 0})};
+  const tuning::Workbench bench{model.fused,
+                                calibrated.ranges,
+                                space,
+                                adaptor,
+                                *fp32,
+                                *task->data,
+                                *task->metric,
+                                criterion,
+                                weights,
+                                outputs,
+                                evaluation(*task, options, {"tune", 0, 0})};
   const auto strategy =
       strategies::make(config.tuning.strategy.name, space.shape, static_cast<std::uint64_t>(config.tuning.random_seed));
   const search::Outcome outcome = search::tune(

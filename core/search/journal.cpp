@@ -72,6 +72,7 @@ Json to_json(const Observation& seen) {
           {"cost", number(seen.cost)},
           {"seconds", number(seen.seconds)},
           {"full_evaluations", number(seen.full_evaluations)},
+          {"divergence", number(seen.divergence)},
           {"op_error", std::move(op_error)},
           {"why_failed", seen.why_failed}};
 }
@@ -86,6 +87,7 @@ Observation observation_from(const Json& json) {
   seen.cost = number_from(json.at("cost"));
   seen.seconds = number_from(json.at("seconds"));
   seen.full_evaluations = number_from(json.at("full_evaluations"));
+  seen.divergence = number_from(json.at("divergence"));
   for (const auto& error : json.at("op_error")) seen.op_error.push_back(static_cast<float>(number_from(error)));
   seen.why_failed = json.at("why_failed").get<std::string>();
   return seen;

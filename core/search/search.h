@@ -41,6 +41,7 @@ struct Observation {
   double cost = 0;              ///< the objective, smaller is better (milliseconds per sample for latency)
   double seconds = 0;           ///< wall time of the trial
   double full_evaluations = 0;  ///< share of the evaluation set executed
+  double divergence = -1;       ///< of the outputs from FP32's (normalised squared error); negative: not measured
   std::vector<float> op_error;  ///< per dimension, only when the strategy wants it
   std::string why_failed;
 };

@@ -16,14 +16,19 @@ search::Evaluate make_measure(const Workbench& bench) {
     try {
       const ir::Graph candidate = build_candidate(bench, point);
       const auto executable = bench.adaptor.prepare(candidate);
-      const eval::Score score =
-          eval::evaluate(candidate, *executable, bench.data, bench.metric, bench.evaluation, &bench.fp32);
+      Divergence divergence(bench.fp32_outputs);
+      eval::EvalOptions evaluation = bench.evaluation;
+      evaluation.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> outputs) {
+        divergence.add(first, outputs);
+      };
+      const eval::Score score = eval::evaluate(candidate, *executable, bench.data, bench.metric, evaluation, &bench.fp32);
       if (!score.complete) throw search::Interrupted();
       observation.accuracy = score.value;
       observation.loss = bench.criterion.loss(score.value);
       observation.met = bench.criterion.met(score.value);
       observation.cost = 1e3 * score.model_seconds / static_cast<double>(score.samples);
       observation.full_evaluations = 1;
+      observation.divergence = divergence.value();
     } catch (const Error& error) {
       observation.state = search::TrialState::Failed;
       observation.why_failed = error.full_message();

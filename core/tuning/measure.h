@@ -9,6 +9,7 @@
 #include "core/runtime/adaptor.h"
 #include "core/search/search.h"
 #include "core/tuning/criterion.h"
+#include "core/tuning/divergence.h"
 #include "core/tuning/space.h"
 
 namespace inc::tuning {
@@ -24,6 +25,7 @@ struct Workbench {
   eval::Metric& metric;
   const Criterion& criterion;
   quant::WeightCache& weights;
+  const Fp32Outputs& fp32_outputs;
   eval::EvalOptions evaluation;
 };
 
