@@ -37,6 +37,7 @@ def run_gtest(name, command, environment):
         except (OSError, ValueError):
             print(done.stdout[-4000:], done.stderr[-4000:], sep="\n")
             return 0, [f"{name} (ended with {done.returncode} before its report)"], []
+    reasons = iter(re.findall(r": Skipped\n(.*)", done.stdout))
     passed, failed, skipped = 0, [], []
     for suite in report["testsuites"]:
         for test in suite["testsuite"]:
@@ -44,7 +45,7 @@ def run_gtest(name, command, environment):
             if test.get("failures"):
                 failed.append(full)
             elif test.get("result") == "SKIPPED":
-                skipped.append((full, "; ".join(s.get("failure", s.get("message", "")) for s in test.get("skipped", [])) or skip_reason(done.stdout, suite, test)))
+                skipped.append((full, next(reasons, "no reason given")))
             else:
                 passed += 1
     if failed or done.returncode != 0:
@@ -52,11 +53,6 @@ def run_gtest(name, command, environment):
         if not failed:
             failed.append(f"{name} (exit code {done.returncode})")
     return passed, failed, skipped
-
-
-def skip_reason(output, suite, test):
-    found = re.search(rf"Skipped\n(.*)\n(?:.*\n)?.*SKIPPED.*{re.escape(suite['name'] + '.' + test['name'])}", output)
-    return found.group(1) if found else "no reason given"
 
 
 def run_script(name, command, environment):
