@@ -8,6 +8,7 @@ endif()
 
 add_library(inc_all INTERFACE)
 target_link_libraries(inc_all INTERFACE inc_app)
+target_include_directories(inc_all INTERFACE $<INSTALL_INTERFACE:include>)
 set_target_properties(inc_all PROPERTIES EXPORT_NAME inc_cpp)
 
 get_property(rooms GLOBAL PROPERTY INC_ROOMS)
