@@ -16,10 +16,6 @@ using search::SearchSpace;
 constexpr std::size_t kMostVariants = 4, kMostSingles = 48, kBlocks = 32;
 using Block = std::vector<std::size_t>;
 
-double loss_of(const Observation& seen) {
-  return seen.state == search::TrialState::Complete ? seen.loss : std::numeric_limits<double>::infinity();
-}
-
 std::uint16_t last_option(const SearchSpace& space, std::size_t dim) {
   return static_cast<std::uint16_t>(space.dims[dim].options.size() - 1);
 }
@@ -73,8 +69,8 @@ struct Plan {
       const Observation* seen = tried(point);
       if (seen == nullptr) return std::nullopt;
       if (seen->met) return point;
-      if (loss_of(*seen) < least) {
-        least = loss_of(*seen);
+      if (distance(*seen) < least) {
+        least = distance(*seen);
         best = point;
       }
     }

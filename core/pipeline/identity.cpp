@@ -1,9 +1,15 @@
 #include "core/pipeline/identity.h"
 
+#include "core/base/file.h"
 #include "core/base/hash.h"
 
 namespace inc::pipeline {
 namespace {
+
+std::string model_hash(const LoadedModel& model) {
+  const auto file = MappedFile::open(model.path);
+  return Hash64().add_int(Hash64().add(file->bytes().data(), file->bytes().size()).value()).hex();
+}
 
 std::string space_hash(const tuning::TuningSpace& space) {
   Hash64 hash;
@@ -31,8 +37,8 @@ std::string data_hash(const AccuracyTask& task) {
 
 search::RunIdentity identity(const config::Config& config, const LoadedModel& model, const AccuracyTask& task,
                              const tuning::TuningSpace& space) {
-  return {Hash64().add_int(model.hash).hex(), data_hash(task), space_hash(space),
-          config.tuning.strategy.name,        INC_VERSION,     static_cast<std::uint64_t>(config.tuning.random_seed)};
+  return {model_hash(model),           data_hash(task), space_hash(space),
+          config.tuning.strategy.name, INC_VERSION,     static_cast<std::uint64_t>(config.tuning.random_seed)};
 }
 
 }  // namespace inc::pipeline

@@ -70,7 +70,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config);
   if (!task) {
     const Calibrated calibrated = calibrate(config, model, *fp32, options);
-    Result result{config, model, space, *fp32, start, calibrated.seconds};
+    Result result{config, model, space, *fp32, directory, start, calibrated.seconds};
     result.candidate = quant::insert_qdq(model.fused, space.decode(space.shape.fastest()), calibrated.ranges, weights);
     return finish(result, adaptor, options);
   }
@@ -108,7 +108,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
       std::move(history));
 
   const search::Observation* best = outcome.history.best();
-  Result result{config, model, space, *fp32, start, calibrated.seconds};
+  Result result{config, model, space, *fp32, directory, start, calibrated.seconds};
   result.baseline.accuracy = base.value;
   result.candidate = tuning::build_candidate(bench, best != nullptr ? best->point : space.shape.fp32());
   result.outcome = &outcome;

@@ -4,6 +4,7 @@
 
 #include "core/base/file.h"
 #include "core/onnx/onnx_io.h"
+#include "core/passes/pass.h"
 #include "core/pipeline/decisions.h"
 #include "core/pipeline/summary.h"
 #include "core/tuning/latency.h"
@@ -13,14 +14,11 @@ namespace {
 
 /// One batch of the data the run has at hand.
 eval::Batch sample_batch(const Result& result) {
-  if (result.task != nullptr) {
-    const auto count =
-        std::min(eval::usable_batch_size(result.model.fused, result.task->batch_size), result.task->data->size());
-    return eval::load_batch(result.model.fused, *result.task->data, 0, count);
-  }
-  const CalibrationTask task = calibration_task(result.config);
-  const auto count = std::min(eval::usable_batch_size(result.model.fused, task.batch_size), task.data->size());
-  return eval::load_batch(result.model.fused, *task.data, 0, count);
+  const CalibrationTask other = result.task == nullptr ? calibration_task(result.config) : CalibrationTask{};
+  const eval::Dataset& data = result.task != nullptr ? *result.task->data : *other.data;
+  const std::int64_t wanted = result.task != nullptr ? result.task->batch_size : other.batch_size;
+  return eval::load_batch(result.model.fused, data, 0,
+                          std::min(eval::usable_batch_size(result.model.fused, wanted), data.size()));
 }
 
 struct Measured {
@@ -76,7 +74,7 @@ std::filesystem::path make_output_directory(const config::Config& config, const 
 
 report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
   report::Report report;
-  report.directory = make_output_directory(result.config, result.model, options);
+  report.directory = result.directory;
   report.version = INC_VERSION;
   report.model = result.model.name;
   report.strategy = result.config.tuning.strategy.name;
@@ -93,7 +91,7 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   passes::lowering_pipeline().run(lowered);
   onnx_io::export_model(lowered, report.directory / "model.onnx", {{{"inc_cpp.version", INC_VERSION}}});
   report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / "model.onnx"));
-  report.result.fp32_model_bytes = result.model.bytes;
+  report.result.fp32_model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(result.model.path));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - result.start).count();
   const search::History none;
   report.cost = cost_of(result.outcome ? result.outcome->history : none, result.task ? result.task->data->size() : 0,

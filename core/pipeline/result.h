@@ -16,6 +16,7 @@ struct Result {
   const LoadedModel& model;
   const tuning::TuningSpace& space;
   const runtime::Executable& fp32;
+  std::filesystem::path directory;
   std::chrono::steady_clock::time_point start;
   double calibration_seconds = 0;
   report::Report::Baseline baseline{};

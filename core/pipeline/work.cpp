@@ -4,10 +4,9 @@
 
 #include <algorithm>
 
-#include "core/base/file.h"
-#include "core/base/hash.h"
 #include "core/eval/factory.h"
 #include "core/onnx/onnx_io.h"
+#include "core/passes/pass.h"
 
 namespace inc::pipeline {
 
@@ -22,12 +21,8 @@ LoadedModel load_model(const config::Config& config) {
   LoadedModel model;
   model.path = model_path(config);
   model.name = config.model.name.empty() ? model.path.stem().string() : config.model.name;
-  model.source = onnx_io::import_model(model.path);
-  const auto file = MappedFile::open(model.path);
-  model.hash = Hash64().add(file->bytes().data(), file->bytes().size()).value();
-  model.bytes = static_cast<std::int64_t>(file->bytes().size());
-  model.fused = model.source;
-  passes::fusion_pipeline().run(model.fused, &model.findings);
+  model.fused = onnx_io::import_model(model.path);
+  passes::fusion_pipeline().run(model.fused);
   return model;
 }
 

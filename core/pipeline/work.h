@@ -6,17 +6,14 @@
 #include "core/config/config.h"
 #include "core/eval/dataset.h"
 #include "core/eval/metric.h"
-#include "core/passes/pass.h"
+#include "core/ir/graph.h"
 
 namespace inc::pipeline {
 
 struct LoadedModel {
   std::filesystem::path path;
   std::string name;
-  std::uint64_t hash = 0;  ///< of the file
-  std::int64_t bytes = 0;
-  ir::Graph source, fused;
-  passes::Findings findings;
+  ir::Graph fused;
 };
 
 /// The path of the model: model.path relative to the configuration file. Throws ConfigError when there is none.
