@@ -54,6 +54,18 @@ std::string_view name_of(WeightBound bound) {
   throw InternalError("unknown weight bound");
 }
 
+std::string_view name_of(Smoothing smoothing) {
+  switch (smoothing) {
+    case Smoothing::None:
+      return "none";
+    case Smoothing::SmoothQuant:
+      return "smooth_quant";
+    case Smoothing::Equalize:
+      return "equalize";
+  }
+  throw InternalError("unknown smoothing");
+}
+
 Scheme default_activation_scheme() {
   return {};
 }
