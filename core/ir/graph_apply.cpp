@@ -16,6 +16,15 @@ void check_types(const Graph& graph, ValueId from, ValueId to, const std::string
                                  b.name, b.type.to_string(), why));
 }
 
+void check_shapes(const Graph& graph, ValueId from, ValueId to, const std::string& why) {
+  TensorType wanted = graph.value(from).type;
+  wanted.dtype = graph.value(to).type.dtype;
+  if (!compatible(wanted, graph.value(to).type))
+    throw ModelError(fmt::format("cannot replace '{}' of type {} by '{}' of type {} ({})", graph.value(from).name,
+                                 graph.value(from).type.to_string(), graph.value(to).name,
+                                 graph.value(to).type.to_string(), why));
+}
+
 }  // namespace
 
 void Graph::add(const Patch& patch) {
@@ -25,6 +34,11 @@ void Graph::add(const Patch& patch) {
       add_constant(addition.constant_name, addition.constant);
     else
       INC_CHECK(add_node(addition.node) == addition.outputs, "patch ids agree with graph ids");
+  }
+  for (const auto& [id, op, inputs] : patch.reformed_) {
+    Node& target = *nodes_.at(id.v);
+    target.op = op;
+    if (target.inputs.size() < inputs) target.inputs.resize(inputs);
   }
   for (const auto& [id, type] : patch.retyped_) {
     Value& target = *values_.at(id.v);
@@ -60,8 +74,7 @@ void Graph::rewire(ValueId from, ValueId to, std::size_t first_new_node, const s
 
 bool Graph::unused(NodeId id) const {
   const auto& outputs = node(id).outputs;
-  return std::all_of(outputs.begin(), outputs.end(),
-                     [&](ValueId v) { return value(v).consumers.empty() && !is_output(v); });
+  return std::all_of(outputs.begin(), outputs.end(), [&](ValueId v) { return value(v).consumers.empty() && !is_output(v); });
 }
 
 // New nodes keep their inputs when a value is replaced, so that x → f(x) can be said as replace(x, f(x)).
@@ -79,6 +92,17 @@ void Graph::apply(const Patch& patch) {
   for (const auto& [from, to] : patch.replacements_) {
     released(from);
     next.rewire(from, to, nodes_.size(), patch.why());
+  }
+  for (const auto& cast : patch.casts_) {
+    const ValueId old = next.node(cast.user).inputs.at(cast.index);
+    released(old);
+    check_shapes(next, old, cast.value, patch.why());
+    next.change_input(cast.user, cast.index, ValueId{}, patch.why());
+    next.change_input(cast.user, cast.index, cast.value, patch.why());
+  }
+  for (const auto& [id, dtype] : patch.converted_) {
+    INC_CHECK(next.producer(id) != nullptr, "only a node's result is converted");
+    next.values_[id.v]->type.dtype = dtype;
   }
   for (const NodeId id : maybe_dead)
     if (next.alive(id) && next.unused(id)) next.erase_node(id);

@@ -28,6 +28,21 @@ Patch& Patch::replace_input(NodeId user, std::size_t index, ValueId new_value) {
   return *this;
 }
 
+Patch& Patch::become(NodeId node, std::string op, std::size_t inputs) {
+  reformed_.push_back({node, std::move(op), inputs});
+  return *this;
+}
+
+Patch& Patch::cast_input(NodeId user, std::size_t index, ValueId new_value) {
+  casts_.push_back({user, index, new_value});
+  return *this;
+}
+
+Patch& Patch::convert(ValueId value, DType dtype) {
+  converted_.emplace_back(value, dtype);
+  return *this;
+}
+
 Patch& Patch::retype(ValueId value, TensorType type) {
   retyped_.emplace_back(value, std::move(type));
   return *this;

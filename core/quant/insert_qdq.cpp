@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/ops/ops.h"
+#include "core/quant/bias.h"
 #include "core/quant/passage.h"
 
 namespace inc::quant {
@@ -14,6 +15,7 @@ namespace {
 
 /// Room for the accumulator above the bias: |bias| ≤ 2^30 of 2^31.
 constexpr double kLargestBias = 1 << 30;
+constexpr std::size_t kBiasInput = 2;
 
 ir::Tensor scale_tensor(const QParams& qparams) {
   if (qparams.axis < 0) return ir::Tensor::scalar(qparams.scale.at(0));
@@ -37,17 +39,6 @@ ir::Tensor zero_point_tensor(const QParams& qparams) {
 ir::Attrs axis_attr(const QParams& qparams) {
   if (qparams.axis < 0) return {};
   return {{"axis", static_cast<std::int64_t>(qparams.axis)}};
-}
-
-/// The bias of an anchor where it can be carried out as int32: one FP32 number per output channel, not scaled.
-const ir::Tensor* integer_bias(const ir::Graph& graph, const ir::Node& node, std::int64_t channels) {
-  const int slot = ops::info(node.op).bias_input;
-  if (slot < 0) return nullptr;
-  const ir::Tensor* bias = graph.constant(node.input(static_cast<std::size_t>(slot)));
-  if (bias == nullptr || bias->dtype() != DType::Float || bias->rank() == 0) return nullptr;
-  if (bias->count() != channels || bias->shape().back() != channels) return nullptr;
-  if (node.attrs.real("alpha", 1) != 1 || node.attrs.real("beta", 1) != 1) return nullptr;
-  return bias;
 }
 
 /// Per-channel scales under which every bias fits into int32; the given ones where they do already.
@@ -88,26 +79,38 @@ void QdqInserter::quantize_anchor(const ir::Node& node, const OpConfig& config) 
   const ir::Tensor& weight = *graph_.constant(node.input(slot));
   const int axis = ops::weight_axis(graph_, node);
   const auto quantized = weights_.get(weight, config.weight, axis, pair_order(graph_, node));
-  const ir::Tensor* bias = integer_bias(graph_, node, weight.shape()[static_cast<std::size_t>(axis)]);
-  if (bias == nullptr) {
+  const auto shift = config_.bias_shift.find(node.id);
+  const AnchorBias bias = bias_with_shift(graph_, node, weight.shape()[static_cast<std::size_t>(axis)],
+                                          shift == config_.bias_shift.end() ? std::vector<float>{} : shift->second);
+  if (bias.added) patch_.become(node.id, node.op == "MatMul" ? "inc.MatMul" : node.op, kBiasInput + 1);
+  if (!bias.integer) {
     patch_.replace_input(node.id, slot, weight_dequantized(node.input(slot), *quantized));
+    if (bias.value && shift != config_.bias_shift.end()) set_bias(node, patch_.add_constant(bias_name(node), *bias.value));
     return;
   }
   QParams qparams = quantized->qparams;
-  qparams.scale = scales_for_bias(qparams, *bias, static_cast<double>(data.scale[0]));
+  qparams.scale = scales_for_bias(qparams, *bias.value, static_cast<double>(data.scale[0]));
   const bool widened = qparams.scale != quantized->qparams.scale;
   patch_.replace_input(node.id, slot,
                        widened ? dequantize_constant(graph_.value(node.input(slot)).name, quantize(weight, qparams), qparams)
                                : weight_dequantized(node.input(slot), *quantized));
-  quantize_bias(node, *bias, data, qparams);
+  quantize_bias(node, *bias.value, data, qparams);
+}
+
+std::string QdqInserter::bias_name(const ir::Node& node) const {
+  const ir::ValueId id = node.input(kBiasInput);
+  return id.none() ? node.name + "_bias" : graph_.value(id).name;
 }
 
 void QdqInserter::quantize_bias(const ir::Node& node, const ir::Tensor& bias, const QParams& data, const QParams& weight) {
-  const auto slot = static_cast<std::size_t>(ops::info(node.op).bias_input);
   QParams qparams{DType::Int32, {}, weight.zero_point, weight.axis < 0 ? -1 : bias.rank() - 1};
   for (const float s : weight.scale) qparams.scale.push_back(data.scale[0] * s);
-  patch_.replace_input(node.id, slot,
-                       dequantize_constant(graph_.value(node.input(slot)).name, quantize(bias, qparams), qparams));
+  set_bias(node, dequantize_constant(bias_name(node), quantize(bias, qparams), qparams));
+}
+
+void QdqInserter::set_bias(const ir::Node& node, ir::ValueId bias) {
+  if (!node.input(kBiasInput).none()) patch_.replace_input(node.id, kBiasInput, {});
+  patch_.replace_input(node.id, kBiasInput, bias);
 }
 
 ir::ValueId QdqInserter::weight_dequantized(ir::ValueId source, const QuantizedWeight& weight) {

@@ -27,6 +27,8 @@ class QdqInserter {
 
   void quantize_anchor(const ir::Node& node, const OpConfig& config);
   void quantize_bias(const ir::Node& node, const ir::Tensor& bias, const QParams& data, const QParams& weight);
+  std::string bias_name(const ir::Node& node) const;
+  void set_bias(const ir::Node& node, ir::ValueId bias);  ///< its shape may differ from the one before
   ir::ValueId weight_dequantized(ir::ValueId source, const QuantizedWeight& weight);
   ir::ValueId dequantize_constant(const std::string& stem, const ir::Tensor& q, const QParams& qparams);
   QParams activation_qparams(ir::ValueId value, const Scheme& scheme) const;

@@ -97,6 +97,21 @@ TEST_F(Small, OneInputCanBeRewired) {
   EXPECT_EQ(graph.value(a).consumers.size(), 2u);
 }
 
+TEST_F(Small, ANodeMayBecomeAnotherOperatorWithMoreInputs) {
+  const NodeId id = *graph.value(c).producer;
+  const Node before = graph.node(id);
+  Patch patch(graph, "more inputs");
+  const auto w = patch.add_constant("w", Tensor::of<float>({2, 3}, std::vector<float>(6, 1)));
+  patch.become(id, "inc.Add", 4).replace_input(id, 3, w);
+  EXPECT_FALSE(patch.empty());
+  graph.apply(patch);
+  graph.verify();
+  EXPECT_EQ(graph.node(id).op, "inc.Add");
+  EXPECT_EQ(graph.node(id).name, before.name);
+  EXPECT_EQ(graph.node(id).outputs, before.outputs);
+  EXPECT_EQ(graph.node(id).inputs, (std::vector<ValueId>{before.inputs[0], before.inputs[1], ValueId{}, w}));
+}
+
 TEST_F(Small, CopiesAreIndependent) {
   Graph copy = graph;
   Patch patch(copy, "drop exp");
