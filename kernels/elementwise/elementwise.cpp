@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/base/parallel.h"
+#include "kernels/bfloat16/bfloat16.h"
 #include "kernels/variants.h"
 
 namespace inc::kernels {
@@ -189,6 +190,19 @@ void unary_run(Unary op, const float* src, float* dst, int64_t n) noexcept {
   }
 }
 
+constexpr int64_t kPiece = 512;  // of a BF16 row in FP32: stays in the nearest cache
+
+/// `count` elements of a BF16 row as FP32; returns their stride: 0 where one is repeated.
+int64_t widen_piece(const BFloat16* src, int64_t stride, float* dst, int64_t count) noexcept {
+  if (stride == 1)
+    widen_row(src, dst, count);
+  else if (stride == 0)
+    dst[0] = static_cast<float>(*src);
+  else
+    for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i * stride]);
+  return stride == 0 ? 0 : 1;
+}
+
 template <class From, class To>
 void convert_typed(const std::byte* src, std::byte* dst, int64_t count) noexcept {
   const From* from = reinterpret_cast<const From*>(src);
@@ -325,6 +339,32 @@ void choose(const bool* condition, std::span<const int64_t> condition_strides, c
           run(std::uint64_t{});
           break;
       }
+    }
+  });
+}
+
+void binary(Binary op, const BFloat16* a, const BFloat16* b, BFloat16* dst, const Broadcast& shape) noexcept {
+  parallel_for(shape.count, kGrain, [&](int64_t begin, int64_t end) {
+    walk(shape, begin, end, [&](int64_t ia, int64_t ib, int64_t id, int64_t n, int64_t sa, int64_t sb) {
+      alignas(64) float x[kPiece], y[kPiece], z[kPiece];
+      for (int64_t i = 0; i < n; i += kPiece) {
+        const int64_t m = std::min(kPiece, n - i);
+        const int64_t sx = widen_piece(a + ia + i * sa, sa, x, m), sy = widen_piece(b + ib + i * sb, sb, y, m);
+        binary_row(op, x, y, z, m, sx, sy);
+        narrow_row(z, dst + id + i, m);
+      }
+    });
+  });
+}
+
+void unary(Unary op, const BFloat16* src, BFloat16* dst, int64_t count) noexcept {
+  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+    alignas(64) float x[kPiece];
+    for (int64_t i = begin; i < end; i += kPiece) {
+      const int64_t m = std::min(kPiece, end - i);
+      widen_row(src + i, x, m);
+      unary_run(op, x, x, m);
+      narrow_row(x, dst + i, m);
     }
   });
 }

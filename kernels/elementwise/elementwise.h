@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/base/bfloat16.h"
 #include "core/base/dtype.h"
 
 namespace inc::kernels {
@@ -26,6 +27,8 @@ Broadcast broadcast(std::span<const std::int64_t> dims, std::span<const std::int
 
 /// FP32. Max and Min hand on NaN. dst may be a or b where that operand is not broadcast.
 void binary(Binary op, const float* a, const float* b, float* dst, const Broadcast& shape) noexcept;
+/// In FP32, rounded once.
+void binary(Binary op, const BFloat16* a, const BFloat16* b, BFloat16* dst, const Broadcast& shape) noexcept;
 /// Integers of 32 or 64 bits: Add, Sub, Mul, Max, Min.
 void binary(Binary op, const std::int32_t* a, const std::int32_t* b, std::int32_t* dst, const Broadcast& shape) noexcept;
 void binary(Binary op, const std::int64_t* a, const std::int64_t* b, std::int64_t* dst, const Broadcast& shape) noexcept;
@@ -36,6 +39,7 @@ void choose(const bool* condition, std::span<const std::int64_t> condition_strid
             std::byte* dst, std::size_t size, std::span<const std::int64_t> dims, std::span<const std::int64_t> a_strides,
             std::span<const std::int64_t> b_strides) noexcept;
 void unary(Unary op, const float* src, float* dst, std::int64_t count) noexcept;
+void unary(Unary op, const BFloat16* src, BFloat16* dst, std::int64_t count) noexcept;
 /// Between float, int32, int64, uint8, int8 and bool; float → integer truncates. False for other types.
 bool convert(DType from, const std::byte* src, DType to, std::byte* dst, std::int64_t count) noexcept;
 

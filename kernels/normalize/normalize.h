@@ -2,6 +2,8 @@
 // Normalizations over the last axis of row-major data.
 #include <cstdint>
 
+#include "core/base/bfloat16.h"
+
 namespace inc::kernels {
 
 /// dst = (src - mean) / sqrt(variance + epsilon) * scale + shift; `shift` may be nullptr.
@@ -9,6 +11,12 @@ void layer_norm(const float* src, float* dst, std::int64_t rows, std::int64_t co
                 const float* shift, float epsilon) noexcept;
 /// dst = src / sqrt(mean(src²) + epsilon) * scale.
 void rms_norm(const float* src, float* dst, std::int64_t rows, std::int64_t columns, const float* scale,
+              float epsilon) noexcept;
+
+/// BF16 rows; scale and shift in FP32. In FP32, rounded once.
+void layer_norm(const BFloat16* src, BFloat16* dst, std::int64_t rows, std::int64_t columns, const float* scale,
+                const float* shift, float epsilon) noexcept;
+void rms_norm(const BFloat16* src, BFloat16* dst, std::int64_t rows, std::int64_t columns, const float* scale,
               float epsilon) noexcept;
 
 }  // namespace inc::kernels
