@@ -16,22 +16,22 @@ namespace {
 struct Row {
   std::string_view name;
   dnnl::cpu_isa isa;
-  bool vnni;
+  bool vnni, bf16;
   kernels::Isa kernels;
 };
 
 constexpr std::array kRows{
-    Row{"sse41", dnnl::cpu_isa::sse41, false, kernels::Isa::Baseline},
-    Row{"avx", dnnl::cpu_isa::avx, false, kernels::Isa::Baseline},
-    Row{"avx2", dnnl::cpu_isa::avx2, false, kernels::Isa::Avx2},
-    Row{"avx2_vnni", dnnl::cpu_isa::avx2_vnni, true, kernels::Isa::Avx2},
-    Row{"avx2_vnni_2", dnnl::cpu_isa::avx2_vnni_2, true, kernels::Isa::Avx2},
-    Row{"avx512_core", dnnl::cpu_isa::avx512_core, false, kernels::Isa::Avx512},
-    Row{"avx512_core_vnni", dnnl::cpu_isa::avx512_core_vnni, true, kernels::Isa::Avx512},
-    Row{"avx512_core_bf16", dnnl::cpu_isa::avx512_core_bf16, true, kernels::Isa::Avx512},
-    Row{"avx512_core_fp16", dnnl::cpu_isa::avx512_core_fp16, true, kernels::Isa::Avx512},
-    Row{"avx512_core_amx", dnnl::cpu_isa::avx512_core_amx, true, kernels::Isa::Avx512},
-    Row{"avx512_core_amx_fp16", dnnl::cpu_isa::avx512_core_amx_fp16, true, kernels::Isa::Avx512},
+    Row{"sse41", dnnl::cpu_isa::sse41, false, false, kernels::Isa::Baseline},
+    Row{"avx", dnnl::cpu_isa::avx, false, false, kernels::Isa::Baseline},
+    Row{"avx2", dnnl::cpu_isa::avx2, false, false, kernels::Isa::Avx2},
+    Row{"avx2_vnni", dnnl::cpu_isa::avx2_vnni, true, false, kernels::Isa::Avx2},
+    Row{"avx2_vnni_2", dnnl::cpu_isa::avx2_vnni_2, true, false, kernels::Isa::Avx2},
+    Row{"avx512_core", dnnl::cpu_isa::avx512_core, false, false, kernels::Isa::Avx512},
+    Row{"avx512_core_vnni", dnnl::cpu_isa::avx512_core_vnni, true, false, kernels::Isa::Avx512},
+    Row{"avx512_core_bf16", dnnl::cpu_isa::avx512_core_bf16, true, true, kernels::Isa::Avx512},
+    Row{"avx512_core_fp16", dnnl::cpu_isa::avx512_core_fp16, true, true, kernels::Isa::Avx512},
+    Row{"avx512_core_amx", dnnl::cpu_isa::avx512_core_amx, true, true, kernels::Isa::Avx512},
+    Row{"avx512_core_amx_fp16", dnnl::cpu_isa::avx512_core_amx_fp16, true, true, kernels::Isa::Avx512},
 };
 
 const Row* effective() {
@@ -75,6 +75,12 @@ bool has_vnni() {
   apply_isa_cap();
   const Row* row = effective();
   return row != nullptr && row->vnni;
+}
+
+bool has_bf16() {
+  apply_isa_cap();
+  const Row* row = effective();
+  return row != nullptr && row->bf16;
 }
 
 std::string isa_of_implementation(std::string_view implementation) {

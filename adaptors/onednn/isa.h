@@ -15,6 +15,9 @@ std::string isa_name();
 /// Whether u8×s8 products are summed in int32 at once (VNNI, AMX). Without, pairs of products saturate at int16.
 bool has_vnni();
 
+/// Whether BF16 products are summed in FP32 by an instruction (AVX512-BF16, AMX). Without, BF16 is FP32 rounded to BF16.
+bool has_bf16();
+
 /// The ISA named in a oneDNN implementation string ("jit:avx512_core_vnni"), otherwise the effective one.
 std::string isa_of_implementation(std::string_view implementation);
 
