@@ -43,16 +43,10 @@ T random_value(Rng& rng) {
 
 ir::Graph quantized(const ir::Graph& fused, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs) {
   const auto executable = adaptor.prepare(fused);
-  calib::StatsTable stats;
-  runtime::TapSink tap;
-  const auto values = quant::values_to_calibrate(fused);
-  tap.wanted = {values.begin(), values.end()};
-  tap.on_value = [&](ir::ValueId id, const ir::Tensor& tensor) { stats[id].observe(tensor); };
-  executable->run(inputs, tap);
+  const quant::RangeTable ranges = calib::calibrate(fused, *executable, std::span(&inputs, 1));
   const auto space = tuning::build_space(fused, adaptor, {});
   quant::WeightCache weights;
-  return quant::insert_qdq(fused, space.decode(space.shape.fastest()),
-                           calib::ranges_from(stats, {quant::RangeMethod::MinMax}), weights);
+  return quant::insert_qdq(fused, space.decode(space.shape.fastest()), ranges, weights);
 }
 
 std::string precision_of(const ir::Graph& graph) {

@@ -1,44 +1,45 @@
 #pragma once
-// Calibration: one streaming pass over the samples; statistics are mergeable and their size does not depend on the
-// number of samples. Collecting and deciding are apart: ranges are pure functions of statistics.
+// Calibration: one pass over the samples gives the ranges of all methods wanted. Memory does not depend on the number of
+// samples. Collecting and deciding are apart: ranges are pure functions of statistics.
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <vector>
 
+#include "core/calib/difference.h"
+#include "core/calib/range.h"
+#include "core/calib/stats.h"
 #include "core/eval/dataset.h"
-#include "core/quant/scheme.h"
+#include "core/quant/placement.h"
 #include "core/runtime/adaptor.h"
 
 namespace inc::calib {
 
-/// What is kept of one value. merge(a, b) equals observing both parts in one go.
-struct Stats {
-  float min = 0, max = 0;  ///< of finite elements; meaningless while count is 0
-  std::int64_t count = 0;  ///< elements seen
-  std::int64_t not_finite = 0;
-  void observe(const ir::Tensor& tensor);  ///< FP32 tensors only
-  void merge(const Stats& other);
-};
-
-/// A pure function of the statistics. Throws DataError when nothing was observed or something was not finite,
-/// UnsupportedError for a method other than MinMax.
-quant::Range range_from(const Stats& stats, quant::RangeMethod method);
-
-using StatsTable = std::map<ir::ValueId, Stats>;
-
 struct CalibrationOptions {
   std::int64_t samples = 100;  ///< at most; fewer when the data set is smaller
   std::int64_t batch_size = 1;
+  std::set<quant::RangeMethod> methods = {quant::RangeMethod::MinMax};  ///< min-max is always in the table
+  RangeOptions ranges = {};
+  bool channels = true;  ///< RangeTable::channels too, where the value's INT8 users agree on the axis
   std::function<bool()> should_stop = {};
 };
 
-/// Runs the samples through the executable (of `graph`) and observes `values`. Where the graph fixes its batch size,
-/// whole batches are run: a remainder is left out, and at least one batch is run. Throws DataError for an empty data set,
-/// for a sample that is not finite, naming its index, and for an observed value that is not finite, naming it.
-StatsTable collect(const ir::Graph& graph, const runtime::Executable& executable, const eval::Dataset& data,
-                   const std::vector<ir::ValueId>& values, const CalibrationOptions& options);
+/// Ranges of everything that quant::values_to_calibrate(graph) names; `executable` runs `graph`. Where the graph fixes its
+/// batch size, whole batches are run: a remainder is left out, and at least one batch is run. Throws DataError for an empty
+/// data set, for a sample that is not finite, naming its index, and for a value that is not finite or empty, naming it.
+quant::RangeTable calibrate(const ir::Graph& graph, const runtime::Executable& executable, const eval::Dataset& data,
+                            const CalibrationOptions& options);
+/// The same with batches at hand, each with one tensor per graph input; samples and batch_size are not used.
+quant::RangeTable calibrate(const ir::Graph& graph, const runtime::Executable& executable,
+                            std::span<const std::vector<ir::Tensor>> batches, const CalibrationOptions& options = {});
 
-quant::RangeTable ranges_from(const StatsTable& stats, const std::set<quant::RangeMethod>& methods);
+using StatsTable = std::map<ir::ValueId, Stats>;
+
+/// The pass itself.
+StatsTable collect(const ir::Graph& graph, const runtime::Executable& executable, const eval::Dataset& data,
+                   const std::vector<quant::Watched>& values, const CalibrationOptions& options);
+/// The decision itself.
+quant::RangeTable ranges_from(const ir::Graph& graph, const StatsTable& stats, const CalibrationOptions& options);
 
 }  // namespace inc::calib

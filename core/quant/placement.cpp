@@ -2,13 +2,25 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/ops/ops.h"
 #include "core/quant/passage.h"
 
 namespace inc::quant {
+namespace {
+
+/// Of the data input of an anchor.
+int channel_axis(const ir::Graph& graph, const ir::Node& anchor) {
+  const std::string type = ops::reported_type(anchor);
+  if (type == "Conv") return 1;
+  if (type == "Gemm") return anchor.attrs.integer("transA", 0) != 0 ? 0 : 1;
+  const auto& dims = graph.value(anchor.input(0)).type.dims;
+  return dims && !dims->empty() ? static_cast<int>(dims->size()) - 1 : -1;
+}
+
+}  // namespace
 
 Support quantizable(const ir::Graph& graph, const ir::Node& node) {
   const ops::OpInfo* info = ops::find(node.op);
@@ -34,17 +46,18 @@ std::vector<ir::NodeId> quantizable_nodes(const ir::Graph& graph) {
   return out;
 }
 
-std::vector<ir::ValueId> values_to_calibrate(const ir::Graph& graph) {
-  std::set<ir::ValueId> wanted;
-  const auto order = graph.topological_order();
-  for (auto it = order.rbegin(); it != order.rend(); ++it) {
-    const ir::Node& node = graph.node(*it);
-    if (quantizable(graph, node)) wanted.insert(node.input(0));
+std::vector<Watched> values_to_calibrate(const ir::Graph& graph) {
+  std::map<ir::ValueId, std::set<int>> axes;
+  for (const ir::NodeId id : graph.nodes()) {
+    const ir::Node& node = graph.node(id);
+    if (quantizable(graph, node)) axes[node.input(0)].insert(channel_axis(graph, node));
     if (passage_of(graph, node) != Passage::Average) continue;
     const ir::ValueId input = node.input(0);
-    if (graph.constant(input) == nullptr && graph.value(input).type.dtype == DType::Float) wanted.insert(input);
+    if (graph.constant(input) == nullptr && graph.value(input).type.dtype == DType::Float) axes.try_emplace(input);
   }
-  return {wanted.begin(), wanted.end()};
+  std::vector<Watched> out;
+  for (const auto& [value, seen] : axes) out.push_back({value, seen.size() == 1 ? *seen.begin() : -1});
+  return out;
 }
 
 }  // namespace inc::quant

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/support.h"
+#include "core/quant/accepts.h"
 #include "core/quant/quantize.h"
 
 namespace inc::quant {
@@ -16,9 +17,18 @@ Support quantizable(const ir::Graph& graph, const ir::Node& node);
 /// Anchors in topological order.
 std::vector<ir::NodeId> quantizable_nodes(const ir::Graph& graph);
 
-/// Values whose ranges calibration must collect so that every configuration of the anchors can be built: the anchors' data
-/// inputs, and the inputs of averaging pools before them. In order of creation, each once.
-std::vector<ir::ValueId> values_to_calibrate(const ir::Graph& graph);
+/// A value whose ranges calibration must collect.
+struct Watched {
+  ir::ValueId value;
+  /// The axis that its INT8 users treat as input channels (Conv 1, MatMul and Gemm the one that is summed over), counted
+  /// from the front; -1 where they disagree, where the rank is unknown, and for what only an averaging pool reads.
+  int channel_axis = -1;
+  auto operator<=>(const Watched&) const = default;
+};
+
+/// What calibration must watch so that every configuration of the anchors can be built: the anchors' data inputs, and the
+/// inputs of averaging pools before them. In order of creation, each value once.
+std::vector<Watched> values_to_calibrate(const ir::Graph& graph);
 
 /// How far Q/DQ spread from the anchors' inputs. The first two change no result: the values written there are exactly
 /// those that the anchor's own Q/DQ would make. The last two cost a rounding each.
@@ -27,13 +37,21 @@ struct QdqOptions {
   bool through_concat = true;     ///< Concat of INT8 anchors' results for INT8 users: all with the qparams of the result
   bool through_averages = true;   ///< AveragePool, GlobalAveragePool between INT8 neighbours: their input on its own range
   bool through_residuals = true;  ///< residual operands of INT8 convolutions that are quantized for another anchor anyway
+  /// Channel factors move into the parameters of the producer where it takes them (fold_factors.h). The values between are
+  /// then 1 / factor of those of the fused graph: who compares taps switches this off.
+  bool fold_factors = true;
 };
 
 /// F with Q/DQ inserted (ONNX QuantizeLinear / DequantizeLinear nodes, standard meaning):
 ///   data input of an INT8 anchor:  x → Q → DQ → anchor, one pair per (value, qparams), shared by all its users
+///     with channel factors (factors.h):  x → Mul(1 / factor) → Q → DQ → anchor with weights times factor
+///     dynamic:  x → DynamicQuantizeLinear → DQ → anchor; its bias stays FP32
 ///   weight:  s8 constant → DQ(per channel) → anchor
 ///   bias:    s32 constant, scale = x_scale · w_scale → DQ → anchor; it stays FP32 where a Gemm scales it (alpha, beta ≠ 1)
 ///            or where it is not one number per output channel. A weight scale is widened where the bias would not fit.
+///            config.bias_shift is added before: an anchor without a bias gets one (MatMul → inc.MatMul), a Gemm's C of
+///            another shape takes it in FP32, divided by beta; a computed bias, and that of a Gemm with beta = 0, takes
+///            none.
 ///   pass-through operators between INT8 neighbours as QdqOptions say
 /// Never on a convolution's output before its fused activation; never on values outside the anchors' surroundings.
 /// Nodes keep their names. Anchors keep their NodeId. Throws InternalError when a range is missing, ConfigError for a

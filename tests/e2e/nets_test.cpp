@@ -66,15 +66,10 @@ struct Nets : ::testing::TestWithParam<Net> {
     inputs = random_inputs(fused, rng, 3);
   }
   ir::Graph quantized() {
-    calib::StatsTable stats;
-    const auto values = quant::values_to_calibrate(fused);
-    runtime::TapSink tap{{values.begin(), values.end()},
-                         [&](ir::ValueId id, const ir::Tensor& tensor) { stats[id].observe(tensor); }};
-    engine->prepare(fused)->run(inputs, tap);
+    const auto ranges = calib::calibrate(fused, *engine->prepare(fused), std::span(&inputs, 1));
     const auto space = tuning::build_space(fused, *engine, {});
     EXPECT_EQ(space.nodes.size(), GetParam().anchors);
-    return quant::insert_qdq(fused, space.decode(space.shape.fastest()),
-                             calib::ranges_from(stats, {quant::RangeMethod::MinMax}), weights);
+    return quant::insert_qdq(fused, space.decode(space.shape.fastest()), ranges, weights);
   }
 };
 

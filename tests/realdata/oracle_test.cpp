@@ -50,14 +50,10 @@ bool int8_anchor(const ir::Graph& graph, const ir::Node& node) {
 }
 
 ir::Graph quantized(const ir::Graph& fused, const runtime::Adaptor& engine, const std::vector<ir::Tensor>& inputs) {
-  calib::StatsTable stats;
-  const auto values = quant::values_to_calibrate(fused);
-  engine.prepare(fused)->run(inputs, {{values.begin(), values.end()},
-                                      [&](ir::ValueId id, const ir::Tensor& tensor) { stats[id].observe(tensor); }});
+  const auto space = tuning::build_space(fused, engine, {});
   quant::WeightCache weights;
-  return quant::insert_qdq(
-      fused, tuning::build_space(fused, engine, {}).decode(tuning::build_space(fused, engine, {}).shape.fastest()),
-      calib::ranges_from(stats, {quant::RangeMethod::MinMax}), weights);
+  return quant::insert_qdq(fused, space.decode(space.shape.fastest()),
+                           calib::calibrate(fused, *engine.prepare(fused), std::span(&inputs, 1)), weights);
 }
 
 TEST_P(RealGroups, AreWithinOneStepOfTheOracle) {

@@ -56,45 +56,43 @@ struct Model {
 TEST(Collect, ObservesInputsAndTappedValuesInOnePass) {
   Model m(-1);
   const TimesTen executable(m.y);
-  const StatsTable table = collect(m.graph, executable, Ramp(7), {m.x, m.y}, {.samples = 100, .batch_size = 3});
+  const StatsTable table = collect(m.graph, executable, Ramp(7), {{m.x}, {m.y}}, {.samples = 100, .batch_size = 3});
   EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{3, 3, 1}));
-  EXPECT_EQ(table.at(m.x).min, -12);
-  EXPECT_EQ(table.at(m.x).max, 6);
-  EXPECT_EQ(table.at(m.y).min, -120);
-  EXPECT_EQ(table.at(m.y).max, 60);
-  EXPECT_EQ(table.at(m.x).count, 14);
-  EXPECT_EQ(table.at(m.y).count, 14);
+  EXPECT_EQ(table.at(m.x).extremes.min, -12);
+  EXPECT_EQ(table.at(m.x).extremes.max, 6);
+  EXPECT_EQ(table.at(m.y).extremes.min, -120);
+  EXPECT_EQ(table.at(m.y).extremes.max, 60);
+  EXPECT_EQ(table.at(m.x).extremes.count, 14);
+  EXPECT_EQ(table.at(m.y).extremes.count, 14);
 }
 
 TEST(Collect, TakesNoMoreThanTheSamplesAsked) {
   Model m(-1);
   const TimesTen executable(m.y);
-  EXPECT_EQ(collect(m.graph, executable, Ramp(50), {m.y}, {.samples = 4, .batch_size = 8}).at(m.y).max, 30);
+  EXPECT_EQ(collect(m.graph, executable, Ramp(50), {{m.y}}, {.samples = 4, .batch_size = 8}).at(m.y).extremes.max, 30);
   EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{4}));
 }
 
 TEST(Collect, RunsWholeBatchesWhereTheGraphFixesThem) {
   Model m(4);
   const TimesTen executable(m.y);
-  collect(m.graph, executable, Ramp(50), {m.y}, {.samples = 10, .batch_size = 1});
+  collect(m.graph, executable, Ramp(50), {{m.y}}, {.samples = 10, .batch_size = 1});
   EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{4, 4}));
 }
 
 TEST(Collect, DoesNotDependOnTheBatchSize) {
   Model m(-1);
   const TimesTen executable(m.y);
-  const Stats one = collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 1}).at(m.y);
-  const Stats all = collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 9}).at(m.y);
-  EXPECT_EQ(one.min, all.min);
-  EXPECT_EQ(one.max, all.max);
-  EXPECT_EQ(one.count, all.count);
+  const Stats one = collect(m.graph, executable, Ramp(9), {{m.y}}, {.batch_size = 1}).at(m.y);
+  const Stats all = collect(m.graph, executable, Ramp(9), {{m.y}}, {.batch_size = 9}).at(m.y);
+  EXPECT_EQ(one.extremes, all.extremes);
 }
 
 TEST(Collect, StopsWhenTold) {
   Model m(-1);
   const TimesTen executable(m.y);
   int asked = 0;
-  collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 1, .should_stop = [&] { return ++asked > 3; }});
+  collect(m.graph, executable, Ramp(9), {{m.y}}, {.batch_size = 1, .should_stop = [&] { return ++asked > 3; }});
   EXPECT_EQ(executable.batches.size(), 3u);
 }
 
@@ -110,21 +108,21 @@ std::string message_of(const std::function<void()>& act) {
 TEST(Collect, NamesTheSampleThatIsNotFinite) {
   Model m(-1);
   const TimesTen executable(m.y);
-  EXPECT_EQ(message_of([&] { collect(m.graph, executable, Ramp(9, 7), {m.y}, {.batch_size = 4}); }),
+  EXPECT_EQ(message_of([&] { collect(m.graph, executable, Ramp(9, 7), {{m.y}}, {.batch_size = 4}); }),
             "calibration sample 7: nan found in input 'x', finite numbers expected");
 }
 
 TEST(Collect, NamesTheValueThatIsNotFinite) {
   Model m(-1);
   const TimesTen executable(m.y, std::numeric_limits<float>::infinity());
-  EXPECT_NE(message_of([&] { collect(m.graph, executable, Ramp(9), {m.y}, {.batch_size = 4}); }).find("value 'y'"),
+  EXPECT_NE(message_of([&] { collect(m.graph, executable, Ramp(9), {{m.y}}, {.batch_size = 4}); }).find("value 'y'"),
             std::string::npos);
 }
 
 TEST(Collect, EmptyDataSetIsADataError) {
   Model m(-1);
   const TimesTen executable(m.y);
-  EXPECT_NE(message_of([&] { collect(m.graph, executable, Ramp(0), {m.y}, {}); }).find("calibration has no samples"),
+  EXPECT_NE(message_of([&] { collect(m.graph, executable, Ramp(0), {{m.y}}, {}); }).find("calibration has no samples"),
             std::string::npos);
 }
 

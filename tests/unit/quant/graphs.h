@@ -48,7 +48,7 @@ inline QuantConfig all_int8(const ir::Graph& graph, OpConfig config = {Precision
 
 inline RangeTable unit_ranges(const ir::Graph& graph) {
   RangeTable table;
-  for (const ir::ValueId v : values_to_calibrate(graph)) table.tensor[{v, RangeMethod::MinMax}] = {-1, 1};
+  for (const Watched& w : values_to_calibrate(graph)) table.tensor[{w.value, RangeMethod::MinMax}] = {-1, 1};
   return table;
 }
 

@@ -72,7 +72,18 @@ TEST(ValuesToCalibrate, AreDataInputsAndWhatIsAveraged) {
   const auto p = b.node("GlobalAveragePool", "p", {c}, {1, 4, 1, 1});
   const auto f = b.node("Flatten", "f", {p}, {1, 4});
   b.output(b.node("Gemm", "g", {f, b.weight("gw", {4, 3})}, {1, 3}));
-  EXPECT_EQ(values_to_calibrate(b.graph), (std::vector<ir::ValueId>{x, c, f}));
+  EXPECT_EQ(values_to_calibrate(b.graph), (std::vector<Watched>{{x, 1}, {c, -1}, {f, 1}}));
+}
+
+TEST(ValuesToCalibrate, NameTheAxisThatTheAnchorsSumOver) {
+  Builder b;
+  const auto image = b.input("image", {1, 4, 8, 4}), tall = b.input("tall", {4, 6}), text = b.input("text", {2, 5, 4});
+  b.output(b.node("Conv", "c", {image, b.weight("w0", {4, 4, 3, 3})}, {1, 4, 6, 2}));
+  b.output(b.node("Gemm", "g", {tall, b.weight("w1", {4, 3})}, {6, 3}, {{"transA", std::int64_t{1}}}));
+  b.output(b.node("inc.MatMul", "m", {text, b.weight("w2", {4, 3})}, {2, 5, 3}));
+  EXPECT_EQ(values_to_calibrate(b.graph), (std::vector<Watched>{{image, 1}, {tall, 0}, {text, 2}}));
+  b.output(b.node("MatMul", "n", {image, b.weight("w3", {4, 3})}, {1, 4, 8, 3}));
+  EXPECT_EQ(values_to_calibrate(b.graph), (std::vector<Watched>{{image, -1}, {tall, 0}, {text, 2}}));
 }
 
 }  // namespace

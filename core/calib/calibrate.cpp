@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "core/base/error.h"
+#include "core/calib/calibrator.h"
+
+namespace inc::calib {
+namespace {
+
+/// Statistics of the watched values of one executable, batch after batch.
+class Collector {
+ public:
+  Collector(const ir::Graph& graph, const runtime::Executable& executable, const std::vector<quant::Watched>& values,
+            const CalibrationOptions& options)
+      : graph_(graph), executable_(executable) {
+    for (const quant::Watched& watched : values) {
+      table_.try_emplace(watched.value, StatsOptions{options.channels ? watched.channel_axis : -1});
+      const auto input = std::find(graph.inputs().begin(), graph.inputs().end(), watched.value);
+      if (input == graph.inputs().end())
+        tap_.wanted.insert(watched.value);
+      else
+        from_inputs_.emplace_back(static_cast<std::size_t>(input - graph.inputs().begin()), watched.value);
+    }
+    tap_.on_value = [this](ir::ValueId id, const ir::Tensor& tensor) {
+      const std::lock_guard lock(mutex_);
+      table_.at(id).observe(tensor);
+    };
+  }
+
+  void run(const std::vector<ir::Tensor>& inputs, std::int64_t first, std::int64_t count) {
+    check_inputs(inputs, first, count);
+    for (const auto& [index, id] : from_inputs_) table_.at(id).observe(inputs.at(index));
+    with_context([&] { return fmt::format("while calibrating with samples {} to {}", first, first + count - 1); },
+                 [&] { executable_.run(inputs, tap_); });
+    check_values(first, count);
+  }
+
+  StatsTable take() && { return std::move(table_); }
+
+ private:
+  void check_inputs(const std::vector<ir::Tensor>& inputs, std::int64_t first, std::int64_t count) const {
+    for (std::size_t i = 0; i < inputs.size() && i < graph_.inputs().size(); ++i) {
+      const ir::Tensor& input = inputs[i];
+      if (input.dtype() != DType::Float || extremes_of(input).not_finite == 0) continue;
+      const auto values = input.values<float>();
+      const auto bad = std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+      const std::int64_t per_sample = std::max<std::int64_t>(1, input.count() / std::max<std::int64_t>(1, count));
+      throw DataError(fmt::format("calibration sample {}: {} found in input '{}', finite numbers expected",
+                                  first + (bad - values.begin()) / per_sample, *bad, graph_.value(graph_.inputs()[i]).name));
+    }
+  }
+
+  void check_values(std::int64_t first, std::int64_t count) const {
+    for (const auto& [id, stats] : table_)
+      if (stats.extremes.not_finite > 0)
+        throw DataError(
+            fmt::format("value '{}' has {} elements that are not finite in calibration samples {} to {}, 0 expected",
+                        graph_.value(id).name, stats.extremes.not_finite, first, first + count - 1));
+  }
+
+  const ir::Graph& graph_;
+  const runtime::Executable& executable_;
+  StatsTable table_;
+  std::mutex mutex_;
+  runtime::TapSink tap_;
+  std::vector<std::pair<std::size_t, ir::ValueId>> from_inputs_;
+};
+
+std::int64_t samples_in(const std::vector<ir::Tensor>& inputs) {
+  return inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].shape()[0];
+}
+
+}  // namespace
+
+StatsTable collect(const ir::Graph& graph, const runtime::Executable& executable, const eval::Dataset& data,
+                   const std::vector<quant::Watched>& values, const CalibrationOptions& options) {
+  const std::int64_t total = std::min(data.size(), options.samples);
+  if (total <= 0)
+    throw DataError(fmt::format("calibration has no samples: {} found in {}, at least 1 expected",
+                                std::max<std::int64_t>(0, total), data.describe()));
+  Collector collector(graph, executable, values, options);
+  const std::int64_t step = eval::usable_batch_size(graph, std::min(total, options.batch_size));
+  for (std::int64_t first = 0; first < total; first += step) {
+    if (options.should_stop && options.should_stop()) break;
+    const std::int64_t count = eval::usable_batch_size(graph, std::min(step, total - first));
+    if (first > 0 && count > total - first) break;
+    const eval::Batch batch = eval::load_batch(graph, data, first, count);
+    collector.run(batch.inputs, batch.first, batch.count);
+  }
+  return std::move(collector).take();
+}
+
+quant::RangeTable ranges_from(const ir::Graph& graph, const StatsTable& stats, const CalibrationOptions& options) {
+  quant::RangeTable table;
+  std::set<quant::RangeMethod> methods = options.methods;
+  methods.insert(quant::RangeMethod::MinMax);
+  for (const auto& [value, seen] : stats) {
+    for (const quant::RangeMethod method : methods)
+      table.tensor[{value, method}] = with_context(
+          [&] {
+            return fmt::format("for value '{}' with range method {}", graph.value(value).name, quant::name_of(method));
+          },
+          [&] { return range_from(seen, method, options.ranges); });
+    if (!seen.channels) continue;
+    if (auto channels = seen.channels->ranges()) table.channels.emplace(value, std::move(*channels));
+  }
+  return table;
+}
+
+quant::RangeTable calibrate(const ir::Graph& graph, const runtime::Executable& executable, const eval::Dataset& data,
+                            const CalibrationOptions& options) {
+  return ranges_from(graph, collect(graph, executable, data, quant::values_to_calibrate(graph), options), options);
+}
+
+quant::RangeTable calibrate(const ir::Graph& graph, const runtime::Executable& executable,
+                            std::span<const std::vector<ir::Tensor>> batches, const CalibrationOptions& options) {
+  Collector collector(graph, executable, quant::values_to_calibrate(graph), options);
+  std::int64_t first = 0;
+  for (const std::vector<ir::Tensor>& inputs : batches) {
+    if (options.should_stop && options.should_stop()) break;
+    collector.run(inputs, first, samples_in(inputs));
+    first += samples_in(inputs);
+  }
+  return ranges_from(graph, std::move(collector).take(), options);
+}
+
+}  // namespace inc::calib
