@@ -11,6 +11,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "core/onnx/contrib.h"
 #include "core/onnx/normalize.h"
 #include "core/onnx/onnx_io.h"
 #include "core/onnx/proto.h"
@@ -181,6 +182,7 @@ Constants prepare(onnx::ModelProto& model, ExternalData& external) {
   check(model);
   inline_functions(model);
   convert(model);
+  expand_contrib(model);
   spell_out_defaults(model);
   expand_functions(model);
   infer_types(model);

@@ -46,10 +46,22 @@ class PassManager {
   PassList passes_;
 };
 
+/// The form of INT8 in an exported model.
+/// Qdq: DequantizeLinear → operator → QuantizeLinear, as in the graph. QLinearOps: QLinearConv, QLinearMatMul, and operators
+/// that move data directly on it, where a group can be said so. IntegerOps: the same with MatMulInteger and ConvInteger for
+/// groups whose input is quantized by DynamicQuantizeLinear. What cannot be said in the format stays Q/DQ; the reasons are
+/// among the findings.
+enum class ExportFormat : std::uint8_t { Qdq, QLinearOps, IntegerOps };
+
 /// THE ordered lists (pipelines.cpp).
-PassManager cleanup_pipeline();   ///< constants folded, identities and dead code gone; plain ONNX in, plain ONNX out
-PassManager fusion_pipeline();    ///< cleanup, then fusions to inc.* groups
-PassManager lowering_pipeline();  ///< inc.* groups back to standard ONNX of graph.opset; no inc.* node remains
+PassManager cleanup_pipeline();  ///< constants folded, identities and dead code gone; plain ONNX in, plain ONNX out
+PassManager fusion_pipeline();   ///< cleanup, quantized operators as Q/DQ around floats, then fusions to inc.* groups
+/// inc.* groups back to standard ONNX of graph.opset; no inc.* node remains.
+PassManager lowering_pipeline(ExportFormat format = ExportFormat::Qdq);
+/// Cleanup, and a quantized model back to FP32: activations are not rounded any more (a Relu or Clip that only their levels
+/// imply is put back), weights and biases become the FP32 numbers they stand for. Data quantized outside stays (a graph
+/// input of bytes).
+PassManager strip_quantization_pipeline();
 /// Every pass by name, for goldens and tests. nullptr when there is none of that name.
 std::unique_ptr<const Pass> find_pass(std::string_view name);
 /// The names, in the order of the lists.

@@ -18,8 +18,13 @@ PassList cleanup_list() {
   return list;
 }
 
+void add_expansions(PassList& list) {
+  add(list, expand_qlinear_conv, expand_qlinear_matmul, expand_integer_product, expand_movement);
+}
+
 PassList fusion_list() {
   PassList list = cleanup_list();
+  add_expansions(list);
   add(list, fuse_layer_normalization, fuse_rms_normalization, fuse_normalization_scale, fuse_normalization_bias, fuse_gelu,
       fuse_gelu_tanh, fuse_hard_swish, fuse_relu_clip);
   add(list, fuse_pad_conv, fuse_batch_normalization_conv, fuse_conv_batch_normalization, fuse_scale, fuse_bias,
@@ -27,15 +32,34 @@ PassList fusion_list() {
   return list;
 }
 
-PassList lowering_list() {
+void add_qlinear(PassList& list) {
+  add(list, lower_qlinear_conv, lower_qlinear_matmul, lower_movement);
+}
+void add_integer(PassList& list) {
+  add(list, lower_matmul_integer, lower_conv_integer);
+}
+
+PassList lowering_list(ExportFormat format) {
   PassList list;
   add(list, lower_group, lower_gelu, lower_hard_swish, lower_layer_normalization, lower_rms_normalization);
+  if (format == ExportFormat::QLinearOps) add_qlinear(list);
+  if (format == ExportFormat::IntegerOps) add_integer(list);
+  return list;
+}
+
+PassList strip_list() {
+  PassList list = cleanup_list();
+  add_expansions(list);
+  add(list, strip_pair, strip_constant);
   return list;
 }
 
 PassList every_pass() {
   PassList list = fusion_list();
-  for (auto& pass : lowering_list()) list.push_back(std::move(pass));
+  for (auto& pass : lowering_list(ExportFormat::Qdq)) list.push_back(std::move(pass));
+  add_qlinear(list);
+  add_integer(list);
+  add(list, strip_pair, strip_constant);
   return list;
 }
 
@@ -47,8 +71,11 @@ PassManager cleanup_pipeline() {
 PassManager fusion_pipeline() {
   return PassManager(fusion_list());
 }
-PassManager lowering_pipeline() {
-  return PassManager(lowering_list());
+PassManager lowering_pipeline(ExportFormat format) {
+  return PassManager(lowering_list(format));
+}
+PassManager strip_quantization_pipeline() {
+  return PassManager(strip_list());
 }
 
 std::unique_ptr<const Pass> find_pass(std::string_view name) {

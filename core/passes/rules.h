@@ -1,5 +1,5 @@
 #pragma once
-// Every rule and pass, one file each: cleanup/, fuse/, lower/. The order they run in is pipelines.cpp's.
+// Every rule and pass, one file each: cleanup/, expand/, fuse/, lower/, strip/. The order they run in is pipelines.cpp's.
 #include <memory>
 
 #include "core/passes/pass.h"
@@ -32,10 +32,23 @@ Rule fuse_rms_normalization();
 Rule fuse_normalization_scale();
 Rule fuse_normalization_bias();
 
+Rule expand_qlinear_conv();  ///< quantized operators become Q/DQ around the operator over floats
+Rule expand_qlinear_matmul();
+Rule expand_integer_product();  ///< MatMulInteger or ConvInteger, Cast, Mul
+Rule expand_movement();         ///< operators that move 8-bit data
+
 Rule lower_group();
 Rule lower_gelu();
 Rule lower_hard_swish();
 Rule lower_layer_normalization();
 Rule lower_rms_normalization();
+Rule lower_qlinear_conv();
+Rule lower_qlinear_matmul();
+Rule lower_movement();
+Rule lower_matmul_integer();
+Rule lower_conv_integer();
+
+Rule strip_pair();      ///< QuantizeLinear and DequantizeLinear of activations, a hidden Relu or Clip put back
+Rule strip_constant();  ///< weights and biases
 
 }  // namespace inc::passes

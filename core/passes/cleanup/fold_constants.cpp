@@ -55,7 +55,7 @@ class FoldConstants final : public Pass {
 
   static bool may_fold(const ir::Graph& graph, const ir::Node& node) {
     const ops::OpInfo* row = ops::find(node.op);
-    if (!row || !row->eval || node.op == "QuantizeLinear" || node.op == "DequantizeLinear") return false;
+    if (!row || !row->eval || node.op == "DequantizeLinear") return false;
     return std::none_of(node.outputs.begin(), node.outputs.end(), [&](ir::ValueId v) { return graph.is_output(v); }) &&
            std::any_of(node.outputs.begin(), node.outputs.end(),
                        [&](ir::ValueId v) { return !graph.value(v).consumers.empty(); });

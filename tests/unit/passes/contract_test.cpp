@@ -2,8 +2,11 @@
 // - it verifies and a second run changes nothing;
 // - it says "changed" exactly when the printed graph differs;
 // - names and types of graph inputs and outputs stay;
-// - the outputs stay the same numbers on random inputs, run by the operators' scalar definitions.
+// - the outputs stay the same numbers on random inputs, run by the operators' scalar definitions; only the passes that
+//   take rounding away change them.
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "core/ir/print.h"
 #include "core/passes/pass.h"
@@ -15,6 +18,7 @@
 namespace inc::passes::testing {
 namespace {
 
+constexpr std::string_view kChangesNumbers[] = {"strip_pair"};
 constexpr double kLimit = 1e-10;  // of the normalized squared error: float32 sums in another order
 
 std::string signature(const ir::Graph& graph) {
@@ -66,6 +70,8 @@ class EveryPass : public ::testing::TestWithParam<std::string_view> {};
 
 TEST_P(EveryPass, KeepsThePromisesOfTheInterface) {
   const auto pass = find_pass(GetParam());
+  const bool keeps_numbers =
+      std::find(std::begin(kChangesNumbers), std::end(kChangesNumbers), GetParam()) == std::end(kChangesNumbers);
   for (const auto& [name, before] : corpus()) {
     SCOPED_TRACE(name);
     ir::Graph after = before;
@@ -75,7 +81,7 @@ TEST_P(EveryPass, KeepsThePromisesOfTheInterface) {
     EXPECT_EQ(signature(before), signature(after));
     ir::Graph again = after;
     EXPECT_FALSE(pass->run(again, nullptr));
-    if (changed && runnable(before)) expect_same_numbers(before, after);
+    if (changed && runnable(before) && keeps_numbers) expect_same_numbers(before, after);
   }
 }
 
