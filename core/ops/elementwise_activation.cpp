@@ -131,8 +131,8 @@ void eval_swiglu(const EvalContext& c) {
 }
 
 template <class F>
-OpInfo activation(std::string_view name, QuantRole quant = QuantRole::Float) {
-  return {.name = name, .quant = quant, .bf16 = Bf16Policy::Infer, .infer = infer_same, .eval = eval_real<F>};
+OpInfo activation(std::string_view name, Bf16Policy bf16 = Bf16Policy::Infer) {
+  return {.name = name, .bf16 = bf16, .infer = infer_same, .eval = eval_real<F>};
 }
 
 }  // namespace
@@ -141,7 +141,7 @@ std::span<const OpInfo> elementwise_activation_rows() noexcept {
   using enum Bf16Policy;
   static const OpInfo rows[] = {
       {.name = "Relu", .quant = QuantRole::PassThrough, .bf16 = Infer, .infer = infer_same, .eval = eval_number<Relu>},
-      {.name = "Shrink", .bf16 = Infer, .infer = infer_same, .eval = eval_number<Shrink>},
+      {.name = "Shrink", .infer = infer_same, .eval = eval_number<Shrink>},
       activation<Sigmoid>("Sigmoid"),
       activation<Softplus>("Softplus"),
       activation<Softsign>("Softsign"),
@@ -154,7 +154,7 @@ std::span<const OpInfo> elementwise_activation_rows() noexcept {
       activation<Celu>("Celu"),
       activation<Selu>("Selu"),
       activation<LeakyRelu>("LeakyRelu"),
-      activation<ThresholdedRelu>("ThresholdedRelu"),
+      activation<ThresholdedRelu>("ThresholdedRelu", Deny),
       {.name = "PRelu", .min_inputs = 2, .max_inputs = 2, .bf16 = Infer, .infer = infer_prelu, .eval = eval_prelu},
       {.name = "SwiGLU", .min_inputs = 2, .max_inputs = 2, .bf16 = Infer, .infer = infer_swiglu, .eval = eval_swiglu},
   };

@@ -212,7 +212,7 @@ std::span<const OpInfo> elementwise_binary_rows() noexcept {
       variadic("Min", Float, Infer, eval_extreme<Least>),
       variadic("Max", Float, Infer, eval_extreme<Greatest>),
       variadic("Sum", Float, Infer, eval_sum<false>),
-      variadic("Mean", Float, Deny, eval_sum<true>),
+      variadic("Mean", Float, Infer, eval_sum<true>),
   };
   return rows;
 }

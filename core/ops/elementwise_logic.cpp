@@ -75,7 +75,6 @@ OpInfo comparison(std::string_view name, bool commutative = false) {
           .min_inputs = 2,
           .max_inputs = 2,
           .commutative = commutative,
-          .bf16 = Bf16Policy::Infer,
           .infer = infer_comparison,
           .eval = eval_comparison<F>};
 }

@@ -257,8 +257,18 @@ void eval_rotary(const EvalContext& c) {
 
 std::span<const OpInfo> attention_rows() {
   static constexpr OpInfo kRows[] = {
-      {.name = "Attention", .min_inputs = 3, .max_inputs = 7, .infer = infer_attention, .eval = eval_attention},
-      {.name = "RotaryEmbedding", .min_inputs = 3, .max_inputs = 4, .infer = infer_rotary, .eval = eval_rotary},
+      {.name = "Attention",
+       .min_inputs = 3,
+       .max_inputs = 7,
+       .bf16 = Bf16Policy::Infer,
+       .infer = infer_attention,
+       .eval = eval_attention},
+      {.name = "RotaryEmbedding",
+       .min_inputs = 3,
+       .max_inputs = 4,
+       .bf16 = Bf16Policy::Infer,
+       .infer = infer_rotary,
+       .eval = eval_rotary},
   };
   return kRows;
 }

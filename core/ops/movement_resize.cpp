@@ -249,7 +249,6 @@ std::span<const OpInfo> resize_rows() {
        .min_inputs = 2,
        .max_inputs = 2,
        .quant = QuantRole::PassThrough,
-       .bf16 = Bf16Policy::Infer,
        .value_inputs = 2,
        .infer = infer_resize<true>,
        .eval = eval_resize<true>,

@@ -175,8 +175,9 @@ void eval_global_lp_pool(const EvalContext& c) {
   lp_pool(c, global_window(c.inputs[0].shape()));
 }
 
-constexpr OpInfo row(std::string_view name, QuantRole quant, decltype(OpInfo::infer) infer, decltype(OpInfo::eval) eval) {
-  return {.name = name, .quant = quant, .bf16 = Bf16Policy::Infer, .infer = infer, .eval = eval};
+constexpr OpInfo row(std::string_view name, QuantRole quant, decltype(OpInfo::infer) infer, decltype(OpInfo::eval) eval,
+                     Bf16Policy bf16 = Bf16Policy::Infer) {
+  return {.name = name, .quant = quant, .bf16 = bf16, .infer = infer, .eval = eval};
 }
 
 }  // namespace
@@ -186,10 +187,10 @@ std::span<const OpInfo> window_pool_rows() {
   static constexpr OpInfo kRows[] = {
       row("MaxPool", PassThrough, infer_max_pool, eval_max_pool),
       row("AveragePool", PassThrough, infer_pool, eval_average_pool),
-      row("LpPool", Float, infer_pool, eval_lp_pool),
+      row("LpPool", Float, infer_pool, eval_lp_pool, Bf16Policy::Deny),
       row("GlobalMaxPool", PassThrough, infer_global, eval_global_max_pool),
       row("GlobalAveragePool", PassThrough, infer_global, eval_global_average_pool),
-      row("GlobalLpPool", Float, infer_global, eval_global_lp_pool),
+      row("GlobalLpPool", Float, infer_global, eval_global_lp_pool, Bf16Policy::Deny),
   };
   return kRows;
 }

@@ -118,15 +118,9 @@ OpInfo cumulation(std::string_view name, void (*eval)(const EvalContext&)) {
 
 std::span<const OpInfo> reduce_search_rows() noexcept {
   static const OpInfo rows[] = {
-      {.name = "ArgMax", .bf16 = Bf16Policy::Infer, .infer = infer_arg, .eval = eval_arg<true>},
-      {.name = "ArgMin", .bf16 = Bf16Policy::Infer, .infer = infer_arg, .eval = eval_arg<false>},
-      {.name = "TopK",
-       .min_inputs = 2,
-       .max_inputs = 2,
-       .bf16 = Bf16Policy::Infer,
-       .value_inputs = 1u << 1,
-       .infer = infer_top_k,
-       .eval = eval_top_k},
+      {.name = "ArgMax", .infer = infer_arg, .eval = eval_arg<true>},
+      {.name = "ArgMin", .infer = infer_arg, .eval = eval_arg<false>},
+      {.name = "TopK", .min_inputs = 2, .max_inputs = 2, .value_inputs = 1u << 1, .infer = infer_top_k, .eval = eval_top_k},
       cumulation("CumSum", eval_cumulate<false>),
       cumulation("CumProd", eval_cumulate<true>),
   };
