@@ -34,9 +34,9 @@ class OnednnAdaptor final : public runtime::Adaptor {
       case quant::Precision::Int8:
         return supports_int8(graph, node, config);
       case quant::Precision::Bf16:
-        break;
+        return Support::yes();
     }
-    return Support::no("bf16 steps are not implemented");
+    return Support::no("unknown precision");
   }
 
   std::unique_ptr<const runtime::Executable> prepare(const ir::Graph& graph) const override {

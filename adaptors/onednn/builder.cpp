@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adaptors/onednn/bf16.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
 #include "core/base/error.h"
@@ -43,6 +44,7 @@ bool Builder::observed(ir::ValueId value) const {
 }
 
 bool Builder::dies_at(ir::ValueId value, const ir::Node& node) const {
+  if (const auto it = narrow_.find(value); it != narrow_.end()) value = it->second;
   if (!graph().alive(value) || observed(value) || is_known(value)) return false;
   const ir::Value& v = graph().value(value);
   if (!v.producer) return false;
@@ -159,6 +161,8 @@ void Builder::touch(ir::ValueId value) {
     bind(value, constant(*tensor));
   } else if (const ir::Node* node = pending_dequantize(value)) {
     emit_dequantize(*this, *node);
+  } else {
+    touch_bf16(value);
   }
   INC_CHECK(homes_.contains(value), "value has been computed");
 }
@@ -270,10 +274,15 @@ void Builder::emit(const ir::Node& node) {
     return;
   }
   if (empty_input) return emit_generic(*this, node);
+  if (touches_bf16(*this, node)) return emit_bf16(node);
+  if (!emit_natively(node)) emit_generic(*this, node);
+}
+
+bool Builder::emit_natively(const ir::Node& node) {
   for (const auto emitter : {emit_in_8_bits, emit_quantization, emit_linear, emit_pool, emit_elementwise, emit_movement,
                              emit_normalize, emit_reduce})
-    if (emitter(*this, node)) return;
-  emit_generic(*this, node);
+    if (emitter(*this, node)) return true;
+  return false;
 }
 
 void Builder::emit_outputs() {

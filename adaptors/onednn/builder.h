@@ -36,6 +36,9 @@ class Builder {
   /// A value that is not part of the graph.
   ir::ValueId add_value(DType dtype, ir::Shape shape);
 
+  /// The value itself, or, for BF16, the same numbers in FP32.
+  ir::ValueId widened(ir::ValueId value);
+
   /// The slot of a value in whatever layout it has; in row-major order; in a given layout; channels last or row-major,
   /// whichever costs nothing (strides describe it).
   int any(ir::ValueId value);
@@ -75,6 +78,15 @@ class Builder {
   void tap(ir::ValueId value);
   void touch(ir::ValueId value);
   int reorder(ir::ValueId value, int from, const Desc& desc);
+  bool emit_natively(const ir::Node& node);
+  void emit_bf16(const ir::Node& node);
+  bool emit_in_fp32(const ir::Node& node);
+  /// The FP32 value a step writes in place of a BF16 one; round() makes the BF16 value of it.
+  ir::ValueId unrounded(ir::ValueId value);
+  void round(const ir::Node& node, ir::ValueId value);
+  void emit_bf16_cast_in_fp32(const ir::Node& node);
+  void discard_unrounded(ir::ValueId value);
+  void touch_bf16(ir::ValueId value);
   int add(Slot slot);
 
   const Prepared& prepared_;
@@ -85,6 +97,8 @@ class Builder {
   std::map<ir::ValueId, std::vector<int>> homes_;
   std::map<ir::ValueId, Shapes::Entry> extra_;
   std::map<ir::ValueId, ir::Tensor> extra_known_;
+  std::map<ir::ValueId, ir::ValueId> wide_;    // BF16 value → the same numbers in FP32
+  std::map<ir::ValueId, ir::ValueId> narrow_;  // and back
   std::map<ir::NodeId, std::size_t> position_;
   std::set<ir::NodeId> done_;
   std::set<ir::ValueId> tapped_;

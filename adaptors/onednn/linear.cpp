@@ -27,7 +27,7 @@ std::string inexact_here(const Builder& b, const ir::Node& node, const Anchor& a
 }
 
 bool is_dequantize(const Builder& b, ir::ValueId value) {
-  const ir::Node* node = value.none() ? nullptr : b.graph().producer(value);
+  const ir::Node* node = value.none() || !b.graph().alive(value) ? nullptr : b.graph().producer(value);
   return node != nullptr && node->op == "DequantizeLinear";
 }
 
@@ -35,7 +35,17 @@ bool is_dequantize(const Builder& b, ir::ValueId value) {
 
 Anchor read_anchor(const Builder& b, const ir::Node& node, int channel_axis) {
   const bool group = node.op.starts_with("inc.");
-  Anchor a{node, node.input(0), node.input(1), node.input(2), group ? node.input(3) : ir::ValueId{}, {}, {}, {}, {}, false,
+  Anchor a{node,
+           node.input(0),
+           node.input(1),
+           node.input(2),
+           group ? node.input(3) : ir::ValueId{},
+           {},
+           {},
+           {},
+           {},
+           false,
+           b.dtype(node.inputs[0]) == DType::BFloat16,
            {}};
   if (group) a.epilogue = ops::epilogue(node);
   a.sink = quantized_sink(b, node.outputs[0]);
@@ -46,6 +56,10 @@ Anchor read_anchor(const Builder& b, const ir::Node& node, int channel_axis) {
   a.integer = a.input && a.weights;
   if (a.integer) a.note = inexact_here(b, node, a);
   return a;
+}
+
+DType real_type(Arithmetic arithmetic) {
+  return arithmetic == Arithmetic::Bf16 ? DType::BFloat16 : DType::Float;
 }
 
 int constant_floats(Builder& b, const std::vector<float>& values, ir::Shape shape) {
@@ -74,15 +88,19 @@ ir::ValueId input_as_floats(Builder& b, const Anchor& a) {
 bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attempt) {
   std::vector<Arithmetic> ways;
   if (anchor.integer && anchor.note.empty()) ways.push_back(Arithmetic::Int8);
-  ways.push_back(anchor.integer ? Arithmetic::Emulated : Arithmetic::Fp32);
+  ways.push_back(anchor.integer ? Arithmetic::Emulated : anchor.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32);
   for (const Arithmetic arithmetic : ways) {
     if (anchor.integer && arithmetic == Arithmetic::Emulated && anchor.note.empty())
       anchor.note = "oneDNN has no fast integer kernel for this form";
-    const bool last = arithmetic != Arithmetic::Int8;
+    const bool last = arithmetic != Arithmetic::Int8 && arithmetic != Arithmetic::Bf16;
     if (attempt({arithmetic, true, false, false}) || attempt({arithmetic, false, false, false})) return true;
     if (attempt({arithmetic, true, last, true})) return true;
   }
   return false;
+}
+
+bool multiplies(DType dtype) {
+  return dtype == DType::Float || (dtype == DType::BFloat16 && has_bf16());
 }
 
 bool is_reference(const dnnl::primitive_desc_base& desc) {
@@ -97,7 +115,7 @@ Epilogue::Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attemp
       may_sum_(attempt.sum),
       real_output_(attempt.real_output),
       to_(attempt.arithmetic == Arithmetic::Int8 && anchor.sink && !attempt.real_output ? anchor.sink->scale.dtype
-                                                                                        : DType::Float) {
+                                                                                        : real_type(attempt.arithmetic)) {
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (!a_.residual.none()) choose_residual();
   if (arithmetic_ == Arithmetic::Int8) set_scales();
@@ -105,7 +123,7 @@ Epilogue::Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attemp
 
 void Epilogue::choose_residual() {
   residual_ = a_.residual;
-  if (to_ != DType::Float && may_sum_) {
+  if (is_integer(to_) && may_sum_) {
     const auto q = b_.pending_dequantize(residual_) != nullptr ? dequantized(b_, residual_) : std::nullopt;
     if (!q) return;
     residual_ = q->q;
@@ -114,7 +132,7 @@ void Epilogue::choose_residual() {
     sum_zero_point_ = q->scale.zero_point;
     return;
   }
-  if (to_ != DType::Float || !may_sum_) return;
+  if (is_integer(to_) || !may_sum_) return;
   sum_ = real_output_ || b_.exclusive(residual_, a_.node);
 }
 
@@ -185,7 +203,7 @@ int Epilogue::destination(const Desc& desc) {
   if (!sum_) return b_.scratch(to_, shape, desc);
   const Desc held = like(desc, *data_type(b_.dtype(residual_)), shape);
   const Desc wanted = desc.get_data_type() == held.get_data_type() ? desc : held;
-  const int input = b_.any(arithmetic_ == Arithmetic::Fp32 ? a_.x : a_.input->q);
+  const int input = b_.any(a_.integer ? a_.input->q : a_.x);
   const bool free = b_.exclusive(residual_, a_.node) && b_.slot(b_.any(residual_)).root != b_.slot(input).root;
   const int storage = free ? b_.in(residual_, wanted) : residual_copy(wanted);
   return b_.view(storage, to_, shape, desc);
@@ -201,17 +219,17 @@ std::vector<std::pair<int, int>> Epilogue::args(const dnnl::primitive_desc_base&
     }
     const Desc wanted = desc.query_md(dnnl::query::exec_arg_md, arg);
     const bool same_rank = wanted.get_ndims() == static_cast<int>(b_.shape(residual_).size());
-    result.emplace_back(
-        arg, same_rank ? b_.in(residual_, wanted) : b_.view(b_.plain(residual_), DType::Float, b_.shape(residual_), wanted));
+    result.emplace_back(arg, same_rank ? b_.in(residual_, wanted)
+                                       : b_.view(b_.plain(residual_), b_.dtype(residual_), b_.shape(residual_), wanted));
   }
   return result;
 }
 
 void finish(Builder& b, const Anchor& a, Arithmetic arithmetic, Step& step, int output) {
-  step.profile.precision = arithmetic == Arithmetic::Int8 ? "int8" : "fp32";
+  step.profile.precision = arithmetic == Arithmetic::Int8 ? "int8" : arithmetic == Arithmetic::Bf16 ? "bf16" : "fp32";
   step.profile.emulated = arithmetic == Arithmetic::Emulated || (arithmetic == Arithmetic::Fp32 && !a.note.empty());
   if (step.profile.emulated) step.profile.note = a.note;
-  if (b.slot(output).dtype != DType::Float)
+  if (is_integer(b.slot(output).dtype))
     bind_sink(b, *a.sink, output);
   else
     b.bind(a.node.outputs[0], output);

@@ -14,7 +14,7 @@ namespace inc::onednn {
 
 /// How a group is carried out. Emulated: integer values as FP32 numbers, scaled afterwards; exact while sums stay below
 /// 2^24.
-enum class Arithmetic : std::uint8_t { Fp32, Int8, Emulated };
+enum class Arithmetic : std::uint8_t { Fp32, Int8, Emulated, Bf16 };
 
 /// One way to carry a group out; make_steps tries several.
 struct Attempt {
@@ -33,6 +33,7 @@ struct Anchor {
   std::optional<QuantizedWeights> weights;  ///< int8 weights
   std::optional<Sink> sink;                 ///< 8-bit output
   bool integer = false;                     ///< input and weights are both 8-bit
+  bool bf16 = false;                        ///< input, weights and output are BF16
   std::string note;                         ///< why 8-bit values are not multiplied as integers; empty: they are
 };
 Anchor read_anchor(const Builder& builder, const ir::Node& node, int channel_axis);
@@ -78,6 +79,8 @@ class Epilogue {
   std::int32_t sum_zero_point_ = 0;
 };
 
+/// The type of the data input, weights and a residual that were not quantized.
+DType real_type(Arithmetic arithmetic);
 int constant_floats(Builder& builder, const std::vector<float>& values, ir::Shape shape);
 /// The integer weights as FP32 numbers, and x_q - zero_point as FP32.
 ir::ValueId weights_as_floats(Builder& builder, const Anchor& anchor);
@@ -86,6 +89,8 @@ ir::ValueId input_as_floats(Builder& builder, const Anchor& anchor);
 void finish(Builder& builder, const Anchor& anchor, Arithmetic arithmetic, Step& step, int output);
 /// Calls attempt(how) from the fastest way to the safest until one succeeds.
 bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attempt);
+/// FP32, and BF16 where the CPU has it.
+bool multiplies(DType dtype);
 bool is_reference(const dnnl::primitive_desc_base& desc);
 
 }  // namespace inc::onednn

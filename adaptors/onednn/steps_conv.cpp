@@ -73,18 +73,19 @@ using Pd = dnnl::convolution_forward::primitive_desc;
 
 /// The fastest the library has for this group; channels stay innermost between FP32 convolutions where its kernels are
 /// made for that.
-Pd choose(const Geometry& g, const Attempt& attempt, DataType from, DataType weight, DataType to, bool biased,
-          const dnnl::primitive_attr& attr) {
+Pd choose(const Geometry& g, const Attempt& attempt, DataType from, DataType weight, DataType to,
+          std::optional<DataType> bias_type, const dnnl::primitive_attr& attr) {
   const Desc src = any_desc(from, g.in), weights = any_desc(weight, g.weight_shape),
-             bias({g.channels}, DataType::f32, Tag::a);
+             bias({g.channels}, bias_type.value_or(DataType::f32), Tag::a);
   const auto kind = dnnl::prop_kind::forward_inference;
   const auto direct = dnnl::algorithm::convolution_direct;
   const auto ask = [&](const Desc& dst) {
-    return biased ? Pd(cpu(), kind, direct, src, weights, bias, dst, g.strides, g.dilations, g.before, g.after, attr, true)
-                  : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, attr, true);
+    return bias_type
+               ? Pd(cpu(), kind, direct, src, weights, bias, dst, g.strides, g.dilations, g.before, g.after, attr, true)
+               : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, attr, true);
   };
   if (attempt.arithmetic != Arithmetic::Int8 && isa_name().starts_with("avx512"))
-    if (Pd pd = ask(channels_last_desc(DType::Float, g.out));
+    if (Pd pd = ask(channels_last_desc(real_type(attempt.arithmetic), g.out));
         pd && std::string_view(pd.impl_info_str()).find("ref") == std::string_view::npos)
       return pd;
   Pd pd = ask(any_desc(to, g.out));
@@ -103,14 +104,15 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
     epilogue.multiply(constant_floats(b, scale, per_channel(b, a, g.channels)));
     if (!a.bias.none()) epilogue.add(b.view(b.plain(a.bias), DType::Float, per_channel(b, a, g.channels)));
   }
-  epilogue.residual(any_desc(DataType::f32, g.out));
+  const DType real = real_type(arithmetic);
+  epilogue.residual(any_desc(*data_type(real), g.out));
   epilogue.activate();
   epilogue.seal();
 
   const DType to = epilogue.destination_type();
   const bool biased = !a.bias.none() && !emulated;
-  const Pd pd = choose(g, attempt, int8 ? *data_type(a.input->scale.dtype) : DataType::f32,
-                       int8 ? DataType::s8 : DataType::f32, *data_type(to), biased, epilogue.attr);
+  const Pd pd = choose(g, attempt, *data_type(int8 ? a.input->scale.dtype : real), *data_type(int8 ? DType::Int8 : real),
+                       *data_type(to), biased ? data_type(b.dtype(a.bias)) : std::nullopt, epilogue.attr);
   if (!pd || (int8 && adds_wrongly(epilogue, pd))) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
@@ -121,7 +123,7 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
   auto args = epilogue.args(pd);
   args.emplace_back(DNNL_ARG_SRC, turned(b.in(x, g.turn(pd.src_desc())), pd.src_desc()));
   args.emplace_back(DNNL_ARG_WEIGHTS, b.packed(w, plain_desc(b.dtype(w), g.weight_shape), pd.weights_desc()));
-  if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(a.bias), DType::Float, {g.channels}));
+  if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(a.bias), b.dtype(a.bias), {g.channels}));
   const int output = epilogue.destination(g.turn(pd.dst_desc()));
   args.emplace_back(DNNL_ARG_DST, turned(output, pd.dst_desc()));
   finish(b, a, arithmetic, b.primitive(a.node, pd, dnnl::convolution_forward(pd), std::move(args)), output);
@@ -133,7 +135,7 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
 bool emit_convolution(Builder& b, const ir::Node& node) {
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   const std::size_t rank = b.shape(node.inputs[0]).size();
-  if (b.dtype(node.inputs[0]) != DType::Float || rank < 3 || rank > 5 || !b.is_known(node.inputs[1])) return false;
+  if (!multiplies(b.dtype(node.inputs[0])) || rank < 3 || rank > 5 || !b.is_known(node.inputs[1])) return false;
   const Geometry geometry = read_geometry(b, node);
   Anchor anchor = read_anchor(b, node, 0);
   return make_steps(anchor, [&](const Attempt& attempt) { return convolve(b, anchor, geometry, attempt); });

@@ -2,6 +2,7 @@
 #include <array>
 #include <limits>
 
+#include "adaptors/onednn/bf16.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/walk.h"
 #include "kernels/elementwise/elementwise.h"
@@ -38,6 +39,10 @@ const Named<Op>* find(const Named<Op> (&table)[kRows], std::string_view name) {
   return it != std::end(table) ? it : nullptr;
 }
 
+bool is_real(DType type) {
+  return type == DType::Float || type == DType::BFloat16;
+}
+
 /// The slot to write a result of the same shape and type into: the input's own where it may be overwritten.
 int same_place(Builder& b, const ir::Node& node, std::size_t input, int from) {
   const ir::ValueId x = node.inputs[input];
@@ -57,7 +62,13 @@ void emit_unary(Builder& b, const ir::Node& node, kernels::Unary op) {
   const int from = dense(b, node.inputs[0]);
   const std::int64_t count = ir::element_count(b.shape(node.inputs[0]));
   const int to = same_place(b, node, 0, from);
-  b.step(node, "inc:unary", {from}, {to}, [=](Frame& f) { kernels::unary(op, f.as<float>(from), f.as<float>(to), count); });
+  const bool bf16 = b.slot(from).dtype == DType::BFloat16;
+  b.step(node, "inc:unary", {from}, {to}, [=](Frame& f) {
+    if (bf16)
+      kernels::unary(op, f.as<BFloat16>(from), f.as<BFloat16>(to), count);
+    else
+      kernels::unary(op, f.as<float>(from), f.as<float>(to), count);
+  });
 }
 
 struct Eltwise {
@@ -85,8 +96,8 @@ std::optional<Eltwise> eltwise(const Builder& b, const ir::Node& node) {
   for (const std::size_t i : {1u, 2u}) {
     if (node.input(i).none()) continue;
     const ir::Tensor* bound = b.known(node.input(i));
-    if (bound == nullptr || bound->dtype() != DType::Float || bound->count() != 1) return std::nullopt;
-    (i == 1 ? clip.alpha : clip.beta) = bound->data<float>()[0];
+    if (bound == nullptr || !is_float(bound->dtype()) || bound->count() != 1) return std::nullopt;
+    (i == 1 ? clip.alpha : clip.beta) = bound->to_floats()[0];
   }
   if (clip.alpha > clip.beta) return std::nullopt;
   return clip;
@@ -161,9 +172,9 @@ bool emit_power(Builder& b, const ir::Node& node) {
 bool emit_binary(Builder& b, const ir::Node& node, kernels::Binary op) {
   const DType type = b.dtype(node.inputs[0]);
   if (node.inputs.size() != 2 || b.dtype(node.inputs[1]) != type)
-    return op == kernels::Binary::Pow && type == DType::Float && emit_power(b, node);
+    return op == kernels::Binary::Pow && is_real(type) && emit_power(b, node);
   const bool integer = type == DType::Int32 || type == DType::Int64;
-  if (type != DType::Float && !integer) return false;
+  if (!is_real(type) && !integer) return false;
   if (integer && (op == kernels::Binary::Div || op == kernels::Binary::Pow || op == kernels::Binary::PRelu)) return false;
   if (op == kernels::Binary::Pow && emit_power(b, node)) return true;
   const Pair p = pair_up(b, node);
@@ -175,6 +186,7 @@ bool emit_binary(Builder& b, const ir::Node& node, kernels::Binary op) {
   if (to < 0) to = b.make(node.outputs[0], p.desc);
   b.step(node, "inc:binary", {p.a, p.b}, {to}, [=](Frame& f) {
     if (type == DType::Float) kernels::binary(op, f.as<float>(p.a), f.as<float>(p.b), f.as<float>(to), p.walk);
+    if (type == DType::BFloat16) kernels::binary(op, f.as<BFloat16>(p.a), f.as<BFloat16>(p.b), f.as<BFloat16>(to), p.walk);
     if (type == DType::Int32)
       kernels::binary(op, f.as<std::int32_t>(p.a), f.as<std::int32_t>(p.b), f.as<std::int32_t>(to), p.walk);
     if (type == DType::Int64)
@@ -214,6 +226,7 @@ bool emit_cast(Builder& b, const ir::Node& node) {
     b.bind(node.outputs[0], b.view(slot, to_type, b.shape(node.outputs[0]), b.slot(slot).desc));
     return true;
   }
+  if (emit_bf16_cast(b, node)) return true;
   if (!kernels::convert(from_type, nullptr, to_type, nullptr, 0)) return false;
   const int from = b.plain(node.inputs[0]), to = b.make(node.outputs[0]);
   const std::int64_t count = ir::element_count(b.shape(node.outputs[0]));
@@ -230,7 +243,7 @@ bool emit_elementwise(Builder& b, const ir::Node& node) {
   if (const auto* row = find(kCompare, node.op)) return emit_compare(b, node, row->op);
   if (node.op == "Where") return emit_where(b, node);
   if (node.op == "Cast") return emit_cast(b, node);
-  if (b.dtype(node.inputs[0]) != DType::Float) return false;
+  if (!is_real(b.dtype(node.inputs[0]))) return false;
   if (const auto* row = find(kUnary, node.op)) return emit_unary(b, node, row->op), true;
   if (const auto e = eltwise(b, node)) return emit_eltwise(b, node, *e);
   return false;

@@ -18,6 +18,7 @@ struct Form {
   float alpha = 1;
   bool flat = false;
   ir::ValueId bias_value, addend;  // addend: a Gemm C that is no bias
+  DType bias_type = DType::Float;  // of either
 };
 
 Dims swap_last(Dims dims) {
@@ -40,7 +41,7 @@ std::optional<Form> read_gemm(Builder& b, const Anchor& a) {
   if (a.bias.none() || ir::element_count(b.shape(a.bias)) == 0) return f;
   ir::ValueId c = a.bias;
   if (const float beta = attrs.real("beta", 1.0f); beta != 1.0f) {
-    if (!b.is_known(c) || b.dtype(c) != DType::Float) return std::nullopt;
+    if (!b.is_known(c) || !is_float(b.dtype(c))) return std::nullopt;
     std::vector<float> scaled = b.known(c)->to_floats();
     for (float& v : scaled) v *= beta;
     c = b.add_known(ir::Tensor::of<float>(b.shape(c), scaled));
@@ -50,6 +51,7 @@ std::optional<Form> read_gemm(Builder& b, const Anchor& a) {
   const bool is_bias = f.alpha == 1.0f && shape[0] == 1 && shape[1] == f.y[1];
   (is_bias ? f.bias_value : f.addend) = c;
   f.bias = shape;
+  f.bias_type = b.dtype(c);
   return f;
 }
 
@@ -75,6 +77,7 @@ std::optional<Form> read_matmul(Builder& b, const Anchor& a) {
     f.bias.assign(f.y.size(), 1);
     f.bias.back() = f.y.back();
     f.bias_value = a.bias;
+    f.bias_type = b.dtype(a.bias);
   }
   return f;
 }
@@ -107,7 +110,7 @@ Chosen choose(const Form& f, const Desc& src, const Desc& stored, const Desc& ds
       return {pd, dnnl::inner_product_forward(pd), stored.permute_axes({1, 0}), bias};
   }
   const Desc weights = packs ? any_desc(stored.get_data_type(), f.w) : stored;
-  const Desc bias = biased ? plain_desc(DType::Float, f.bias) : Desc();
+  const Desc bias = biased ? plain_desc(f.bias_type, f.bias) : Desc();
   using Pd = dnnl::matmul::primitive_desc;
   const Pd pd = biased ? Pd(cpu(), src, weights, bias, dst, attr, true) : Pd(cpu(), src, weights, dst, attr, true);
   return {pd, pd ? dnnl::matmul(pd) : dnnl::primitive(), stored, bias};
@@ -115,7 +118,8 @@ Chosen choose(const Form& f, const Desc& src, const Desc& stored, const Desc& ds
 
 /// Matrices of a stack, each by one thread: the library would cut them where the number of threads says.
 bool multiply_each(Builder& b, const Anchor& a, const Form& f) {
-  if (f.flat || !a.bias.none() || !a.residual.none() || a.epilogue.activation != "none" || isa_name().starts_with("avx512"))
+  if (f.flat || a.bf16 || !a.bias.none() || !a.residual.none() || a.epilogue.activation != "none" ||
+      isa_name().starts_with("avx512"))
     return false;
   const std::size_t rank = f.y.size();
   const auto matrix = [&](const ir::Shape& dims) { return plain_desc(DType::Float, {dims[rank - 2], dims[rank - 1]}); };
@@ -170,17 +174,18 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
     epilogue.multiply(constant_floats(b, scale, columns));
   }
   if (f.alpha != 1.0f) epilogue.factor(f.alpha);
-  if (!f.bias_value.none() && emulated) epilogue.add(b.view(b.plain(f.bias_value), DType::Float, f.bias));
-  if (!f.addend.none()) epilogue.add(b.view(b.plain(f.addend), DType::Float, f.bias));
-  epilogue.residual(plain_desc(DType::Float, f.y));
+  if (!f.bias_value.none() && emulated) epilogue.add(b.view(b.plain(f.bias_value), f.bias_type, f.bias));
+  if (!f.addend.none()) epilogue.add(b.view(b.plain(f.addend), f.bias_type, f.bias));
+  const DType real = real_type(arithmetic);
+  epilogue.residual(plain_desc(real, f.y));
   epilogue.activate();
   epilogue.seal();
 
   const DType to = epilogue.destination_type();
   const bool packs = b.is_known(a.weight) && f.flat, biased = !f.bias_value.none() && !emulated;
-  const Desc src(f.x, int8 ? *data_type(a.input->scale.dtype) : DataType::f32, f.x_strides), dst = plain_desc(to, f.y);
-  const Desc stored(f.w, int8 ? DataType::s8 : DataType::f32, f.w_strides);
-  const Chosen chosen = choose(f, src, stored, dst, packs, biased, !int8, epilogue.attr);
+  const Desc src(f.x, *data_type(int8 ? a.input->scale.dtype : real), f.x_strides), dst = plain_desc(to, f.y);
+  const Desc stored(f.w, *data_type(int8 ? DType::Int8 : real), f.w_strides);
+  const Chosen chosen = choose(f, src, stored, dst, packs, biased, real == DType::Float && !int8, epilogue.attr);
   const dnnl::primitive_desc_base& pd = chosen.desc;
   if (!pd || (!attempt.reference && is_reference(pd))) return false;
 
@@ -190,7 +195,7 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
   args.emplace_back(DNNL_ARG_SRC, b.view(b.plain(x), b.dtype(x), f.x, src));
   args.emplace_back(DNNL_ARG_WEIGHTS, packs ? b.packed(w, chosen.stored, chosen.desc.weights_desc())
                                             : b.view(b.plain(w), b.dtype(w), f.w, stored));
-  if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(f.bias_value), DType::Float, f.bias, chosen.bias));
+  if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(f.bias_value), f.bias_type, f.bias, chosen.bias));
   const int output = epilogue.destination(plain_desc(to, b.shape(a.node.outputs[0])));
   args.emplace_back(DNNL_ARG_DST, b.view(output, to, f.y, dst));
   Step& step = b.primitive(a.node, pd, chosen.primitive, std::move(args));
@@ -204,7 +209,7 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
 bool emit_matmul(Builder& b, const ir::Node& node) {
   const bool gemm = node.op == "Gemm" || node.op == "inc.Gemm";
   if (!gemm && node.op != "MatMul" && node.op != "inc.MatMul") return false;
-  if (b.dtype(node.inputs[0]) != DType::Float || b.shape(node.inputs[1]).empty() || b.shape(node.inputs[0]).empty())
+  if (!multiplies(b.dtype(node.inputs[0])) || b.shape(node.inputs[1]).empty() || b.shape(node.inputs[0]).empty())
     return false;
   const int rank = static_cast<int>(b.shape(node.inputs[1]).size());
   Anchor anchor = read_anchor(b, node, gemm && node.attrs.integer("transB") != 0 ? 0 : rank - 1);

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/isa.h"
 #include "adaptors/onednn/walk.h"
 #include "kernels/normalize/normalize.h"
 
@@ -38,23 +39,25 @@ bool emit_norm(Builder& b, const ir::Node& node, bool centred) {
   const auto axis = static_cast<std::size_t>(normal_axis(node.attrs.integer("axis", -1), shape.size()));
   std::int64_t rows = 1, columns = 1;
   for (std::size_t i = 0; i < shape.size(); ++i) (i < axis ? rows : columns) *= shape[i];
-  for (const std::size_t i : {1u, 2u}) {
-    if (node.input(i).none()) continue;
-    if (b.dtype(node.input(i)) != DType::Float || ir::element_count(b.shape(node.input(i))) != columns) return false;
-  }
+  const ir::ValueId scales = b.widened(node.input(1)), shifts = b.widened(node.input(2));
+  for (const ir::ValueId v : {scales, shifts})
+    if (!v.none() && (b.dtype(v) != DType::Float || ir::element_count(b.shape(v)) != columns)) return false;
   const float epsilon = node.attrs.real("epsilon", 1e-5f);
-  const int from = b.plain(node.inputs[0]), scale = b.plain(node.inputs[1]);
-  const int shift = node.input(2).none() ? -1 : b.plain(node.input(2));
+  const int from = b.plain(node.inputs[0]), scale = b.plain(scales);
+  const int shift = shifts.none() ? -1 : b.plain(shifts);
   const int to = b.make(node.outputs[0]);
   std::vector<int> reads{from, scale};
   if (shift >= 0) reads.push_back(shift);
-  b.step(node, centred ? "inc:layer_norm" : "inc:rms_norm", reads, {to}, [=](Frame& f) {
+  const auto normalize = [=]<class T>(Frame& f, T) {
     const float* offsets = shift < 0 ? nullptr : f.as<float>(shift);
     if (centred)
-      kernels::layer_norm(f.as<float>(from), f.as<float>(to), rows, columns, f.as<float>(scale), offsets, epsilon);
+      kernels::layer_norm(f.as<T>(from), f.as<T>(to), rows, columns, f.as<float>(scale), offsets, epsilon);
     else
-      kernels::rms_norm(f.as<float>(from), f.as<float>(to), rows, columns, f.as<float>(scale), epsilon);
-  });
+      kernels::rms_norm(f.as<T>(from), f.as<T>(to), rows, columns, f.as<float>(scale), epsilon);
+  };
+  const bool bf16 = b.dtype(node.inputs[0]) == DType::BFloat16;
+  b.step(node, centred ? "inc:layer_norm" : "inc:rms_norm", reads, {to},
+         [=](Frame& f) { bf16 ? normalize(f, BFloat16{}) : normalize(f, float{}); });
   return true;
 }
 
@@ -91,7 +94,12 @@ bool emit_batch_norm(Builder& b, const ir::Node& node) {
 }  // namespace
 
 bool emit_normalize(Builder& b, const ir::Node& node) {
-  if (node.inputs.empty() || node.inputs[0].none() || b.dtype(node.inputs[0]) != DType::Float) return false;
+  if (node.inputs.empty() || node.inputs[0].none()) return false;
+  if (b.dtype(node.inputs[0]) == DType::BFloat16 && has_bf16()) {
+    if (node.op == "LayerNormalization" || node.op == "RMSNormalization") return emit_norm(b, node, node.op[0] == 'L');
+    return false;
+  }
+  if (b.dtype(node.inputs[0]) != DType::Float) return false;
   if (node.op == "Softmax" || node.op == "LogSoftmax") return emit_softmax(b, node);
   if (node.op == "BatchNormalization") return emit_batch_norm(b, node);
   if (node.op == "LayerNormalization") return emit_norm(b, node, true);

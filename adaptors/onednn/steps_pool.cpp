@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/isa.h"
 #include "adaptors/onednn/qdq.h"
 #include "core/base/parallel.h"
 
@@ -56,7 +57,8 @@ bool emit_pool(Builder& b, const ir::Node& node) {
   const ir::Shape& shape = b.shape(node.inputs[0]);
   const auto type = data_type(b.dtype(node.inputs[0]));
   const bool indices = node.outputs.size() > 1 && !node.outputs[1].none();
-  if (!type || *type == DataType::s32 || *type == DataType::bf16 || indices || shape.size() < 3 || shape.size() > 5)
+  if (!type || *type == DataType::s32 || (*type == DataType::bf16 && !has_bf16()) || indices || shape.size() < 3 ||
+      shape.size() > 5)
     return false;
   const auto window = read_window(b, node);
   if (!window) return false;

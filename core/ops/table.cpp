@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_map>
 
@@ -46,6 +47,45 @@ std::vector<OutputSpec> infer_row(const OpInfo& row, const ir::Node& node, std::
   return outputs;
 }
 
+std::vector<Spec> specs_of(std::span<const ir::Tensor> inputs) {
+  std::vector<Spec> specs;
+  for (const auto& input : inputs)
+    specs.push_back({input.dtype(), input.shape(), input.defined() ? &input : nullptr, input.defined()});
+  return specs;
+}
+
+std::vector<ir::Tensor> run_row(const OpInfo& row, const ir::Node& node, std::span<const ir::Tensor> inputs,
+                                std::int64_t opset) {
+  std::vector<ir::Tensor> outputs;
+  for (const auto& spec : infer_row(row, node, specs_of(inputs), opset)) outputs.emplace_back(spec.dtype, spec.shape);
+  row.eval({node.attrs, inputs, opset, outputs});
+  outputs.resize(node.outputs.size());
+  return outputs;
+}
+
+bool is_bf16(const ir::Tensor& tensor) {
+  return tensor.defined() && tensor.dtype() == DType::BFloat16;
+}
+
+bool rounds_to_bf16(const OpInfo& row, const ir::Node& node, std::span<const ir::Tensor> inputs, std::int64_t opset) {
+  if (std::none_of(inputs.begin(), inputs.end(), is_bf16)) return false;
+  const auto specs = infer_row(row, node, specs_of(inputs), opset);
+  return std::any_of(specs.begin(), specs.end(), [](const OutputSpec& s) { return s.dtype == DType::BFloat16; });
+}
+
+/// BF16 inputs as FP32, the operator in FP32, its results rounded once.
+std::vector<ir::Tensor> run_wide(const OpInfo& row, const ir::Node& node, std::span<const ir::Tensor> inputs,
+                                 std::int64_t opset) {
+  const auto specs = infer_row(row, node, specs_of(inputs), opset);
+  std::vector<ir::Tensor> widened(inputs.begin(), inputs.end());
+  for (ir::Tensor& input : widened)
+    if (is_bf16(input)) input = cast(input, DType::Float);
+  std::vector<ir::Tensor> outputs = run_row(row, node, widened, opset);
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if (outputs[i].dtype() != specs[i].dtype) outputs[i] = cast(outputs[i], specs[i].dtype);
+  return outputs;
+}
+
 }  // namespace
 
 std::span<const OpInfo> table() noexcept {
@@ -88,19 +128,12 @@ std::vector<OutputSpec> infer(const ir::Node& node, std::span<const Spec> inputs
 }
 
 std::vector<ir::Tensor> evaluate(const ir::Node& node, std::span<const ir::Tensor> inputs, std::int64_t opset) {
-  return with_context(
-      [&] { return place(node); },
-      [&] {
-        const OpInfo& row = checked_row(node, inputs.size(), opset);
-        std::vector<Spec> specs;
-        for (const auto& input : inputs)
-          specs.push_back({input.dtype(), input.shape(), input.defined() ? &input : nullptr, input.defined()});
-        std::vector<ir::Tensor> outputs;
-        for (const auto& spec : infer_row(row, node, specs, opset)) outputs.emplace_back(spec.dtype, spec.shape);
-        row.eval({node.attrs, inputs, opset, outputs});
-        outputs.resize(node.outputs.size());
-        return outputs;
-      });
+  return with_context([&] { return place(node); },
+                      [&] {
+                        const OpInfo& row = checked_row(node, inputs.size(), opset);
+                        return rounds_to_bf16(row, node, inputs, opset) ? run_wide(row, node, inputs, opset)
+                                                                        : run_row(row, node, inputs, opset);
+                      });
 }
 
 Epilogue epilogue(const ir::Node& node) {

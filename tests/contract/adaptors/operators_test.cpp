@@ -1,125 +1,18 @@
 // The engine computes what the oracle computes: FP32 operators with tolerances by policy, operators that only move or
 // compare data exactly; natively laid out neighbours included.
+#include "tests/contract/adaptors/operators.h"
+
 #include <gtest/gtest.h>
 
 #include "adaptors/onednn/adaptor.h"
 #include "adaptors/reference/adaptor.h"
-#include "core/onnx/onnx_io.h"
 #include "core/passes/pass.h"
-#include "tests/support/approx.h"
 #include "tests/support/random.h"
 
 namespace inc {
 namespace {
 
-struct Case {
-  const char* name;
-  const char* signature;  // inputs => output <constants>
-  const char* body;
-  testing::Tolerance tolerance;
-};
-
-const testing::Exact kExact;
-const testing::Nmse kClose{1e-11};
-
-const Case kCases[] = {
-    {"Conv", "float[2,3,9,9] x) => (float[2,8,9,9] y) <float[8,3,3,3] w, float[8] b>",
-     "y = Conv <pads = [1,1,1,1]> (x, w, b)", kClose},
-    {"ConvSameUpper", "float[1,5,8,7] x) => (float[1,8,4,4] y) <float[8,5,4,4] w>",
-     "y = Conv <auto_pad = \"SAME_UPPER\", strides = [2,2]> (x, w)", kClose},
-    {"ConvDepthwise", "float[2,20,9,9] x) => (float[2,20,5,5] y) <float[20,1,3,3] w>",
-     "y = Conv <group = 20, pads = [1,1,1,1], strides = [2,2]> (x, w)", kClose},
-    {"Conv1d", "float[2,6,30] x) => (float[2,9,28] y) <float[9,6,3] w>", "y = Conv (x, w)", kClose},
-    {"Conv3d", "float[1,2,5,6,7] x) => (float[1,4,4,5,6] y) <float[4,2,2,2,2] w>", "y = Conv (x, w)", kClose},
-    {"ConvChain", "float[2,17,8,8] x) => (float[2,17,4,4] y) <float[17,17,3,3] w, float[17,17,1,1] v>",
-     "a = Conv <pads = [1,1,1,1]> (x, w) b = Relu(a) c = Conv(b, v) d = Add(c, b) e = Sigmoid(d) f = Mul(d, e) "
-     "y = MaxPool <kernel_shape = [2,2], strides = [2,2]> (f)",
-     kClose},
-    {"ConvThenBroadcast",
-     "float[2,16,6,6] x) => (float[2,16,6,6] y) <float[16,16,1,1] w, float[1,16,1,1] s, float[2,1,6,6] t>",
-     "a = Conv(x, w) b = Mul(a, s) y = Sub(t, b)", kClose},
-    {"ConvThenMoves",
-     "float[2,16,6,6] x) => (float[2,24,8,3] y) <float[16,16,1,1] w, int64[4] from = {0,0,0,0}, "
-     "int64[4] to = {2,16,6,6}, int64[4] axes = {0,1,2,3}, int64[4] steps = {1,1,1,2}, int64[8] pads = {0,4,1,0,0,4,1,0}>",
-     "a = Conv(x, w) b = Slice(a, from, to, axes, steps) y = Pad(b, pads)", kClose},
-    {"ConvConcatSplit",
-     "float[1,8,5,5] x) => (float[1,20,5,5] y) <float[12,8,1,1] w, float[8,8,3,3] v, int64[2] parts = {6,14}>",
-     "a = Conv(x, w) b = Conv <pads = [1,1,1,1]> (x, v) c = Concat <axis = 1> (a, b) p, q = Split <axis = 1> (c, parts) "
-     "y = Concat <axis = 1> (q, p)",
-     kClose},
-    {"ConvTransposeReshape", "float[2,16,4,4] x) => (float[2,16,16] y) <float[16,16,1,1] w, int64[3] s = {2,16,-1}>",
-     "a = Conv(x, w) b = Transpose <perm = [0,2,3,1]> (a) y = Reshape(b, s)", kClose},
-    {"ConvMean", "float[3,20,7,5] x) => (float[3,20] y) <float[20,20,1,1] w, int64[2] axes = {2,3}>",
-     "a = Conv(x, w) y = ReduceMean <keepdims = 0> (a, axes)", kClose},
-    {"ConvResize", "float[1,16,5,5] x) => (float[1,16,10,10] y) <float[16,16,1,1] w, float[4] s = {1,1,2,2}>",
-     "a = Conv(x, w) y = Resize <mode = \"nearest\", nearest_mode = \"floor\", coordinate_transformation_mode = "
-     "\"asymmetric\"> (a, , s)",
-     kClose},
-    {"MatMul", "float[4,9] x) => (float[4,6] y) <float[9,6] w>", "y = MatMul(x, w)", kClose},
-    {"MatMulBatched", "float[2,3,5,7] x, float[2,3,7,4] z) => (float[2,3,5,4] y)", "y = MatMul(x, z)", kClose},
-    {"MatMulBroadcast", "float[2,1,5,7] x, float[3,7,4] z) => (float[2,3,5,4] y)", "y = MatMul(x, z)", kClose},
-    {"MatMulVectors", "float[7] x, float[7] z) => (float y)", "y = MatMul(x, z)", kClose},
-    {"MatMulVectorMatrix", "float[7] x, float[2,7,3] z) => (float[2,3] y)", "y = MatMul(x, z)", kClose},
-    {"MatMulMatrixVector", "float[2,3,7] x, float[7] z) => (float[2,3] y)", "y = MatMul(x, z)", kClose},
-    {"Gemm", "float[7,4] x) => (float[4,5] y) <float[5,7] w, float[5] b>",
-     "y = Gemm <transA = 1, transB = 1, alpha = 0.5, beta = 0.25> (x, w, b)", kClose},
-    {"GemmFullAddend", "float[4,7] x, float[4,5] c) => (float[4,5] y) <float[7,5] w>", "y = Gemm(x, w, c)", kClose},
-    {"AveragePool", "float[2,5,9,9] x) => (float[2,5,5,5] y)",
-     "y = AveragePool <kernel_shape = [3,3], strides = [2,2], pads = [1,1,1,1]> (x)", kClose},
-    {"AveragePoolWithPads", "float[2,5,9,9] x) => (float[2,5,5,5] y)",
-     "y = AveragePool <kernel_shape = [3,3], strides = [2,2], pads = [1,1,1,1], count_include_pad = 1> (x)", kClose},
-    {"AveragePoolCeil", "float[1,4,8,8] x) => (float[1,4,4,4] y)",
-     "y = AveragePool <kernel_shape = [3,3], strides = [2,2], ceil_mode = 1> (x)", kClose},
-    {"MaxPool", "float[2,5,9,9] x) => (float[2,5,5,5] y)",
-     "y = MaxPool <kernel_shape = [3,3], strides = [2,2], pads = [1,1,1,1]> (x)", kExact},
-    {"GlobalAveragePool", "float[2,5,9,9] x) => (float[2,5,1,1] y)", "y = GlobalAveragePool(x)", kClose},
-    {"BatchNormalization",
-     "float[2,5,4,3] x) => (float[2,5,4,3] y) <float[5] s, float[5] b, float[5] m, float[5] v = {0.5,1,2,0.25,3}>",
-     "a = Relu(x) y = BatchNormalization(a, s, b, m, v)", kClose},
-    {"Softmax", "float[3,4,9] x) => (float[3,4,9] y)", "y = Softmax <axis = -1> (x)", kClose},
-    {"SoftmaxMiddle", "float[3,4,9] x) => (float[3,4,9] y)", "y = Softmax <axis = 1> (x)", kClose},
-    {"LayerNormalization", "float[3,5,33] x) => (float[3,5,33] y) <float[33] s, float[33] b>",
-     "y = LayerNormalization <axis = -1> (x, s, b)", kClose},
-    {"Erf", "float[5,67] x) => (float[5,67] y) <float k = {4.0}>", "a = Mul(x, k) y = Erf(a)", testing::Nmse{1e-12}},
-    {"Activations", "float[5,67] x) => (float[5,67] y) <float k = {6.0}>",
-     "a = Mul(x, k) b = Tanh(a) c = Sigmoid(a) d = Exp(b) e = HardSigmoid(a) f = LeakyRelu(a) g = Elu(a) h = HardSwish(a) "
-     "y = Sum(b, c, d, e, f, g, h)",
-     kClose},
-    {"Gelu", "float[5,67] x) => (float[5,67] y)", "a = Gelu(x) b = Gelu <approximate = \"tanh\"> (x) y = Sub(a, b)",
-     testing::Nmse{1e-4}},
-    {"Clip", "float[5,67] x) => (float[5,67] y) <float lo = {-0.5}, float hi = {0.25}>", "y = Clip(x, lo, hi)", kExact},
-    {"Powers", "float[3,19] x) => (float[3,19] y) <float two = {2.0}, float three = {3.0}>",
-     "a = Pow(x, two) b = Pow(x, three) c = Sqrt(a) d = Add(a, b) y = Add(c, d)", kClose},
-    {"Broadcasts", "float[2,1,4,1] x, float[3,1,5] z) => (float[2,3,4,5] y)",
-     "a = Add(x, z) b = Sub(z, a) c = Mul(b, x) d = Max(c, a) e = Min(z, d) y = Div(e, x)", testing::Ulp{2}},
-    {"InPlaceChain", "float[4,8] x) => (float[4,8] y, float[4,8] a) <float[8] w>",
-     "a = Add(x, w) b = Mul(a, w) c = Sub(b, a) y = Add(c, x)", testing::Ulp{2}},
-    {"Compares", "int32[4,1] x, int32[1,5] z) => (float[4,5] y)",
-     "a = Equal(x, z) b = Cast <to = 1> (a) c = Less(x, z) d = Cast <to = 1> (c) y = Add(b, d)", kExact},
-    {"Where", "float[4,5] x, float[5] z) => (float[4,5] y) <float t = {0.1}>", "c = Greater(x, t) y = Where(c, x, z)",
-     kExact},
-    {"Transpose", "float[3,4,5,6] x) => (float[6,3,5,4] y)", "y = Transpose <perm = [3,0,2,1]> (x)", kExact},
-    {"SliceBackwards",
-     "float[6,7] x) => (float[3,7] y) <int64[2] s = {5,6}, int64[2] e = {-100,-100}, int64[2] a = {0,1}, int64[2] k = "
-     "{-2,-1}>",
-     "y = Slice(x, s, e, a, k)", kExact},
-    {"PadNegative", "float[4,5] x) => (float[5,4] y) <int64[4] p = {1,-1,0,0}, float v = {3.5}>", "y = Pad(x, p, v)",
-     kExact},
-    {"PadReflect", "float[4,5] x) => (float[6,8] y) <int64[4] p = {1,2,1,1}>", "y = Pad <mode = \"reflect\"> (x, p)",
-     kExact},
-    {"Gather", "float[6,5] x) => (float[2,2,5] y) <int64[2,2] i = {0,-1,3,5}>", "y = Gather <axis = 0> (x, i)", kExact},
-    {"GatherInner", "float[6,5] x) => (float[6,2] y) <int32[2] i = {4,-4}>", "y = Gather <axis = 1> (x, i)", kExact},
-    {"Expand", "float[3,1] x) => (float[2,3,4] y) <int64[3] s = {2,3,4}>", "y = Expand(x, s)", kExact},
-    {"Reductions", "float[3,4,50] x) => (float[3,1,50] y) <int64[1] m = {1}, int64[1] l = {2}>",
-     "a = ReduceSum(x, m) b = ReduceMax(x, m) c = ReduceMin(x, m) d = ReduceMean(x, l) e = ReduceMean(d, m) "
-     "y = Sum(a, b, c, e)",
-     kClose},
-    {"ReduceOuterAndInner", "float[3,4,50] x) => (float[4] y) <int64[2] a = {0,2}>", "y = ReduceSum <keepdims = 0> (x, a)",
-     kClose},
-    {"ShapeArithmetic", "float[N,4,6] x) => (float[N,24] y) <int64[1] z = {0}, int64[1] m = {-1}>",
-     "s = Shape(x) n = Gather <axis = 0> (s, z) t = Concat <axis = 0> (n, m) y = Reshape(x, t)", kExact},
-    {"DataDependent", "float[6] x) => (int64[1,M] y)", "r = Relu(x) y = NonZero(r)", kExact},
-};
+using Case = testing::OperatorCase;
 
 class Operators : public ::testing::TestWithParam<Case> {};
 
@@ -132,21 +25,18 @@ void check(const ir::Graph& graph, const Case& c) {
   for (std::size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(testing::agree(found[i], expected[i], c.tolerance));
 }
 
-ir::Graph import(const Case& c) {
-  return onnx_io::import_text(std::string("g (") + c.signature + " { " + c.body + " }");
-}
-
 TEST_P(Operators, AgreeWithTheOracle) {
-  check(import(GetParam()), GetParam());
+  check(testing::import(GetParam()), GetParam());
 }
 
 TEST_P(Operators, AgreeWhenFused) {
-  ir::Graph graph = import(GetParam());
+  ir::Graph graph = testing::import(GetParam());
   passes::fusion_pipeline().run(graph);
   check(graph, GetParam());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Operators, ::testing::ValuesIn(kCases), [](const auto& item) { return item.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, Operators, ::testing::ValuesIn(testing::kOperators),
+                         [](const auto& item) { return item.param.name; });
 
 }  // namespace
 }  // namespace inc
