@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/ops/ops.h"
+#include "core/quant/fold_factors.h"
 #include "core/quant/input_channels.h"
 #include "core/quant/placement.h"
 
@@ -27,6 +29,11 @@ Support run_time_ranges(const OpConfig& config) {
   return Support::yes();
 }
 
+bool is_anchor(const ir::Node& node) {
+  const ops::OpInfo* info = ops::find(node.op);
+  return info != nullptr && info->quant == ops::QuantRole::Anchor;
+}
+
 /// All anchors that read the value must mean the same axis, or calibration watches none.
 Support channels_known(const ir::Graph& graph, const ir::Node& node) {
   const auto own = input_channels(graph, node);
@@ -46,6 +53,15 @@ Support smoothing_possible(const ir::Graph& graph, const ir::Node& node, const O
     if (is_depthwise(graph, node)) return Support::no("SmoothQuant: a depthwise convolution can read per channel");
     if (config.alpha != OpConfig::kAutomaticAlpha && !(config.alpha >= 0 && config.alpha <= 1))
       return Support::no(fmt::format("SmoothQuant: alpha is {}, 0 to 1 expected", config.alpha));
+  }
+  if (config.smoothing == Smoothing::Equalize) {
+    const auto channels = input_channels(graph, node);
+    const ir::Node* producer = graph.producer(node.input(0));
+    const auto readers = graph.value(node.input(0)).consumers.size();
+    if (!channels || producer == nullptr || !is_anchor(*producer))
+      return Support::no("equalization: its input is not made by a convolution or matrix multiplication");
+    if (Support s = takes_factors(graph, node.input(0), readers, channels->broadcast); !s)
+      return Support::no("equalization: " + s.why_not());
   }
   return channels_known(graph, node);
 }

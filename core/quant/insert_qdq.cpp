@@ -3,175 +3,145 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
-#include "core/ops/ops.h"
-#include "core/quant/bias.h"
-#include "core/quant/passage.h"
+#include "core/quant/accepts.h"
+#include "core/quant/fold_factors.h"
 
 namespace inc::quant {
-namespace {
-
-/// Room for the accumulator above the bias: |bias| ≤ 2^30 of 2^31.
-constexpr double kLargestBias = 1 << 30;
-constexpr std::size_t kBiasInput = 2;
-
-ir::Tensor scale_tensor(const QParams& qparams) {
-  if (qparams.axis < 0) return ir::Tensor::scalar(qparams.scale.at(0));
-  return ir::Tensor::of({static_cast<std::int64_t>(qparams.scale.size())}, qparams.scale);
-}
-
-ir::Tensor zero_point_tensor(const QParams& qparams) {
-  return visit_dtype(qparams.dtype, [&](auto tag) -> ir::Tensor {
-    using T = decltype(tag);
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-      std::vector<T> zeros;
-      for (const auto z : qparams.zero_point) zeros.push_back(static_cast<T>(z));
-      if (qparams.axis < 0) return ir::Tensor::scalar(zeros.at(0));
-      return ir::Tensor::of({static_cast<std::int64_t>(zeros.size())}, zeros);
-    } else {
-      throw InternalError("zero points are integers");
-    }
-  });
-}
-
-ir::Attrs axis_attr(const QParams& qparams) {
-  if (qparams.axis < 0) return {};
-  return {{"axis", static_cast<std::int64_t>(qparams.axis)}};
-}
-
-/// Per-channel scales under which every bias fits into int32; the given ones where they do already.
-std::vector<float> scales_for_bias(const QParams& weight, const ir::Tensor& bias, double data_scale) {
-  std::vector<float> scale = weight.scale;
-  const float* b = bias.data<float>();
-  for (std::int64_t i = 0; i < bias.count(); ++i) {
-    float& s = scale[weight.axis < 0 ? 0 : static_cast<std::size_t>(i)];
-    const double least = std::max(std::fabs(static_cast<double>(b[i])) / kLargestBias,
-                                  static_cast<double>(std::numeric_limits<float>::min())) /
-                         data_scale;
-    if (static_cast<double>(s) < least) s = std::max(static_cast<float>(least), 2 * s);
-  }
-  return scale;
-}
-
-}  // namespace
-
 QdqInserter::QdqInserter(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights)
     : graph_(fused), config_(config), ranges_(ranges), weights_(weights), patch_(fused, "insert Q/DQ") {}
 
 void QdqInserter::quantize_anchors() {
-  for (const ir::NodeId id : graph_.topological_order()) {
-    const auto choice = config_.ops.find(id);
-    if (choice == config_.ops.end() || choice->second.precision != Precision::Int8) continue;
-    const ir::Node& node = graph_.node(id);
-    with_context([&] { return fmt::format("while quantizing node '{}' ({})", node.name, node.op); },
-                 [&] { quantize_anchor(node, choice->second); });
-  }
+  const auto anchors = chosen_anchors();
+  for (const auto* node : anchors) check(*node);
+  groups_ = choose_factors(graph_, config_, ranges_);
+  for (const auto* node : anchors)
+    with_context([&] { return fmt::format("while quantizing node '{}' ({})", node->name, node->op); },
+                 [&] { quantize_anchor(*node, config_.ops.at(node->id)); });
 }
 
-void QdqInserter::quantize_anchor(const ir::Node& node, const OpConfig& config) {
-  if (const Support s = quantizable(graph_, node); !s) throw ConfigError(fmt::format("cannot be INT8: {}", s.why_not()));
-  const QParams data = activation_qparams(node.input(0), config.activation);
-  schemes_.emplace(node.input(0), config.activation);
-  read_quantized(node, 0, data);
-  const auto slot = static_cast<std::size_t>(ops::info(node.op).weight_input);
-  const ir::Tensor& weight = *graph_.constant(node.input(slot));
-  const int axis = ops::weight_axis(graph_, node);
-  const auto quantized = weights_.get(weight, config.weight, axis, pair_order(graph_, node));
-  const auto shift = config_.bias_shift.find(node.id);
-  const AnchorBias bias = bias_with_shift(graph_, node, weight.shape()[static_cast<std::size_t>(axis)],
-                                          shift == config_.bias_shift.end() ? std::vector<float>{} : shift->second);
-  if (bias.added) patch_.become(node.id, node.op == "MatMul" ? "inc.MatMul" : node.op, kBiasInput + 1);
-  if (!bias.integer) {
-    patch_.replace_input(node.id, slot, weight_dequantized(node.input(slot), *quantized));
-    if (bias.value && shift != config_.bias_shift.end()) set_bias(node, patch_.add_constant(bias_name(node), *bias.value));
-    return;
-  }
-  QParams qparams = quantized->qparams;
-  qparams.scale = scales_for_bias(qparams, *bias.value, static_cast<double>(data.scale[0]));
-  const bool widened = qparams.scale != quantized->qparams.scale;
-  patch_.replace_input(node.id, slot,
-                       widened ? dequantize_constant(graph_.value(node.input(slot)).name, quantize(weight, qparams), qparams)
-                               : weight_dequantized(node.input(slot), *quantized));
-  quantize_bias(node, *bias.value, data, qparams);
-}
-
-std::string QdqInserter::bias_name(const ir::Node& node) const {
-  const ir::ValueId id = node.input(kBiasInput);
-  return id.none() ? node.name + "_bias" : graph_.value(id).name;
-}
-
-void QdqInserter::quantize_bias(const ir::Node& node, const ir::Tensor& bias, const QParams& data, const QParams& weight) {
-  QParams qparams{DType::Int32, {}, weight.zero_point, weight.axis < 0 ? -1 : bias.rank() - 1};
-  for (const float s : weight.scale) qparams.scale.push_back(data.scale[0] * s);
-  set_bias(node, dequantize_constant(bias_name(node), quantize(bias, qparams), qparams));
-}
-
-void QdqInserter::set_bias(const ir::Node& node, ir::ValueId bias) {
-  if (!node.input(kBiasInput).none()) patch_.replace_input(node.id, kBiasInput, {});
-  patch_.replace_input(node.id, kBiasInput, bias);
-}
-
-ir::ValueId QdqInserter::weight_dequantized(ir::ValueId source, const QuantizedWeight& weight) {
-  const auto known = shared_weights_.find(&weight);
-  if (known != shared_weights_.end()) return known->second;
-  const ir::ValueId out = dequantize_constant(graph_.value(source).name, weight.q, weight.qparams);
-  shared_weights_.emplace(&weight, out);
+std::vector<const ir::Node*> QdqInserter::chosen_anchors() const {
+  std::vector<const ir::Node*> out;
+  for (const ir::NodeId id : graph_.topological_order())
+    if (is_int8(id)) out.push_back(&graph_.node(id));
   return out;
 }
 
-ir::ValueId QdqInserter::dequantize_constant(const std::string& stem, const ir::Tensor& q, const QParams& qparams) {
-  const auto values = patch_.add_constant(stem + "_quantized", q);
-  const auto scale = patch_.add_constant(stem + "_scale", scale_tensor(qparams));
-  const auto zero = patch_.add_constant(stem + "_zero_point", zero_point_tensor(qparams));
-  return patch_.add_node({"DequantizeLinear",
-                          {values, scale, zero},
-                          axis_attr(qparams),
-                          stem + "_dequantize",
-                          {ir::TensorType::of(DType::Float, q.shape())},
-                          {stem + "_dequantized"}})[0];
+void QdqInserter::check(const ir::Node& node) const {
+  OpConfig config = config_.ops.at(node.id);
+  if (config.smoothing == Smoothing::Equalize && config.activation.granularity == Granularity::PerTensor)
+    config.smoothing = Smoothing::None;
+  if (const Support s = accepts(graph_, node, config); !s)
+    throw ConfigError(fmt::format("node '{}' ({}) cannot be INT8: {}", node.name, node.op, s.why_not()));
+}
+
+const FactorGroup* QdqInserter::factors_of(ir::NodeId anchor) const {
+  for (const FactorGroup& group : groups_)
+    if (!group.factor.empty() && std::find(group.anchors.begin(), group.anchors.end(), anchor) != group.anchors.end())
+      return &group;
+  return nullptr;
+}
+
+void QdqInserter::quantize_anchor(const ir::Node& node, const OpConfig& config) {
+  if (config.dynamic) {
+    read_dynamic(node);
+    quantize_parameters(node, config, nullptr, 0);
+    return;
+  }
+  Scheme scheme = config.activation;
+  scheme.granularity = Granularity::PerTensor;
+  const FactorGroup* factors = factors_of(node.id);
+  const QParams data = factors != nullptr ? factors->qparams : activation_qparams(node.input(0), scheme);
+  if (factors != nullptr)
+    read_quantized(node, 0, divided(*factors), data, scheme);
+  else
+    read_quantized(node, 0, data, scheme);
+  quantize_parameters(node, config, factors, data.scale[0]);
 }
 
 QParams QdqInserter::activation_qparams(ir::ValueId value, const Scheme& scheme) const {
-  if (scheme.granularity != Granularity::PerTensor)
-    throw ConfigError(fmt::format("activation granularity: {} found, per_tensor expected", name_of(scheme.granularity)));
   return with_context([&] { return fmt::format("for value '{}'", graph_.value(value).name); },
                       [&] { return qparams_from_range(ranges_.at(value, scheme.range), scheme); });
 }
 
-void QdqInserter::read_quantized(const ir::Node& user, std::size_t index, const QParams& qparams) {
-  const ir::Value& value = graph_.value(user.inputs.at(index));
+QdqInserter::Source QdqInserter::divided(const FactorGroup& group) {
+  if (const auto known = products_.find(&group); known != products_.end()) return known->second;
+  const ir::Value& value = graph_.value(group.value);
+  const auto before = std::count_if(products_.begin(), products_.end(),
+                                    [&](const auto& entry) { return entry.first->value == group.value; });
+  const std::string stem = before == 0 ? value.name + "_scaled" : fmt::format("{}_scaled_{}", value.name, before);
+  ir::Tensor inverse(DType::Float, group.broadcast);
+  for (std::size_t c = 0; c < group.factor.size(); ++c) inverse.mutable_data<float>()[c] = 1 / group.factor[c];
+  const ir::ValueId factor = patch_.add_constant(stem + "_by", std::move(inverse));
+  const ir::ValueId product = patch_.add_node({"Mul", {value.id, factor}, {}, stem, {value.type}, {stem}})[0];
+  return products_.emplace(&group, Source{product, stem}).first->second;
+}
+
+void QdqInserter::read_dynamic(const ir::Node& node) {
+  const ir::Value& value = graph_.value(node.input(0));
+  rewired_.emplace(node.id, 0);
+  auto known = dynamic_.find(value.id);
+  if (known == dynamic_.end()) {
+    const std::string stem = value.name + "_dynamic";
+    const auto q = patch_.add_node({"DynamicQuantizeLinear",
+                                    {value.id},
+                                    {},
+                                    stem + "_quantize",
+                                    {ir::TensorType{DType::UInt8, value.type.dims}, ir::TensorType::of(DType::Float, {}),
+                                     ir::TensorType::of(DType::UInt8, {})},
+                                    {stem + "_quantized", stem + "_scale", stem + "_zero_point"}});
+    const auto real = patch_.add_node({"DequantizeLinear",
+                                       {q[0], q[1], q[2]},
+                                       {},
+                                       stem + "_dequantize",
+                                       {ir::TensorType{DType::Float, value.type.dims}},
+                                       {stem + "_dequantized"}});
+    known = dynamic_.emplace(value.id, real[0]).first;
+  }
+  patch_.replace_input(node.id, 0, known->second);
+}
+
+void QdqInserter::read_quantized(const ir::Node& user, std::size_t index, const QParams& qparams, const Scheme& scheme) {
+  const ir::ValueId value = user.inputs.at(index);
+  read_quantized(user, index, {value, graph_.value(value).name}, qparams, scheme);
+}
+
+void QdqInserter::read_quantized(const ir::Node& user, std::size_t index, const Source& source, const QParams& qparams,
+                                 const Scheme& scheme) {
+  const auto& dims = graph_.value(user.inputs.at(index)).type.dims;
   rewired_.emplace(user.id, index);
-  auto& known = pairs_[value.id];
+  auto& known = pairs_[source.value];
   for (const Pair& pair : known) {
     if (pair.qparams != qparams) continue;
     patch_.replace_input(user.id, index, pair.dequantized);
     return;
   }
-  const std::string stem = known.empty() ? value.name : fmt::format("{}_{}", value.name, known.size());
+  const std::string stem = known.empty() ? source.name : fmt::format("{}_{}", source.name, known.size());
   const auto scale = patch_.add_constant(stem + "_scale", scale_tensor(qparams));
   const auto zero = patch_.add_constant(stem + "_zero_point", zero_point_tensor(qparams));
   const auto quantized = patch_.add_node({"QuantizeLinear",
-                                          {value.id, scale, zero},
+                                          {source.value, scale, zero},
                                           {},
                                           stem + "_quantize",
-                                          {ir::TensorType{qparams.dtype, value.type.dims}},
+                                          {ir::TensorType{qparams.dtype, dims}},
                                           {stem + "_quantized"}});
   const auto real = patch_.add_node({"DequantizeLinear",
                                      {quantized[0], scale, zero},
                                      {},
                                      stem + "_dequantize",
-                                     {ir::TensorType{DType::Float, value.type.dims}},
+                                     {ir::TensorType{DType::Float, dims}},
                                      {stem + "_dequantized"}});
-  known.push_back({qparams, real[0]});
+  known.push_back({qparams, scheme, real[0]});
   patch_.replace_input(user.id, index, real[0]);
 }
 
-ir::Graph QdqInserter::apply() && {
+ir::Graph QdqInserter::apply(const QdqOptions& options) && {
   ir::Graph out = graph_;
   if (!patch_.empty()) out.apply(patch_);
-  return out;
+  std::vector<ir::ValueId> products;
+  for (const auto& [group, source] : products_) products.push_back(source.value);
+  std::sort(products.begin(), products.end());
+  return options.fold_factors ? fold_factors(out, products) : out;
 }
 
 ir::Graph insert_qdq(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights,
@@ -179,7 +149,7 @@ ir::Graph insert_qdq(const ir::Graph& fused, const QuantConfig& config, const Ra
   QdqInserter inserter(fused, config, ranges, weights);
   inserter.quantize_anchors();
   inserter.spread(options);
-  return std::move(inserter).apply();
+  return std::move(inserter).apply(options);
 }
 
 }  // namespace inc::quant

@@ -3,10 +3,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <tuple>
 #include <utility>
 
 #include "core/base/support.h"
+#include "core/quant/input_channels.h"
 #include "core/quant/scheme.h"
 
 namespace inc::quant {
@@ -50,13 +52,18 @@ Support cannot_saturate(const ir::Tensor& q, PairOrder pairs);
 class WeightCache {
  public:
   std::shared_ptr<const QuantizedWeight> get(const ir::Tensor& weight, const Scheme&, int channel_axis, PairOrder);
+  /// The same for scale_inputs(weight, channels, factor), once per content of the factors too. No factors: the weight
+  /// itself.
+  std::shared_ptr<const QuantizedWeight> get(const ir::Tensor& weight, const Scheme&, int channel_axis, PairOrder,
+                                             const InputChannels& channels, std::span<const float> factor);
 
  private:
   std::uint64_t content_of(const ir::Tensor& weight);
 
   std::mutex mutex_;
   std::map<const void*, std::pair<ir::Tensor, std::uint64_t>> hashes_;
-  std::map<std::tuple<std::uint64_t, Scheme, int, PairOrder>, std::shared_ptr<const QuantizedWeight>> entries_;
+  std::map<std::tuple<std::uint64_t, std::uint64_t, Scheme, int, PairOrder>, std::shared_ptr<const QuantizedWeight>>
+      entries_;
 };
 
 }  // namespace inc::quant

@@ -42,7 +42,10 @@ void QdqInserter::find_int8_values(const ir::Node& node) {
 void QdqInserter::spread_residual(const ir::Node& node) {
   if (!is_int8(node.id) || ops::reported_type(node) != "Conv" || ops::epilogue(node).residual.none()) return;
   const ir::ValueId residual = node.inputs.at(kResidualInput);
-  if (const Pair* pair = only_pair(residual)) read_quantized(node, kResidualInput, QParams(pair->qparams));
+  if (const Pair* known = only_pair(residual)) {
+    const Pair pair = *known;
+    read_quantized(node, kResidualInput, pair.qparams, pair.scheme);
+  }
 }
 
 void QdqInserter::spread_through(const ir::Node& node, const QdqOptions& options) {
@@ -54,7 +57,7 @@ void QdqInserter::spread_through(const ir::Node& node, const QdqOptions& options
   const ir::ValueId output = node.outputs[0];
   const Pair* pair = only_pair(output);
   if (!wanted || pair == nullptr || !covered(output) || !from_int8_.contains(output)) return;
-  const Scheme scheme = schemes_.at(output);
+  const Scheme scheme = pair->scheme;
   QParams qparams = pair->qparams;
   for (const std::size_t i : data_inputs(node)) {
     const ir::ValueId input = node.inputs[i];
@@ -62,8 +65,7 @@ void QdqInserter::spread_through(const ir::Node& node, const QdqOptions& options
       if (!ranges_.has(input, scheme.range)) return;
       qparams = activation_qparams(input, scheme);
     }
-    schemes_.emplace(input, scheme);
-    read_quantized(node, i, qparams);
+    read_quantized(node, i, qparams, scheme);
   }
 }
 

@@ -105,12 +105,21 @@ QuantizedWeight quantize_weight(const ir::Tensor& weight, const Scheme& scheme, 
 
 std::shared_ptr<const QuantizedWeight> WeightCache::get(const ir::Tensor& weight, const Scheme& scheme, int channel_axis,
                                                         PairOrder pairs) {
-  const auto key = std::make_tuple(content_of(weight), scheme, channel_axis, pairs);
+  return get(weight, scheme, channel_axis, pairs, {}, {});
+}
+
+std::shared_ptr<const QuantizedWeight> WeightCache::get(const ir::Tensor& weight, const Scheme& scheme, int channel_axis,
+                                                        PairOrder pairs, const InputChannels& channels,
+                                                        std::span<const float> factor) {
+  const std::uint64_t factors =
+      factor.empty() ? 0 : ir::Tensor::of<float>({channels.count}, {factor.begin(), factor.end()}).content_hash();
+  const auto key = std::make_tuple(content_of(weight), factors, scheme, channel_axis, pairs);
   {
     const std::lock_guard lock(mutex_);
     if (const auto it = entries_.find(key); it != entries_.end()) return it->second;
   }
-  auto fresh = std::make_shared<const QuantizedWeight>(quantize_weight(weight, scheme, channel_axis, pairs));
+  auto fresh = std::make_shared<const QuantizedWeight>(
+      quantize_weight(factor.empty() ? weight : scale_inputs(weight, channels, factor), scheme, channel_axis, pairs));
   const std::lock_guard lock(mutex_);
   return entries_.emplace(key, std::move(fresh)).first->second;
 }

@@ -1,0 +1,96 @@
+#include "core/quant/predict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/ops/ops.h"
+#include "core/quant/accepts.h"
+#include "core/quant/factors.h"
+#include "core/quant/quantize.h"
+
+namespace inc::quant {
+namespace {
+
+InputChannels known_channels(const ir::Graph& graph, const ir::Node& anchor) {
+  const auto channels = input_channels(graph, anchor);
+  if (!channels) throw InternalError(fmt::format("node '{}': its weight has no input channels", anchor.name));
+  return *channels;
+}
+
+}  // namespace
+
+ErrorModel::ErrorModel(const ir::Graph& graph, const ir::Node& anchor, const Scheme& weight, std::vector<double> mean_square)
+    : channels_(known_channels(graph, anchor)),
+      weight_(*graph.constant(anchor.input(static_cast<std::size_t>(ops::info(anchor.op).weight_input)))),
+      scheme_(weight),
+      mean_square_(std::move(mean_square)),
+      energy_(static_cast<std::size_t>(channels_.count), 0.0),
+      largest_(energy_) {
+  INC_CHECK(mean_square_.size() == energy_.size(), "one mean square per input channel");
+  const float* w = weight_.data<float>();
+  for_each_weight(channels_, [&](std::int64_t channel, std::int64_t, std::int64_t i) {
+    const auto c = static_cast<std::size_t>(channel);
+    const double value = std::fabs(static_cast<double>(w[i]));
+    energy_[c] += value * value;
+    largest_[c] = std::max(largest_[c], value);
+  });
+}
+
+std::vector<float> ErrorModel::largest_per_output(std::span<const float> factor) const {
+  std::vector<float> largest(static_cast<std::size_t>(channels_.outputs()), 0.0f);
+  const float* w = weight_.data<float>();
+  for_each_weight(channels_, [&](std::int64_t channel, std::int64_t output, std::int64_t i) {
+    const float f = factor.empty() ? 1.0f : factor[static_cast<std::size_t>(channel)];
+    float& m = largest[static_cast<std::size_t>(output)];
+    m = std::max(m, std::fabs(w[i]) * f);
+  });
+  if (scheme_.granularity == Granularity::PerTensor && !largest.empty())
+    std::fill(largest.begin(), largest.end(), *std::max_element(largest.begin(), largest.end()));
+  return largest;
+}
+
+PredictedError ErrorModel::at(std::span<const float> factor, double step) const {
+  PredictedError error;
+  std::vector<double> seen(mean_square_);  // E[x²] / f², and then its sums over the groups of channels an output sees
+  for (std::size_t c = 0; c < seen.size(); ++c) {
+    const double f = factor.empty() ? 1.0 : static_cast<double>(factor[c]);
+    error.activation += energy_[c] * f * f;
+    error.signal += energy_[c] * seen[c];
+    seen[c] /= f * f;
+  }
+  error.activation *= step * step / 12;
+  const std::size_t groups =
+      channels_.rows_are_outputs ? static_cast<std::size_t>(channels_.rows / channels_.group_rows) : 1;
+  const std::size_t per_group = seen.size() / groups;
+  const auto largest = largest_per_output(factor);
+  const double levels = scheme_.bound == WeightBound::SevenBit ? 63 : 127;
+  for (std::size_t o = 0; o < largest.size(); ++o) {
+    const auto first = seen.begin() + static_cast<std::ptrdiff_t>(o * groups / largest.size() * per_group);
+    double power = 0;
+    for (auto it = first; it != first + static_cast<std::ptrdiff_t>(per_group); ++it) power += *it;
+    const double step_w = static_cast<double>(largest[o]) / levels;
+    error.weight += step_w * step_w / 12 * power * static_cast<double>(channels_.taps);
+  }
+  return error;
+}
+
+PredictedError predict_error(const ir::Graph& fused, const ir::Node& anchor, const OpConfig& config,
+                             const RangeTable& ranges) {
+  if (const Support s = accepts(fused, anchor, config); !s)
+    throw ConfigError(fmt::format("node '{}' cannot be INT8: {}", anchor.name, s.why_not()));
+  const InputChannels channels = known_channels(fused, anchor);
+  const ErrorModel model(fused, anchor, config.weight,
+                         channels_at(fused, anchor.input(0), channels.axis, ranges).mean_square);
+  QuantConfig alone;
+  alone.ops.emplace(anchor.id, config);
+  const auto groups = choose_factors(fused, alone, ranges);
+  if (!groups.empty() && !groups[0].factor.empty())
+    return model.at(groups[0].factor, static_cast<double>(groups[0].qparams.scale[0]));
+  const QParams qparams = qparams_from_range(ranges.at(anchor.input(0), config.activation.range), config.activation);
+  return model.at({}, static_cast<double>(qparams.scale[0]));
+}
+
+}  // namespace inc::quant
