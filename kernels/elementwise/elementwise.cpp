@@ -192,15 +192,11 @@ void unary_run(Unary op, const float* src, float* dst, int64_t n) noexcept {
 
 constexpr int64_t kPiece = 512;  // of a BF16 row in FP32: stays in the nearest cache
 
-/// `count` elements of a BF16 row as FP32; returns their stride: 0 where one is repeated.
-int64_t widen_piece(const BFloat16* src, int64_t stride, float* dst, int64_t count) noexcept {
-  if (stride == 1)
-    widen_row(src, dst, count);
-  else if (stride == 0)
-    dst[0] = static_cast<float>(*src);
-  else
-    for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i * stride]);
-  return stride == 0 ? 0 : 1;
+/// `count` elements of a BF16 row as FP32, side by side.
+void widen_piece(const BFloat16* src, int64_t stride, float* dst, int64_t count) noexcept {
+  constexpr int64_t kShort = 32;
+  if (stride == 1 && count > kShort) return widen_row(src, dst, count);
+  for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i * stride]);
 }
 
 template <class From, class To>
@@ -345,15 +341,16 @@ void choose(const bool* condition, std::span<const int64_t> condition_strides, c
 
 void binary(Binary op, const BFloat16* a, const BFloat16* b, BFloat16* dst, const Broadcast& shape) noexcept {
   parallel_for(shape.count, kGrain, [&](int64_t begin, int64_t end) {
-    walk(shape, begin, end, [&](int64_t ia, int64_t ib, int64_t id, int64_t n, int64_t sa, int64_t sb) {
-      alignas(64) float x[kPiece], y[kPiece], z[kPiece];
-      for (int64_t i = 0; i < n; i += kPiece) {
-        const int64_t m = std::min(kPiece, n - i);
-        const int64_t sx = widen_piece(a + ia + i * sa, sa, x, m), sy = widen_piece(b + ib + i * sb, sb, y, m);
-        binary_row(op, x, y, z, m, sx, sy);
-        narrow_row(z, dst + id + i, m);
-      }
-    });
+    alignas(64) float x[kPiece], y[kPiece];
+    for (int64_t first = begin; first < end; first += kPiece) {
+      const int64_t last = std::min(end, first + kPiece);
+      walk(shape, first, last, [&](int64_t ia, int64_t ib, int64_t id, int64_t n, int64_t sa, int64_t sb) {
+        widen_piece(a + ia, sa, x + (id - first), n);
+        widen_piece(b + ib, sb, y + (id - first), n);
+      });
+      binary_row(op, x, y, x, last - first, 1, 1);
+      narrow_row(x, dst + first, last - first);
+    }
   });
 }
 
