@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 #include "core/calib/calibrator.h"
 
 namespace inc::calib {
@@ -17,7 +18,8 @@ class Collector {
             const CalibrationOptions& options)
       : graph_(graph), executable_(executable) {
     for (const quant::Watched& watched : values) {
-      table_.try_emplace(watched.value, StatsOptions{options.channels ? watched.channel_axis : -1});
+      table_.try_emplace(watched.value,
+                         needs(options.methods, options.ranges, options.channels ? watched.channel_axis : -1));
       const auto input = std::find(graph.inputs().begin(), graph.inputs().end(), watched.value);
       if (input == graph.inputs().end())
         tap_.wanted.insert(watched.value);
@@ -97,16 +99,20 @@ quant::RangeTable ranges_from(const ir::Graph& graph, const StatsTable& stats, c
   quant::RangeTable table;
   std::set<quant::RangeMethod> methods = options.methods;
   methods.insert(quant::RangeMethod::MinMax);
+  std::vector<std::pair<const Stats*, decltype(table.tensor)::value_type*>> jobs;
   for (const auto& [value, seen] : stats) {
+    with_context([&] { return fmt::format("for value '{}'", graph.value(value).name); },
+                 [&] { return range_from(seen, quant::RangeMethod::MinMax, options.ranges); });
     for (const quant::RangeMethod method : methods)
-      table.tensor[{value, method}] = with_context(
-          [&] {
-            return fmt::format("for value '{}' with range method {}", graph.value(value).name, quant::name_of(method));
-          },
-          [&] { return range_from(seen, method, options.ranges); });
+      jobs.emplace_back(&seen, &*table.tensor.try_emplace({value, method}).first);
     if (!seen.channels) continue;
     if (auto channels = seen.channels->ranges()) table.channels.emplace(value, std::move(*channels));
   }
+  parallel_for(static_cast<std::int64_t>(jobs.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (const auto& [seen, entry] :
+         std::span(jobs).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
+      entry->second = range_from(*seen, entry->first.second, options.ranges);
+  });
   return table;
 }
 

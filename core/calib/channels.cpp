@@ -77,7 +77,9 @@ Extremes ChannelStats::observe(const ir::Tensor& tensor) {
     return extremes_of(tensor);
   }
   const View v = view(tensor, axis_);
-  Channel* channels = channels_.data();
+  std::vector<Channel> fresh;
+  for (const Channel& c : channels_) fresh.push_back({kLargest, -kLargest, c.square_sum});
+  Channel* channels = fresh.data();
   if (v.inner == 1) {
     const std::int64_t chunks = (v.channels + kTogether - 1) / kTogether;
     parallel_for(chunks, kPerThread / (kTogether * v.outer), [&](std::int64_t begin, std::int64_t end) {
@@ -89,13 +91,17 @@ Extremes ChannelStats::observe(const ir::Tensor& tensor) {
       for (std::int64_t c = begin; c < end; ++c) scan_rows(v, c, channels[c]);
     });
   }
-  per_channel_ += v.outer * v.inner;
-  if (std::any_of(channels_.begin(), channels_.end(), [](const Channel& c) { return !std::isfinite(c.square_sum); })) {
+  if (std::any_of(fresh.begin(), fresh.end(), [](const Channel& c) { return !std::isfinite(c.square_sum); })) {
     given_up_ = true;
     return extremes_of(tensor);
   }
-  Extremes all{channels_[0].min, channels_[0].max, tensor.count(), 0};
-  for (const Channel& c : channels_) all.min = std::min(all.min, c.min), all.max = std::max(all.max, c.max);
+  per_channel_ += v.outer * v.inner;
+  Extremes all{fresh[0].min, fresh[0].max, tensor.count(), 0};
+  for (std::size_t c = 0; c < fresh.size(); ++c) {
+    all.min = std::min(all.min, fresh[c].min);
+    all.max = std::max(all.max, fresh[c].max);
+    channels_[c] = {std::min(channels_[c].min, fresh[c].min), std::max(channels_[c].max, fresh[c].max), fresh[c].square_sum};
+  }
   return all;
 }
 

@@ -51,17 +51,40 @@ Extremes extremes_of(const ir::Tensor& tensor) {
   return all;
 }
 
+void ExtremesAverage::observe(const Extremes& batch) noexcept {
+  if (!batch.any()) return;
+  const double weight = std::max(constant_, 1.0 / static_cast<double>(++batches_));
+  min_ += weight * (batch.min - min_);
+  max_ += weight * (batch.max - max_);
+}
+
+void ExtremesAverage::merge(const ExtremesAverage& other) noexcept {
+  if (other.batches_ == 0) return;
+  batches_ += other.batches_;
+  const double weight = static_cast<double>(other.batches_) / static_cast<double>(batches_);
+  min_ += weight * (other.min_ - min_);
+  max_ += weight * (other.max_ - max_);
+}
+
 Stats::Stats(const StatsOptions& options) {
   if (options.channel_axis >= 0) channels.emplace(options.channel_axis);
+  if (options.histogram) histogram.emplace();
+  if (options.averaging_constant > 0) average.emplace(options.averaging_constant);
 }
 
 void Stats::observe(const ir::Tensor& tensor) {
-  extremes.merge(channels ? channels->observe(tensor) : extremes_of(tensor));
+  const Extremes seen = channels ? channels->observe(tensor) : extremes_of(tensor);
+  extremes.merge(seen);
+  if (seen.not_finite > 0) return;
+  if (histogram) histogram->observe(tensor, seen);
+  if (average) average->observe(seen);
 }
 
 void Stats::merge(const Stats& other) {
   extremes.merge(other.extremes);
   if (channels && other.channels) channels->merge(*other.channels);
+  if (histogram && other.histogram) histogram->merge(*other.histogram);
+  if (average && other.average) average->merge(*other.average);
 }
 
 }  // namespace inc::calib

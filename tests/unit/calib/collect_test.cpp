@@ -126,5 +126,50 @@ TEST(Collect, EmptyDataSetIsADataError) {
             std::string::npos);
 }
 
+/// y = MatMul(x, w), so that x is watched along its last axis.
+struct Net {
+  Net() {
+    x = graph.add_input("x", {DType::Float, std::vector<ir::Dim>{{-1, "N"}, {2, ""}}});
+    const auto w = graph.add_constant("w", ir::Tensor::of<float>({2, 1}, {1, 1}));
+    graph.add_output(
+        graph.add_node({"MatMul", {x, w}, {}, "m", {{DType::Float, std::vector<ir::Dim>{{-1, "N"}, {1, ""}}}}, {"y"}})[0]);
+  }
+  ir::Graph graph;
+  ir::ValueId x;
+};
+
+TEST(Calibrate, GivesEveryMethodAndEveryChannelFromOnePass) {
+  const Net net;
+  const TimesTen executable({});
+  const std::set<quant::RangeMethod> methods{quant::RangeMethod::MovingAverage, quant::RangeMethod::Percentile,
+                                             quant::RangeMethod::Kl, quant::RangeMethod::Mse};
+  const auto table = calibrate(net.graph, executable, Ramp(8), {.batch_size = 4, .methods = methods});
+  EXPECT_EQ(executable.batches.size(), 2u);
+  EXPECT_EQ(table.tensor.size(), 5u);
+  EXPECT_EQ(table.at(net.x, quant::RangeMethod::MinMax), (quant::Range{-14, 7}));
+  EXPECT_EQ(table.at(net.x, quant::RangeMethod::MovingAverage), (quant::Range{-10, 5}));
+  const quant::ChannelRanges& channels = table.channels.at(net.x);
+  EXPECT_EQ(channels.axis, 1);
+  EXPECT_EQ(channels.range, (std::vector<quant::Range>{{0, 7}, {-14, 0}}));
+  EXPECT_EQ(channels.mean_square, (std::vector<double>{17.5, 70}));
+}
+
+TEST(Calibrate, TakesBatchesAtHand) {
+  const Net net;
+  const TimesTen executable({});
+  const std::vector<std::vector<ir::Tensor>> batches{{ir::Tensor::of<float>({1, 2}, {1, 2})},
+                                                     {ir::Tensor::of<float>({2, 2}, {3, 4, 5, -6})}};
+  const auto table = calibrate(net.graph, executable, batches, {.channels = false});
+  EXPECT_EQ(table.at(net.x, quant::RangeMethod::MinMax), (quant::Range{-6, 5}));
+  EXPECT_TRUE(table.channels.empty());
+}
+
+TEST(Calibrate, NamesTheValueThatWasNeverSeen) {
+  const Net net;
+  const TimesTen executable({});
+  EXPECT_NE(message_of([&] { calibrate(net.graph, executable, std::span<const std::vector<ir::Tensor>>{}); }).find("'x'"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace inc::calib

@@ -11,8 +11,6 @@
 namespace inc::calib {
 namespace {
 
-using quant::RangeMethod;
-
 ir::Tensor noise(std::int64_t count, std::uint64_t seed) {
   Rng rng(seed);
   ir::Tensor t(DType::Float, {count});
@@ -91,17 +89,6 @@ TEST(Stats, DoNotDependOnTheNumberOfThreads) {
   set_threads(before);
   expect_equal(seen[1], seen[0]);
   expect_equal(seen[2], seen[0]);
-}
-
-TEST(RangeFrom, MinMaxIsTheObservedInterval) {
-  EXPECT_EQ(range_from(of({-1, 3, 2}), RangeMethod::MinMax), (quant::Range{-1, 3}));
-  EXPECT_EQ(range_from(of({2}), RangeMethod::MinMax), (quant::Range{2, 2}));
-}
-
-TEST(RangeFrom, RefusesEmptyNotFiniteAndOtherMethods) {
-  EXPECT_THROW(range_from(Stats{}, RangeMethod::MinMax), DataError);
-  EXPECT_THROW(range_from(of({1, std::nanf("")}), RangeMethod::MinMax), DataError);
-  EXPECT_THROW(range_from(of({1}), RangeMethod::Kl), UnsupportedError);
 }
 
 }  // namespace
