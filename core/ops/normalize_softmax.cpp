@@ -101,15 +101,15 @@ void eval_lrn(const EvalContext& c) {
   from_doubles(y, c.outputs[0]);
 }
 
-OpInfo along_axis(std::string_view name, void (*eval)(const EvalContext&)) {
-  return {.name = name, .infer = infer_along_axis, .eval = eval};
+OpInfo along_axis(std::string_view name, void (*eval)(const EvalContext&), Bf16Policy bf16 = Bf16Policy::Deny) {
+  return {.name = name, .bf16 = bf16, .infer = infer_along_axis, .eval = eval};
 }
 
 }  // namespace
 
 std::span<const OpInfo> normalize_softmax_rows() noexcept {
   static const OpInfo rows[] = {
-      along_axis("Softmax", eval_softmax),
+      along_axis("Softmax", eval_softmax, Bf16Policy::Infer),
       along_axis("LogSoftmax", eval_log_softmax),
       along_axis("Hardmax", eval_hardmax),
       {.name = "LpNormalization", .infer = infer_along_axis, .eval = eval_lp, .supports = supports_lp},
