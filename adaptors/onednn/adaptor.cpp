@@ -3,22 +3,10 @@
 #include "adaptors/onednn/executable.h"
 #include "adaptors/onednn/isa.h"
 #include "core/ops/ops.h"
-#include "core/quant/placement.h"
+#include "core/quant/accepts.h"
 
 namespace inc::onednn {
 namespace {
-
-Support supports_int8(const ir::Graph& graph, const ir::Node& node, const quant::OpConfig& config) {
-  if (const Support support = quant::quantizable(graph, node); !support) return support;
-  const DType activation = config.activation.dtype;
-  if (activation != DType::UInt8 && activation != DType::Int8)
-    return Support::no("activations of type " + std::string(name_of(activation)) + " have no integer kernel");
-  if (config.activation.granularity != quant::Granularity::PerTensor)
-    return Support::no("activations with a scale per channel have no integer kernel");
-  if (config.weight.dtype != DType::Int8 || config.weight.symmetry != quant::Symmetry::Symmetric)
-    return Support::no("integer kernels take symmetric int8 weights");
-  return Support::yes();
-}
 
 class OnednnAdaptor final : public runtime::Adaptor {
  public:
@@ -32,7 +20,7 @@ class OnednnAdaptor final : public runtime::Adaptor {
       case quant::Precision::Fp32:
         return Support::yes();
       case quant::Precision::Int8:
-        return supports_int8(graph, node, config);
+        return quant::accepts(graph, node, config);
       case quant::Precision::Bf16:
         return Support::yes();
     }

@@ -1,6 +1,7 @@
 #include "adaptors/onednn/linear.h"
 
-#include <limits>
+#include <algorithm>
+#include <cstdlib>
 
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
@@ -12,7 +13,8 @@ namespace inc::onednn {
 namespace {
 
 quant::PairOrder pairs_of(const Builder& b, const ir::Node& node, const Anchor& a) {
-  if (!node.op.ends_with("Conv")) return quant::pair_order(b.graph(), node);
+  if (node.op == "MatMulInteger") return quant::PairOrder::MatMulKN;
+  if (node.op.find("Conv") == std::string::npos) return quant::pair_order(b.graph(), node);
   const ir::Shape& w = b.shape(a.weight);
   const bool depthwise = w[1] == 1 && w[0] > 1 && w[0] == node.attrs.integer("group", 1);
   return depthwise ? quant::PairOrder::None : quant::PairOrder::Conv;
@@ -33,7 +35,7 @@ bool is_dequantize(const Builder& b, ir::ValueId value) {
 
 }  // namespace
 
-Anchor read_anchor(const Builder& b, const ir::Node& node, int channel_axis) {
+Anchor read_anchor(Builder& b, const ir::Node& node, int channel_axis) {
   const bool group = node.op.starts_with("inc.");
   Anchor a{node,
            node.input(0),
@@ -44,22 +46,72 @@ Anchor read_anchor(const Builder& b, const ir::Node& node, int channel_axis) {
            {},
            {},
            {},
+           {},
            false,
            b.dtype(node.inputs[0]) == DType::BFloat16,
+           false,
+           true,
+           {},
            {}};
   if (group) a.epilogue = ops::epilogue(node);
-  a.sink = quantized_sink(b, node.outputs[0]);
+  a.factors = only_factors(b, node.outputs[0]);
+  const int channels = node.op.ends_with("Conv") ? 1 : static_cast<int>(b.shape(node.outputs[0]).size()) - 1;
+  if (a.factors && a.factors->axis >= 0 && a.factors->axis != channels) a.factors.reset();
+  a.sink = quantized_sink(b, a.factors ? a.factors->y : node.outputs[0]);
   if (!is_dequantize(b, a.x) || !is_dequantize(b, a.weight)) return a;
   a.input = dequantized(b, a.x);
+  if (!a.input) a.input = dequantized_at_run_time(b, a.x);
   a.weights = quantized_weights(b, a.weight, channel_axis, a.note);
-  if (!a.input && a.note.empty()) a.note = "the input has no constant scale for the whole tensor";
+  if (!a.input && a.note.empty()) a.note = "the input has more than one scale";
   a.integer = a.input && a.weights;
   if (a.integer) a.note = inexact_here(b, node, a);
   return a;
 }
 
+namespace {
+
+/// Sums of u8 activations and these weights stay below 2^24.
+bool exact_in_floats(const ir::Tensor& weights, std::int32_t zero_point, int channel_axis) {
+  const ir::Shape& shape = weights.shape();
+  const auto axis = static_cast<std::size_t>(channel_axis);
+  std::size_t inner = 1;
+  for (std::size_t i = axis + 1; i < shape.size(); ++i) inner *= static_cast<std::size_t>(shape[i]);
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(shape[axis]));
+  const auto values = weights.to_int64s();
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i / inner % sums.size()] += std::abs(values[i] - zero_point);
+  return std::all_of(sums.begin(), sums.end(), [](std::int64_t s) { return s * 255 < 1 << 24; });
+}
+
+ir::ValueId only_cast(const Builder& b, ir::ValueId value) {
+  if (b.observed(value) || b.graph().value(value).consumers.size() != 1) return {};
+  const ir::Node& user = b.graph().node(b.graph().value(value).consumers[0]);
+  return user.op == "Cast" && b.dtype(user.outputs[0]) == DType::Float ? user.outputs[0] : ir::ValueId{};
+}
+
+}  // namespace
+
 DType real_type(Arithmetic arithmetic) {
   return arithmetic == Arithmetic::Bf16 ? DType::BFloat16 : DType::Float;
+}
+
+std::optional<Anchor> read_integers(Builder& b, const ir::Node& node, int channel_axis) {
+  const ir::ValueId x = node.inputs[0], w = node.inputs[1], x_zero = node.input(2), w_zero = node.input(3);
+  if (!b.is_known(w) || (!w_zero.none() && !b.is_known(w_zero))) return std::nullopt;
+  if (!x_zero.none() && ir::element_count(b.shape(x_zero)) != 1) return std::nullopt;
+  Anchor a{node, x, w, {}, {}, {}, {}, {}, {}, {}, true, false, true, true, only_cast(b, node.outputs[0]), {}};
+  a.input = Dequantized{x, {1.0f, 0, b.dtype(x)}, {}, {}};
+  if (!x_zero.none() && b.is_known(x_zero)) {
+    a.input->scale.zero_point = static_cast<std::int32_t>(b.known(x_zero)->to_int64s()[0]);
+  } else if (!x_zero.none()) {
+    a.input->run_scale = b.add_known(ir::Tensor::of<float>({1}, {1.0f}));
+    a.input->run_zero = x_zero;
+  }
+  a.weights = centered_weights(b, w, b.known(w_zero), channel_axis);
+  if (!a.weights) return std::nullopt;
+  a.weights->scale = {1.0f};
+  a.floats = exact_in_floats(*b.known(a.weights->q), a.weights->zero_point, channel_axis);
+  a.note = inexact_here(b, node, a);
+  return a;
 }
 
 int constant_floats(Builder& b, const std::vector<float>& values, ir::Shape shape) {
@@ -68,33 +120,47 @@ int constant_floats(Builder& b, const std::vector<float>& values, ir::Shape shap
 
 ir::ValueId weights_as_floats(Builder& b, const Anchor& a) {
   const ir::Tensor& q = *b.known(a.weights->q);
-  return b.add_known(ir::Tensor::of<float>(q.shape(), q.to_floats()));
+  std::vector<float> values = q.to_floats();
+  for (float& v : values) v -= static_cast<float>(a.weights->zero_point);
+  return b.add_known(ir::Tensor::of<float>(q.shape(), values));
 }
 
 ir::ValueId input_as_floats(Builder& b, const Anchor& a) {
   const ir::ValueId value = b.add_value(DType::Float, b.shape(a.x));
   const int from = b.permuted(a.input->q);
   const int to = b.make(value, like(b.slot(from).desc, DataType::f32, b.shape(a.x)));
+  const bool run_time = !a.input->run_zero.none();
+  const int zero = run_time ? run_time_scale(b, *a.input).second : -1;
   const kernels::Affine8 as{1.0f, a.input->scale.zero_point, a.input->scale.dtype == DType::Int8};
   const std::int64_t count = ir::element_count(b.shape(a.x));
   ir::Node named;
   named.name = a.node.name;
   named.op = "DequantizeLinear";
-  b.step(named, "inc:dequantize", {from}, {to},
-         [=](Frame& frame) { kernels::dequantize(frame.at(from), frame.as<float>(to), count, as); });
+  std::vector<int> reads{from};
+  if (run_time) reads.push_back(zero);
+  b.step(named, "inc:dequantize", reads, {to}, [=](Frame& frame) {
+    kernels::Affine8 now = as;
+    if (run_time) now.zero_point = *frame.as<std::int32_t>(zero);
+    kernels::dequantize(frame.at(from), frame.as<float>(to), count, now);
+  });
   return value;
 }
 
 bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attempt) {
   std::vector<Arithmetic> ways;
   if (anchor.integer && anchor.note.empty()) ways.push_back(Arithmetic::Int8);
-  ways.push_back(anchor.integer ? Arithmetic::Emulated : anchor.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32);
+  if (anchor.floats)
+    ways.push_back(anchor.integer ? Arithmetic::Emulated : anchor.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32);
   for (const Arithmetic arithmetic : ways) {
     if (anchor.integer && arithmetic == Arithmetic::Emulated && anchor.note.empty())
       anchor.note = "oneDNN has no fast integer kernel for this form";
-    const bool last = arithmetic != Arithmetic::Int8 && arithmetic != Arithmetic::Bf16;
-    if (attempt({arithmetic, true, false, false}) || attempt({arithmetic, false, false, false})) return true;
-    if (attempt({arithmetic, true, last, true})) return true;
+    for (const bool factors : {true, false}) {
+      if (factors && !anchor.factors) continue;
+      const bool last = arithmetic != Arithmetic::Int8 && arithmetic != Arithmetic::Bf16 && !factors;
+      if (attempt({arithmetic, true, false, false, factors}) || attempt({arithmetic, false, false, false, factors}))
+        return true;
+      if (attempt({arithmetic, true, last, true, factors})) return true;
+    }
   }
   return false;
 }
@@ -114,8 +180,10 @@ Epilogue::Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attemp
       arithmetic_(attempt.arithmetic),
       may_sum_(attempt.sum),
       real_output_(attempt.real_output),
-      to_(attempt.arithmetic == Arithmetic::Int8 && anchor.sink && !attempt.real_output ? anchor.sink->scale.dtype
-                                                                                        : real_type(attempt.arithmetic)) {
+      factors_(attempt.factors && anchor.factors.has_value()) {
+  const bool seen = anchor.sink && factors_ == anchor.factors.has_value();
+  to_ = arithmetic_ == Arithmetic::Int8 && seen && !real_output_ ? anchor.sink->scale.dtype : real_type(arithmetic_);
+  if (arithmetic_ == Arithmetic::Int8 && a_.sums && a_.cast.none()) to_ = DType::Int32;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (!a_.residual.none()) choose_residual();
   if (arithmetic_ == Arithmetic::Int8) set_scales();
@@ -144,14 +212,33 @@ void Epilogue::set_scales() {
     argument(DNNL_ARG_ATTR_ZERO_POINTS, arg, b_.constant(ir::Tensor::of<std::int32_t>({1}, {value})));
   };
   attr.set_scales_mask(DNNL_ARG_SRC, 0);
-  argument(DNNL_ARG_ATTR_SCALES, DNNL_ARG_SRC, constant_floats(b_, {a_.input->scale.scale}, {1}));
-  zero_point(DNNL_ARG_SRC, a_.input->scale.zero_point);
+  if (a_.input->run_scale.none()) {
+    argument(DNNL_ARG_ATTR_SCALES, DNNL_ARG_SRC, constant_floats(b_, {a_.input->scale.scale}, {1}));
+    zero_point(DNNL_ARG_SRC, a_.input->scale.zero_point);
+  } else {
+    const auto [scale, zero] = run_time_scale(b_, *a_.input);
+    argument(DNNL_ARG_ATTR_SCALES, DNNL_ARG_SRC, scale);
+    if (zero >= 0) {
+      attr.set_zero_points_mask(DNNL_ARG_SRC, 0);
+      argument(DNNL_ARG_ATTR_ZERO_POINTS, DNNL_ARG_SRC, zero);
+    }
+  }
+  zero_point(DNNL_ARG_WEIGHTS, a_.weights->zero_point);
   const auto& scales = a_.weights->scale;
   argument(DNNL_ARG_ATTR_SCALES, DNNL_ARG_WEIGHTS, constant_floats(b_, scales, {static_cast<std::int64_t>(scales.size())}));
-  if (to_ == DType::Float) return;
+  if (to_ == DType::Float || to_ == DType::Int32) return;
   attr.set_scales_mask(DNNL_ARG_DST, 0);
   argument(DNNL_ARG_ATTR_SCALES, DNNL_ARG_DST, constant_floats(b_, {a_.sink->scale.scale}, {1}));
   zero_point(DNNL_ARG_DST, a_.sink->scale.zero_point);
+}
+
+void Epilogue::scale_sums(const ir::Shape& channels) {
+  const std::vector<float>& weights = a_.weights->scale;
+  std::vector<float> scale(static_cast<std::size_t>(ir::element_count(channels)));
+  for (std::size_t c = 0; c < scale.size(); ++c) scale[c] = a_.input->scale.scale * weights[weights.size() == 1 ? 0 : c];
+  multiply(constant_floats(b_, scale, channels));
+  if (a_.input->run_scale.none()) return;
+  multiply(b_.view(run_time_scale(b_, *a_.input).first, DType::Float, ir::Shape(channels.size(), 1)));
 }
 
 void Epilogue::append_binary(dnnl::algorithm algorithm, int slot) {
@@ -185,6 +272,15 @@ void Epilogue::activate() {
   if (name == "hardswish") return ops_.append_eltwise(algorithm::eltwise_hardswish, 1.0f / 6, 0.5f);
   if (name == "hardsigmoid") return ops_.append_eltwise(algorithm::eltwise_hardsigmoid, alpha, beta);
   throw UnsupportedError("node '" + a_.node.name + "': activation '" + name + "' is not supported");
+}
+
+bool Epilogue::multiply_factors(ir::Shape channels) {
+  if (!factors_) return true;
+  const auto count = static_cast<std::int64_t>(a_.factors->values.size());
+  if (count == 1) channels.assign(channels.size(), 1);
+  if (ir::element_count(channels) != count) return false;
+  multiply(constant_floats(b_, a_.factors->values, std::move(channels)));
+  return true;
 }
 
 int Epilogue::residual_copy(const Desc& desc) {
@@ -225,14 +321,34 @@ std::vector<std::pair<int, int>> Epilogue::args(const dnnl::primitive_desc_base&
   return result;
 }
 
-void finish(Builder& b, const Anchor& a, Arithmetic arithmetic, Step& step, int output) {
+void finish_sums(Builder& b, const Anchor& a, int output) {
+  if (!a.cast.none()) {
+    b.mark_done(b.graph().producer(a.cast)->id);
+    return b.bind(a.cast, output);
+  }
+  const ir::ValueId y = a.node.outputs[0];
+  if (b.slot(output).dtype == DType::Int32) return b.bind(y, output);
+  const int to = b.make(y, like(b.slot(output).desc, DataType::s32, b.shape(y)));
+  const dnnl::reorder::primitive_desc pd(cpu(), b.slot(output).desc, cpu(), b.slot(to).desc);
+  ir::Node named;
+  named.name = a.node.name;
+  named.op = "Cast";
+  b.primitive(named, pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, output}, {DNNL_ARG_TO, to}});
+}
+
+void finish(Builder& b, const Anchor& a, const Attempt& attempt, Step& step, int output) {
+  const Arithmetic arithmetic = attempt.arithmetic;
+  const bool factors = attempt.factors && a.factors;
+  if (factors) b.mark_done(a.factors->node->id);
   step.profile.precision = arithmetic == Arithmetic::Int8 ? "int8" : arithmetic == Arithmetic::Bf16 ? "bf16" : "fp32";
   step.profile.emulated = arithmetic == Arithmetic::Emulated || (arithmetic == Arithmetic::Fp32 && !a.note.empty());
   if (step.profile.emulated) step.profile.note = a.note;
-  if (is_integer(b.slot(output).dtype))
+  if (a.sums)
+    finish_sums(b, a, output);
+  else if (is_integer(b.slot(output).dtype))
     bind_sink(b, *a.sink, output);
   else
-    b.bind(a.node.outputs[0], output);
+    b.bind(factors ? a.factors->y : a.node.outputs[0], output);
 }
 
 }  // namespace inc::onednn

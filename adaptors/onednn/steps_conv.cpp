@@ -9,6 +9,8 @@ namespace {
 
 using Dims = dnnl::memory::dims;
 
+constexpr const char* kWideWeights = "weights minus their zero point need more than 8 bits";
+
 struct Geometry {
   Dims strides, dilations, before, after;
   Dims weight_shape;  // with the group axis when grouped
@@ -64,9 +66,12 @@ Dims per_channel(const Builder& b, const Anchor& a, std::int64_t channels) {
   return dims;
 }
 
-/// oneDNN 3.2 adds a full-size FP32 operand wrongly behind the channels that do not fill a vector.
-bool adds_wrongly(const Epilogue& epilogue, const dnnl::primitive_desc_base& pd) {
-  return epilogue.has_binary_residual() && std::string_view(pd.impl_info_str()).starts_with("jit_uni_int8");
+/// oneDNN 3.2 reads operands behind the channels that do not fill a vector wrongly: full-size ones always, those of
+/// depthwise convolutions even when there is one value per channel.
+bool reads_wrongly(const Epilogue& epilogue, const Geometry& g, const dnnl::primitive_desc_base& pd) {
+  const bool depthwise_tail = g.groups > 1 && g.groups == g.channels && g.channels % 8 != 0;
+  return std::string_view(pd.impl_info_str()).starts_with("jit_uni_int8") &&
+         (epilogue.has_binary_residual() || (epilogue.has_factors() && depthwise_tail));
 }
 
 using Pd = dnnl::convolution_forward::primitive_desc;
@@ -98,22 +103,20 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
   Epilogue epilogue(b, a, attempt);
   if (int8) epilogue.attr.set_scales_mask(DNNL_ARG_WEIGHTS, a.weights->scale.size() == 1 ? 0 : g.groups > 1 ? 3 : 1);
   if (emulated) {
-    std::vector<float> scale(static_cast<std::size_t>(g.channels));
-    for (std::size_t c = 0; c < scale.size(); ++c)
-      scale[c] = a.input->scale.scale * a.weights->scale[a.weights->scale.size() == 1 ? 0 : c];
-    epilogue.multiply(constant_floats(b, scale, per_channel(b, a, g.channels)));
+    epilogue.scale_sums(per_channel(b, a, g.channels));
     if (!a.bias.none()) epilogue.add(b.view(b.plain(a.bias), DType::Float, per_channel(b, a, g.channels)));
   }
   const DType real = real_type(arithmetic);
   epilogue.residual(any_desc(*data_type(real), g.out));
   epilogue.activate();
+  if (!epilogue.multiply_factors(per_channel(b, a, g.channels))) return false;
   epilogue.seal();
 
   const DType to = epilogue.destination_type();
   const bool biased = !a.bias.none() && !emulated;
   const Pd pd = choose(g, attempt, *data_type(int8 ? a.input->scale.dtype : real), *data_type(int8 ? DType::Int8 : real),
                        *data_type(to), biased ? data_type(b.dtype(a.bias)) : std::nullopt, epilogue.attr);
-  if (!pd || (int8 && adds_wrongly(epilogue, pd))) return false;
+  if (!pd || (int8 && reads_wrongly(epilogue, g, pd))) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
   const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
@@ -126,18 +129,30 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
   if (biased) args.emplace_back(DNNL_ARG_BIAS, b.view(b.plain(a.bias), b.dtype(a.bias), {g.channels}));
   const int output = epilogue.destination(g.turn(pd.dst_desc()));
   args.emplace_back(DNNL_ARG_DST, turned(output, pd.dst_desc()));
-  finish(b, a, arithmetic, b.primitive(a.node, pd, dnnl::convolution_forward(pd), std::move(args)), output);
+  finish(b, a, attempt, b.primitive(a.node, pd, dnnl::convolution_forward(pd), std::move(args)), output);
   return true;
+}
+
+bool convolve_integers(Builder& b, const ir::Node& node) {
+  const std::size_t rank = b.shape(node.inputs[0]).size();
+  if (rank < 3 || rank > 5) return false;
+  auto anchor = read_integers(b, node, 0);
+  if (!anchor) return false;
+  const Geometry geometry = read_geometry(b, node);
+  if (anchor->weights->zero_point != 0) anchor->note = kWideWeights;
+  return make_steps(*anchor, [&](const Attempt& attempt) { return convolve(b, *anchor, geometry, attempt); });
 }
 
 }  // namespace
 
 bool emit_convolution(Builder& b, const ir::Node& node) {
+  if (node.op == "ConvInteger") return convolve_integers(b, node);
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   const std::size_t rank = b.shape(node.inputs[0]).size();
   if (!multiplies(b.dtype(node.inputs[0])) || rank < 3 || rank > 5 || !b.is_known(node.inputs[1])) return false;
   const Geometry geometry = read_geometry(b, node);
   Anchor anchor = read_anchor(b, node, 0);
+  if (anchor.integer && anchor.weights->zero_point != 0) anchor.note = kWideWeights;
   return make_steps(anchor, [&](const Attempt& attempt) { return convolve(b, anchor, geometry, attempt); });
 }
 

@@ -165,20 +165,16 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
   const bool int8 = arithmetic == Arithmetic::Int8, emulated = arithmetic == Arithmetic::Emulated;
   Epilogue epilogue(b, a, attempt);
   if (int8) epilogue.attr.set_scales_mask(DNNL_ARG_WEIGHTS, a.weights->scale.size() == 1 ? 0 : 1 << (f.w.size() - 1));
-  if (emulated) {
-    ir::Shape columns(f.y.size(), 1);
-    columns.back() = f.y.back();
-    std::vector<float> scale(static_cast<std::size_t>(f.y.back()));
-    for (std::size_t c = 0; c < scale.size(); ++c)
-      scale[c] = a.input->scale.scale * a.weights->scale[a.weights->scale.size() == 1 ? 0 : c];
-    epilogue.multiply(constant_floats(b, scale, columns));
-  }
+  ir::Shape columns(f.y.size(), 1);
+  columns.back() = f.y.back();
+  if (emulated) epilogue.scale_sums(columns);
   if (f.alpha != 1.0f) epilogue.factor(f.alpha);
   if (!f.bias_value.none() && emulated) epilogue.add(b.view(b.plain(f.bias_value), f.bias_type, f.bias));
   if (!f.addend.none()) epilogue.add(b.view(b.plain(f.addend), f.bias_type, f.bias));
   const DType real = real_type(arithmetic);
   epilogue.residual(plain_desc(real, f.y));
   epilogue.activate();
+  if (!epilogue.multiply_factors(columns)) return false;
   epilogue.seal();
 
   const DType to = epilogue.destination_type();
@@ -200,13 +196,22 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
   args.emplace_back(DNNL_ARG_DST, b.view(output, to, f.y, dst));
   Step& step = b.primitive(a.node, pd, chosen.primitive, std::move(args));
   step.alone = !int8 && splits_sums(f, pd);
-  finish(b, a, arithmetic, step, output);
+  finish(b, a, attempt, step, output);
   return true;
+}
+
+bool multiply_integers(Builder& b, const ir::Node& node) {
+  if (b.shape(node.inputs[0]).size() < 2 || b.shape(node.inputs[1]).size() != 2) return false;
+  auto anchor = read_integers(b, node, 1);
+  const auto form = anchor ? read_matmul(b, *anchor) : std::nullopt;
+  if (!form) return false;
+  return make_steps(*anchor, [&](const Attempt& attempt) { return multiply(b, *anchor, *form, attempt); });
 }
 
 }  // namespace
 
 bool emit_matmul(Builder& b, const ir::Node& node) {
+  if (node.op == "MatMulInteger") return multiply_integers(b, node);
   const bool gemm = node.op == "Gemm" || node.op == "inc.Gemm";
   if (!gemm && node.op != "MatMul" && node.op != "inc.MatMul") return false;
   if (!multiplies(b.dtype(node.inputs[0])) || b.shape(node.inputs[1]).empty() || b.shape(node.inputs[0]).empty())

@@ -199,6 +199,47 @@ bool concat_8_bits(Builder& b, const ir::Node& node, const Sink& sink) {
   return run_on_8_bits(b, changed, sink);
 }
 
+/// A Mul by constants whose product is wanted in 8 bits only.
+bool quantize_product(Builder& b, const ir::Node& node) {
+  const auto f = factors(b, node);
+  const auto sink = f ? quantized_sink(b, f->y) : std::nullopt;
+  if (!sink) return false;
+  const ir::Shape& shape = b.shape(f->x);
+  const int from = b.permuted(f->x), to = make_like(b, sink->nodes.front()->outputs[0], from, sink->scale.dtype);
+  std::int64_t outer = 1, channels = 1, inner = 1;
+  bool behind = f->axis < 0;
+  for (const std::size_t i : memory_order(b.slot(from).desc, shape.size())) {
+    const bool here = static_cast<int>(i) == f->axis;
+    (here ? channels : behind ? inner : outer) *= shape[i];
+    behind = behind || here;
+  }
+  in_8_bits(b.step(node, "inc:quantize_products", {from}, {to}, [=, values = f->values, as = affine(sink->scale)](Frame& s) {
+    kernels::quantize_products(s.as<float>(from), s.at(to), outer, channels, inner, values.data(), as);
+  }));
+  for (std::size_t i = 0; i < sink->nodes.size(); ++i) {
+    if (i > 0) b.bind(sink->nodes[i]->outputs[0], to);
+    b.mark_done(sink->nodes[i]->id);
+  }
+  return true;
+}
+
+/// The zero point is made as int32 too, as the library takes it.
+bool quantize_to_range(Builder& b, const ir::Node& node) {
+  if (node.outputs.size() != 3 || std::any_of(node.outputs.begin(), node.outputs.end(), [](auto v) { return v.none(); }))
+    return false;
+  const int from = b.permuted(node.inputs[0]), to = make_like(b, node.outputs[0], from, DType::UInt8);
+  const int scale = b.make(node.outputs[1]), zero = b.make(node.outputs[2]);
+  const int wide = b.scratch(DType::Int32, {}, plain_desc(DType::Int32, {}));
+  b.bind(node.outputs[2], wide);
+  const std::int64_t count = ir::element_count(b.shape(node.inputs[0]));
+  in_8_bits(b.step(node, "inc:quantize_to_range", {from}, {to, scale, zero, wide}, [=](Frame& f) {
+    kernels::quantize_to_range(f.as<float>(from), f.as<std::uint8_t>(to), count, f.as<float>(scale),
+                               f.as<std::uint8_t>(zero));
+    *f.as<std::int32_t>(wide) = *f.as<std::uint8_t>(zero);
+  }));
+  return true;
+}
+
 }  // namespace
 
 void emit_dequantize(Builder& b, const ir::Node& node) {
@@ -208,6 +249,18 @@ void emit_dequantize(Builder& b, const ir::Node& node) {
     const kernels::Affine8 as = affine(*scale);
     b.step(node, "inc:dequantize", {from}, {to},
            [=](Frame& f) { kernels::dequantize(f.at(from), f.as<float>(to), count, as); });
+    return;
+  }
+  if (const auto input = dequantized_at_run_time(b, node.outputs[0])) {
+    const int from = b.permuted(node.inputs[0]), to = make_like(b, node.outputs[0], from, DType::Float);
+    const std::int64_t count = ir::element_count(b.shape(node.outputs[0]));
+    const auto [scale, zero] = run_time_scale(b, *input);
+    std::vector<int> reads{from, scale};
+    if (zero >= 0) reads.push_back(zero);
+    b.step(node, "inc:dequantize", reads, {to}, [=, s = scale, z = zero, type = input->scale.dtype](Frame& f) {
+      const kernels::Affine8 as{*f.as<float>(s), z < 0 ? 0 : *f.as<std::int32_t>(z), type == DType::Int8};
+      kernels::dequantize(f.at(from), f.as<float>(to), count, as);
+    });
     return;
   }
   const auto channels = channels_of(b, node);
@@ -221,6 +274,8 @@ void emit_dequantize(Builder& b, const ir::Node& node) {
 
 bool emit_quantization(Builder& b, const ir::Node& node) {
   if (node.op == "DequantizeLinear") return true;
+  if (node.op == "Mul") return quantize_product(b, node);
+  if (node.op == "DynamicQuantizeLinear") return quantize_to_range(b, node);
   if (node.op != "QuantizeLinear") return false;
   if (const auto scale = tensor_scale(b, node)) {
     const int from = b.permuted(node.inputs[0]), to = make_like(b, node.outputs[0], from, scale->dtype);

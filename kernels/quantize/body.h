@@ -32,6 +32,19 @@ void quantize_run(const float* __restrict src, Q* __restrict dst, std::int64_t c
 }
 
 template <class Q>
+void product_rows(const float* __restrict src, Q* __restrict dst, std::int64_t rows, std::int64_t columns,
+                  const float* __restrict factor, float scale, float zero) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < columns; ++i)
+      dst[r * columns + i] = to_8<Q>(src[r * columns + i] * factor[i] / scale, zero);
+}
+
+template <class Q>
+void product_run(const float* __restrict src, Q* __restrict dst, std::int64_t count, float factor, float scale, float zero) {
+  for (std::int64_t i = 0; i < count; ++i) dst[i] = to_8<Q>(src[i] * factor / scale, zero);
+}
+
+template <class Q>
 void dequantize_run(const Q* __restrict src, float* __restrict dst, std::int64_t count, float scale, std::int32_t zero) {
   for (std::int64_t i = 0; i < count; ++i) dst[i] = scale * static_cast<float>(static_cast<std::int32_t>(src[i]) - zero);
 }
@@ -60,6 +73,24 @@ void dequantize_u8(const std::uint8_t* src, float* dst, std::int64_t count, floa
 void dequantize_s8(const std::int8_t* src, float* dst, std::int64_t count, float scale, std::int32_t zero) noexcept {
   dequantize_run(src, dst, count, scale, zero);
 }
+void range_of(const float* __restrict src, std::int64_t count, float* low, float* high) noexcept {
+  constexpr std::int64_t kLanes = 32;
+  float lo[kLanes] = {}, hi[kLanes] = {};
+  const std::int64_t whole = count / kLanes * kLanes;
+  for (std::int64_t i = 0; i < whole; i += kLanes)
+    for (std::int64_t j = 0; j < kLanes; ++j) {
+      lo[j] = src[i + j] < lo[j] ? src[i + j] : lo[j];
+      hi[j] = src[i + j] > hi[j] ? src[i + j] : hi[j];
+    }
+  for (std::int64_t i = whole; i < count; ++i) {
+    lo[0] = src[i] < lo[0] ? src[i] : lo[0];
+    hi[0] = src[i] > hi[0] ? src[i] : hi[0];
+  }
+  for (std::int64_t j = 0; j < kLanes; ++j) {
+    *low = lo[j] < *low ? lo[j] : *low;
+    *high = hi[j] > *high ? hi[j] : *high;
+  }
+}
 void quantize_columns(const float* src, std::byte* dst, std::int64_t columns, const float* scale, const std::int32_t* zero,
                       bool is_signed) noexcept {
   if (is_signed) {
@@ -69,6 +100,20 @@ void quantize_columns(const float* src, std::byte* dst, std::int64_t columns, co
     auto* q = reinterpret_cast<std::uint8_t*>(dst);
     for (std::int64_t i = 0; i < columns; ++i) q[i] = to_8<std::uint8_t>(src[i] / scale[i], static_cast<float>(zero[i]));
   }
+}
+void quantize_product_rows(const float* src, std::byte* dst, std::int64_t rows, std::int64_t columns, const float* factor,
+                           float scale, float zero, bool is_signed) noexcept {
+  if (is_signed)
+    product_rows(src, reinterpret_cast<std::int8_t*>(dst), rows, columns, factor, scale, zero);
+  else
+    product_rows(src, reinterpret_cast<std::uint8_t*>(dst), rows, columns, factor, scale, zero);
+}
+void quantize_product(const float* src, std::byte* dst, std::int64_t count, float factor, float scale, float zero,
+                      bool is_signed) noexcept {
+  if (is_signed)
+    product_run(src, reinterpret_cast<std::int8_t*>(dst), count, factor, scale, zero);
+  else
+    product_run(src, reinterpret_cast<std::uint8_t*>(dst), count, factor, scale, zero);
 }
 void combine(const std::byte* a, bool signed_a, float scale_a, std::int32_t zero_a, const std::byte* b, bool signed_b,
              float scale_b, std::int32_t zero_b, std::byte* dst, bool signed_dst, float scale, std::int32_t zero,

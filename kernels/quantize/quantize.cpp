@@ -1,6 +1,7 @@
 #include "kernels/quantize/quantize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/base/parallel.h"
@@ -18,7 +19,12 @@ INC_KERNEL_DECLARE(void quantize_u8(const float* s, std::uint8_t* d, int64_t n, 
 INC_KERNEL_DECLARE(void quantize_s8(const float* s, std::int8_t* d, int64_t n, float scale, float zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_u8(const std::uint8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_s8(const std::int8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
+INC_KERNEL_DECLARE(void range_of(const float* s, int64_t n, float* low, float* high) noexcept)
 INC_KERNEL_DECLARE(void quantize_columns(const float* s, std::byte* d, int64_t n, const float* scale, const I32* zero,
+                                         bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void quantize_product_rows(const float* s, std::byte* d, int64_t rows, int64_t columns, const float* f,
+                                              float scale, float zero, bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void quantize_product(const float* s, std::byte* d, int64_t n, float f, float scale, float zero,
                                          bool is_signed) noexcept)
 INC_KERNEL_DECLARE(void combine(INC_COMBINE_ARGS) noexcept)
 
@@ -51,6 +57,24 @@ void quantize(const float* src, std::byte* dst, int64_t count, const Affine8& as
   parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { quantize_run(src + begin, dst + begin, end - begin, as); });
 }
 
+void quantize_to_range(const float* src, std::uint8_t* dst, int64_t count, float* scale, std::uint8_t* zero_point) noexcept {
+  constexpr int64_t kMostParts = 64;
+  const int64_t parts = std::clamp<int64_t>(count / kGrain, 1, kMostParts);
+  std::array<float, kMostParts> low{}, high{};
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const int64_t from = count * p / parts, to = count * (p + 1) / parts;
+      const auto at = static_cast<std::size_t>(p);
+      INC_KERNEL_CALL(range_of, src + from, to - from, &low[at], &high[at]);
+    }
+  });
+  const float lo = *std::min_element(low.begin(), low.end()), hi = *std::max_element(high.begin(), high.end());
+  *scale = hi == lo ? 1.0f / 255.0f : (hi - lo) / 255.0f;
+  const float zero = 0.0f - lo;
+  quantize_run(&zero, reinterpret_cast<std::byte*>(zero_point), 1, {*scale, 0, false});
+  quantize(src, reinterpret_cast<std::byte*>(dst), count, {*scale, *zero_point, false});
+}
+
 void dequantize(const std::byte* src, float* dst, int64_t count, const Affine8& as) noexcept {
   parallel_for(count, kGrain,
                [&](int64_t begin, int64_t end) { dequantize_run(src + begin, dst + begin, end - begin, as); });
@@ -74,6 +98,24 @@ void dequantize_channels(const std::byte* src, float* dst, int64_t outer, int64_
   parallel_for(outer * channels, kGrain / std::max<int64_t>(1, inner) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       dequantize_run(src + i * inner, dst + i * inner, inner, {scale[i % channels], zero_point[i % channels], is_signed});
+  });
+}
+
+void quantize_products(const float* src, std::byte* dst, int64_t outer, int64_t channels, int64_t inner, const float* factor,
+                       const Affine8& as) noexcept {
+  const auto zero = static_cast<float>(as.zero_point);
+  if (inner == 1)
+    return parallel_for(outer, kGrain / std::max<int64_t>(1, channels) + 1, [&](int64_t begin, int64_t end) {
+      INC_KERNEL_CALL(quantize_product_rows, src + begin * channels, dst + begin * channels, end - begin, channels, factor,
+                      as.scale, zero, as.is_signed);
+    });
+  const auto split = [&](int64_t i, int64_t from, int64_t to) {
+    INC_KERNEL_CALL(quantize_product, src + i * inner + from, dst + i * inner + from, to - from, factor[i % channels],
+                    as.scale, zero, as.is_signed);
+  };
+  if (outer * channels == 1) return parallel_for(inner, kGrain, [&](int64_t from, int64_t to) { split(0, from, to); });
+  parallel_for(outer * channels, kGrain / std::max<int64_t>(1, inner) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) split(i, 0, inner);
   });
 }
 

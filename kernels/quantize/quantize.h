@@ -14,6 +14,9 @@ struct Affine8 {
 };
 
 void quantize(const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
+/// ONNX DynamicQuantizeLinear: u8 with the scale and zero point of the interval that holds 0 and all numbers of src.
+void quantize_to_range(const float* src, std::uint8_t* dst, std::int64_t count, float* scale,
+                       std::uint8_t* zero_point) noexcept;
 void dequantize(const std::byte* src, float* dst, std::int64_t count, const Affine8& as) noexcept;
 
 /// Rows of `channels` blocks of `inner` elements, each block with its own scale and zero point.
@@ -21,6 +24,10 @@ void quantize_channels(const float* src, std::byte* dst, std::int64_t outer, std
                        const float* scale, const std::int32_t* zero_point, bool is_signed) noexcept;
 void dequantize_channels(const std::byte* src, float* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
                          const float* scale, const std::int32_t* zero_point, bool is_signed) noexcept;
+
+/// dst = quantize(src * factor[channel]), with one scale and zero point for all.
+void quantize_products(const float* src, std::byte* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
+                       const float* factor, const Affine8& as) noexcept;
 
 /// dst = quantize(dequantize(a) + dequantize(b)); with `product`, their product.
 void combine8(const std::byte* a, const Affine8& as_a, const std::byte* b, const Affine8& as_b, std::byte* dst,

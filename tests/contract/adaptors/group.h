@@ -23,6 +23,7 @@ struct GroupSpec {
   int weight_limit = 63;  ///< |w| at most; 127 saturates where pairs are summed in int16
   bool bias = true;
   enum class Residual { None, Real, Quantized } residual = Residual::None;
+  bool factors = false;  ///< a Mul along the output channels behind the activation
   bool output_8_bits = true;
   DType output_type = DType::UInt8;
   int output_zero = 128;
@@ -92,6 +93,11 @@ class GroupBuilder {
       inputs.push_back(r);
     }
     ir::ValueId y = node((fused ? "inc." : "") + s.op, inputs, attrs);
+    if (s.factors) {
+      ir::Shape channels(s.op == "Conv" ? shape.size() : 1, 1);
+      channels[s.op == "Conv" ? 1 : 0] = outputs(s);
+      y = node("Mul", {y, constant(random_tensor(DType::Float, channels, rng_, 0.2, 3.0))});
+    }
     if (s.output_8_bits) y = quantize(y, s.output_type, s.output_zero, s.output_scale);
     graph.add_output(y);
     return graph;
