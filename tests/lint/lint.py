@@ -16,7 +16,7 @@ BELOW = {
     "core/config": ["core/quant"],
     "core/runtime": ["core/quant"],
     "core/eval": ["core/runtime", "core/config"],
-    "core/calib": ["core/eval"],
+    "core/calib": ["core/eval", "core/passes"],
     "core/search": ["core/base"],
     "core/tuning": ["core/search", "core/calib"],
     "core/report": ["core/tuning"],

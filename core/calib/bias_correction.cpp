@@ -1,0 +1,184 @@
+#include "core/calib/bias_correction.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/calib/correction_walk.h"
+#include "core/ops/ops.h"
+#include "core/quant/bias.h"
+
+namespace inc::calib {
+namespace {
+
+constexpr std::int64_t kHeldBackEvery = 4;
+constexpr std::size_t kFewestSamples = 8;
+constexpr std::size_t kFewestHeldBack = 2;
+constexpr std::size_t kBlocks = 8;
+
+std::int64_t channels_of(const ir::Graph& graph, const ir::Node& anchor) {
+  const auto slot = static_cast<std::size_t>(ops::info(anchor.op).weight_input);
+  return graph.constant(anchor.input(slot))->shape().at(static_cast<std::size_t>(ops::weight_axis(graph, anchor)));
+}
+
+/// Whether the anchor's bias can take a shift of each of its channels.
+bool takes_shift(const ir::Graph& graph, const ir::Node& anchor) {
+  const ir::Node* weight = graph.producer(anchor.input(1));
+  if (weight != nullptr || graph.constant(anchor.input(1))->rank() < 2) return false;
+  const std::int64_t channels = channels_of(graph, anchor);
+  const std::vector<float> none(static_cast<std::size_t>(channels)), some(static_cast<std::size_t>(channels), 1.0f);
+  const auto without = quant::bias_with_shift(graph, anchor, channels, none);
+  const auto with = quant::bias_with_shift(graph, anchor, channels, some);
+  return with.value && without.value && !identical(*with.value, *without.value);
+}
+
+std::vector<ir::NodeId> correctable(const ir::Graph& fused, const quant::QuantConfig& config, const ir::Graph& quantized) {
+  std::vector<ir::NodeId> anchors;
+  for (const ir::NodeId id : quantized.topological_order()) {
+    const auto choice = config.ops.find(id);
+    if (choice == config.ops.end() || choice->second.precision != quant::Precision::Int8) continue;
+    if (takes_shift(fused, fused.node(id))) anchors.push_back(id);
+  }
+  return anchors;
+}
+
+/// Samples that no shift was estimated from, with what FP32 makes of them.
+class HeldBack {
+ public:
+  HeldBack(const ir::Graph& fused, const runtime::Executable& fp32, const eval::Dataset& data,
+           const std::vector<std::int64_t>& firsts, std::size_t budget_bytes) {
+    std::size_t bytes = 0;
+    for (const std::int64_t first : firsts) {
+      batches_.push_back(eval::load_batch(fused, data, first, eval::usable_batch_size(fused, 1)).inputs);
+      outputs_.push_back(fp32.run(batches_.back()));
+      for (const auto* tensors : {&batches_.back(), &outputs_.back()})
+        for (const ir::Tensor& tensor : *tensors) bytes += tensor.bytes();
+      if (bytes > budget_bytes && batches_.size() >= kFewestHeldBack) break;
+    }
+  }
+
+  std::size_t size() const noexcept { return batches_.size(); }
+
+  /// Infinite when something is not finite; -1 when FP32 gives nothing to compare with.
+  double divergence(const runtime::Executable& executable) const {
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < batches_.size(); ++i) {
+      const auto outputs = executable.run(batches_[i]);
+      for (std::size_t o = 0; o < outputs.size(); ++o) add(outputs[o], outputs_[i][o], difference, norm);
+    }
+    if (!(norm > 0)) return -1;
+    return std::isfinite(difference / norm) ? difference / norm : std::numeric_limits<double>::infinity();
+  }
+
+ private:
+  static void add(const ir::Tensor& found, const ir::Tensor& wanted, double& difference, double& norm) {
+    if (found.dtype() != DType::Float || found.shape() != wanted.shape()) return;
+    const auto a = found.values<float>(), b = wanted.values<float>();
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      difference += std::pow(double{a[i]} - double{b[i]}, 2);
+      norm += double{b[i]} * double{b[i]};
+    }
+  }
+
+  std::vector<std::vector<ir::Tensor>> batches_, outputs_;
+};
+
+struct Sampling {
+  std::vector<std::int64_t> estimate, held_back;
+};
+
+/// Batches of `batch` samples; every fourth is held back, the last one where there are fewer.
+Sampling sampling(std::int64_t batches, std::int64_t batch) {
+  Sampling s;
+  const std::int64_t phase = std::min(kHeldBackEvery, batches) - 1;
+  for (std::int64_t i = 0; i < batches; ++i) (i % kHeldBackEvery == phase ? s.held_back : s.estimate).push_back(i * batch);
+  return s;
+}
+
+/// The whole where it helps; else the blocks of anchors that do, each tried with those kept before it.
+template <class Divergence>
+void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, const Divergence& divergence,
+                     BiasCorrection& out) {
+  out.after = divergence(all);
+  if (out.after < out.before) {
+    out.shift = all;
+    return;
+  }
+  const double whole = out.after;
+  out.after = out.before;
+  const std::size_t blocks = std::min(kBlocks, anchors.size());
+  std::size_t kept = 0;
+  for (std::size_t b = 0; b < blocks && blocks > 1; ++b) {
+    Shifts trial = out.shift;
+    for (std::size_t i = b * anchors.size() / blocks; i < (b + 1) * anchors.size() / blocks; ++i)
+      trial[anchors[i]] = all.at(anchors[i]);
+    const double found = divergence(trial);
+    if (!(found < out.after)) continue;
+    out.after = found;
+    out.shift = std::move(trial);
+    ++kept;
+  }
+  out.why_not = fmt::format(
+      "all shifts together raise the output divergence on samples held back from {:.3g} to {:.3g}; "
+      "{} of {} parts are kept",
+      out.before, whole, kept, blocks);
+}
+
+}  // namespace
+
+BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& config, const quant::RangeTable& ranges,
+                            quant::WeightCache& weights, const runtime::Adaptor& adaptor, const runtime::Executable& fp32,
+                            const eval::Dataset& data, const CorrectionOptions& options) {
+  BiasCorrection out;
+  quant::QuantConfig trial = config;
+  trial.bias_shift.clear();
+  quant::QdqOptions unfolded = options.qdq;
+  unfolded.fold_factors = false;
+  const ir::Graph quantized = quant::insert_qdq(fused, trial, ranges, weights, unfolded);
+  const std::vector<ir::NodeId> anchors = correctable(fused, config, quantized);
+  out.anchors = static_cast<std::int64_t>(anchors.size());
+  if (anchors.empty()) {
+    out.why_not = "no INT8 operator has a bias that could be corrected";
+    return out;
+  }
+  const std::int64_t batch = eval::usable_batch_size(fused, 1);
+  std::int64_t batches = std::min(options.samples, data.size()) / batch;
+  if (batches < 2 || batches * batch < 4) {
+    out.why_not = fmt::format("{} samples in batches of {} found, at least 4 in 2 batches expected",
+                              std::min(options.samples, data.size()), batch);
+    return out;
+  }
+  try {
+    CorrectionWalk walk(fused, quantized, anchors, adaptor, data, options);
+    const std::size_t affordable = std::max(walk.affordable(0), kFewestSamples * 3 / 4);
+    batches = std::min(batches, static_cast<std::int64_t>(affordable) * kHeldBackEvery / (kHeldBackEvery - 1));
+    const Sampling samples = sampling(batches, batch);
+    const Shifts all = walk.run(samples.estimate);
+    if (all.empty()) {
+      out.why_not = "interrupted";
+      return out;
+    }
+    const HeldBack held_back(fused, fp32, data, samples.held_back, options.budget_bytes);
+    out.samples = static_cast<std::int64_t>(samples.estimate.size() + held_back.size()) * batch;
+    const auto divergence = [&](const Shifts& shifts) {
+      trial.bias_shift = shifts;
+      return held_back.divergence(*adaptor.prepare(quant::insert_qdq(fused, trial, ranges, weights, options.qdq)));
+    };
+    out.before = divergence({});
+    if (out.before < 0)
+      out.why_not = "no FP32 output to compare on the samples held back";
+    else
+      keep_what_helps(all, anchors, divergence, out);
+  } catch (const UnsupportedError& error) {
+    out.why_not = error.full_message();
+  } catch (const ModelError& error) {
+    out.why_not = error.full_message();
+  } catch (const BackendError& error) {
+    out.why_not = error.full_message();
+  }
+  return out;
+}
+
+}  // namespace inc::calib
