@@ -16,8 +16,12 @@ using search::SearchSpace;
 constexpr std::size_t kMostVariants = 4, kMostSingles = 48, kBlocks = 32;
 using Block = std::vector<std::size_t>;
 
-std::uint16_t last_option(const SearchSpace& space, std::size_t dim) {
-  return static_cast<std::uint16_t>(space.dims[dim].options.size() - 1);
+/// Where operators fall back to: first to what loses next to nothing (BF16 where there is such), then to FP32.
+enum class Goal : std::uint8_t { Safe, Last };
+
+std::uint16_t goal_of(const SearchSpace& space, std::size_t dim, Goal goal) {
+  const auto& dimension = space.dims[dim];
+  return static_cast<std::uint16_t>(goal == Goal::Safe ? dimension.fallback() : dimension.options.size() - 1);
 }
 
 /// Points that move every operator to its k-th 8-bit variant, as far as it has one.
@@ -27,7 +31,7 @@ std::vector<Point> variants(const SearchSpace& space) {
     Point point = space.fastest();
     bool moved = false;
     for (std::size_t i = 0; i < point.size(); ++i) {
-      if (k >= last_option(space, i)) continue;
+      if (k >= goal_of(space, i, Goal::Safe)) continue;
       point[i] = static_cast<std::uint16_t>(k);
       moved = true;
     }
@@ -36,16 +40,16 @@ std::vector<Point> variants(const SearchSpace& space) {
   return points;
 }
 
-Point fall_back(Point point, const SearchSpace& space, const Block& block) {
-  for (const std::size_t dim : block) point[dim] = last_option(space, dim);
+Point fall_back(Point point, const SearchSpace& space, const Block& block, Goal goal) {
+  for (const std::size_t dim : block) point[dim] = goal_of(space, dim, goal);
   return point;
 }
 
 /// Operators that can still fall back, in reverse graph order, alone or in blocks of neighbours.
-std::vector<Block> blocks(const SearchSpace& space, const Point& base) {
+std::vector<Block> blocks(const SearchSpace& space, const Point& base, Goal goal) {
   Block movable;
   for (std::size_t i = space.dims.size(); i-- > 0;)
-    if (base[i] != last_option(space, i)) movable.push_back(i);
+    if (base[i] < goal_of(space, i, goal)) movable.push_back(i);
   const std::size_t size = movable.size() <= kMostSingles ? 1 : (movable.size() + kBlocks - 1) / kBlocks;
   std::vector<Block> all;
   for (std::size_t i = 0; i < movable.size(); i += size)
@@ -57,6 +61,7 @@ std::vector<Block> blocks(const SearchSpace& space, const Point& base) {
 struct Plan {
   const SearchSpace& space;
   Replay tried;
+  Goal goal = Goal::Safe;
   bool by_output = false;
 
   /// The lowest loss among the fastest point and the variants; nullopt while they are not all tried.
@@ -85,10 +90,10 @@ struct Plan {
 
   /// Blocks by falling gain; nullopt while they are not all tried.
   std::optional<std::vector<Block>> ranked(const Point& start) {
-    std::vector<Block> all = blocks(space, start);
+    std::vector<Block> all = blocks(space, start, goal);
     std::vector<const Observation*> singles;
     for (const Block& block : all) {
-      singles.push_back(tried(fall_back(start, space, block)));
+      singles.push_back(tried(fall_back(start, space, block, goal)));
       if (singles.back() == nullptr) return std::nullopt;
     }
     by_output = std::all_of(singles.begin(), singles.end(), [](const Observation* seen) {
@@ -107,7 +112,7 @@ struct Plan {
   /// Whether the plan is over: a point is to be tried, or the target was met.
   bool accumulate(Point& point, const Point& start, const std::vector<Block>& order, bool choosy) {
     for (const Block& block : order) {
-      const Point more = fall_back(point, space, block);
+      const Point more = fall_back(point, space, block, goal);
       if (more == point) continue;
       const Observation* seen = tried(more);
       if (seen == nullptr) return true;
@@ -134,14 +139,22 @@ struct Plan {
     }
   }
 
+  /// Walks from a point to its fallbacks; whether the plan is over. Afterwards `point` has them all.
+  bool walk(Point& point) {
+    const Point start = point;
+    const auto order = ranked(start);
+    if (!order) return true;
+    if (accumulate(point, start, *order, true)) return true;
+    return accumulate(point, start, *order, false);
+  }
+
   void run() {
     const auto start = base();
     if (!start || tried(*start)->met) return;
-    const auto order = ranked(*start);
-    if (!order) return;
     Point point = *start;
-    if (accumulate(point, *start, *order, true)) return;
-    accumulate(point, *start, *order, false);
+    if (walk(point)) return;
+    goal = Goal::Last;
+    walk(point);
   }
 };
 

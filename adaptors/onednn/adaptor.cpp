@@ -31,6 +31,12 @@ class OnednnAdaptor final : public runtime::Adaptor {
     return std::make_unique<const PlannedExecutable>(graph, weights_);
   }
 
+  Support runs_natively(quant::Precision precision) const override {
+    if (precision == quant::Precision::Int8 && !has_vnni()) return Support::no(isa_name() + " has no VNNI");
+    if (precision == quant::Precision::Bf16 && !has_bf16()) return Support::no(isa_name() + " has no BF16 instructions");
+    return Support::yes();
+  }
+
   std::string_view name() const override { return "onednn"; }
 
  private:

@@ -37,6 +37,8 @@ class ReferenceAdaptor final : public runtime::Adaptor {
     return std::make_unique<Interpreter>(graph);
   }
 
+  Support runs_natively(quant::Precision) const override { return Support::no("the reference runs scalar code"); }
+
   std::string_view name() const override { return "reference"; }
 };
 

@@ -35,6 +35,9 @@ ExitCode quantize(const QuantizeSettings& settings) {
     fmt::print("{}\n", report::to_json(report));
   } else if (!settings.quiet) {
     fmt::print("{}\n{}\n", report::statistics_table(report.statistics), report::result_table(report));
+    for (const auto& range : report.ranges) fmt::print("{}\n", report::sentence(range));
+    if (report.correction) fmt::print("{}\n", report::sentence(*report.correction));
+    for (const auto& note : report.notes) fmt::print("{}\n", note);
     fmt::print("target {} ({})\n", report.result.met ? "met" : "MISSED", report.result.target);
     fmt::print("model   {}\nreport  {}\n", (report.directory / "model.onnx").string(),
                (report.directory / "report.html").string());

@@ -32,6 +32,7 @@ struct Model {
   std::string name;
   std::string framework = "onnxrt_qdq";
   std::string path;
+  std::string quantized = "keep";  ///< what becomes of Q/DQ that the model already has
   std::vector<std::string> inputs, outputs;
 };
 
@@ -53,14 +54,28 @@ struct TensorRule {
   std::vector<std::string> granularity, scheme, dtype, algorithm;  ///< empty: not limited; dtype {"fp32"}: stay in FP32
   std::optional<double> bit;                                       ///< weights only; below 8 means 7
 };
-struct WeightRule : TensorRule {};
+struct WeightRule : TensorRule {
+  std::vector<std::string> bound;  ///< empty: what target.isa asks for
+};
 struct ActivationRule : TensorRule {};
 struct OpRule {
   WeightRule weight;
   ActivationRule activation;
 };
 
-struct Recipes {};  ///< nothing to choose yet; see fields.h
+struct SmoothQuantArgs {
+  std::vector<std::string> alpha;  ///< numbers 0..1, or "auto"; empty: auto
+};
+struct Recipes {
+  bool first_conv_or_matmul_quantization = true, last_conv_or_matmul_quantization = true;
+  bool pre_post_process_quantization = true;
+  bool scale_propagation_max_pooling = true, scale_propagation_concat = true;
+  bool fast_bias_correction = true;
+  bool depthwise_per_channel = true;
+  bool smooth_quant = false;
+  SmoothQuantArgs smooth_quant_args;
+  bool cross_layer_equalization = false;
+};
 
 struct Quantization {
   std::string approach = "post_training_static_quant";
@@ -71,8 +86,15 @@ struct Quantization {
   std::vector<std::pair<std::string, OpRule>> optype_wise, op_wise;
 };
 
+struct OperatorList {
+  std::vector<std::string> add, remove;  ///< ONNX operator types
+};
 struct MixedPrecision {
   std::vector<std::string> precisions;
+  OperatorList allowlist, inferlist, denylist;
+  /// As in Quantization; dtype bf16 or fp32.
+  std::vector<std::pair<std::string, OpRule>> op_wise;
+  std::string format = "plan";
 };
 
 struct Strategy {

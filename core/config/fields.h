@@ -14,41 +14,39 @@ inline constexpr std::string_view kNotYet = "not available yet";
 inline constexpr std::string_view kNoRemote = "no remote services are used";
 inline constexpr std::string_view kThreads = "use --threads and --instances of inc-cpp benchmark";
 
-inline constexpr Choice kFramework[] = {
-    {"onnxrt_qdq"},
-    {"onnxrt_qlinearops", {}, "the model is written in QDQ format, which every ONNX runtime reads"},
-    {"onnxrt_integerops", {}, "the model is quantized statically and written in QDQ format"},
-    {"tensorflow", kOtherFramework},
-    {"tensorflow_itex", kOtherFramework},
-    {"keras", kOtherFramework},
-    {"pytorch", kOtherFramework},
-    {"pytorch_fx", kOtherFramework},
-    {"pytorch_ipex", kOtherFramework},
-    {"mxnet", kOtherFramework},
-    {"engine", kOtherFramework}};
+inline constexpr Choice kFramework[] = {{"onnxrt_qdq"},
+                                        {"onnxrt_qlinearops"},
+                                        {"onnxrt_integerops"},
+                                        {"tensorflow", kOtherFramework},
+                                        {"tensorflow_itex", kOtherFramework},
+                                        {"keras", kOtherFramework},
+                                        {"pytorch", kOtherFramework},
+                                        {"pytorch_fx", kOtherFramework},
+                                        {"pytorch_ipex", kOtherFramework},
+                                        {"mxnet", kOtherFramework},
+                                        {"engine", kOtherFramework}};
+inline constexpr Choice kQuantized[] = {{"keep"}, {"retune"}};
 inline constexpr Choice kDevice[] = {{"cpu"}, {"gpu", "this product is for CPUs"}};
 inline constexpr Choice kApproach[] = {
     {"post_training_static_quant"},
-    {"post_training_dynamic_quant", kNotYet},
-    {"auto", kNotYet},
+    {"post_training_dynamic_quant"},
+    {"auto"},
     {"quant_aware_training", "it needs training; quantize after training with post_training_static_quant"}};
 inline constexpr Choice kLastBatch[] = {{"rollover"}, {"discard"}};
 inline constexpr Choice kGranularity[] = {{"per_channel"}, {"per_tensor"}};
-inline constexpr Choice kActivationGranularity[] = {{"per_tensor"}, {"per_channel", "activations are quantized per tensor"}};
 inline constexpr Choice kScheme[] = {{"asym"}, {"sym"}, {"asym_float", "scales are always floats; write asym"}};
 inline constexpr Choice kWeightScheme[] = {
     {"sym"}, {"asym", "weights are quantized symmetrically"}, {"asym_float", "weights are quantized symmetrically"}};
-inline constexpr Choice kWeightDtype[] = {{"int8"},
-                                          {"fp32"},
-                                          {"uint8", "weights are quantized to int8"},
-                                          {"bf16", kNotYet},
-                                          {"fp16", "not a precision of this product"}};
+inline constexpr Choice kWeightDtype[] = {
+    {"int8"}, {"fp32"}, {"uint8", "weights are quantized to int8"}, {"bf16"}, {"fp16", "not a precision of this product"}};
+inline constexpr Choice kWeightBound[] = {{"pair_bounded"}, {"7bit"}, {"full"}};
 inline constexpr Choice kActivationDtype[] = {
-    {"uint8"}, {"int8"}, {"fp32"}, {"bf16", kNotYet}, {"fp16", "not a precision of this product"}};
+    {"uint8"}, {"int8"}, {"fp32"}, {"bf16"}, {"fp16", "not a precision of this product"}};
 inline constexpr Choice kWeightAlgorithm[] = {{"minmax"}};
 inline constexpr Choice kActivationAlgorithm[] = {
-    {"minmax"}, {"kl", kNotYet}, {"percentile", kNotYet}, {"mse", kNotYet}, {"placeholder", "write minmax"}};
-inline constexpr Choice kPrecision[] = {{"fp32"}, {"bf16", kNotYet}, {"fp16", "not a precision of this product"}};
+    {"minmax"}, {"moving_average"}, {"percentile"}, {"kl"}, {"mse"}, {"placeholder", "write minmax"}};
+inline constexpr Choice kPrecision[] = {{"fp32"}, {"bf16"}, {"int8"}, {"fp16", "not a precision of this product"}};
+inline constexpr Choice kBf16Format[] = {{"plan"}, {"onnx"}};
 inline constexpr Choice kStrategy[] = {{"basic"},
                                        {"random"},
                                        {"auto", kNotYet},
@@ -64,23 +62,22 @@ inline constexpr Choice kStrategy[] = {{"basic"},
                                        {"dynas", "it searches architectures"}};
 inline constexpr Choice kObjective[] = {
     {"performance"}, {"accuracy", kNotYet}, {"modelsize", kNotYet}, {"footprint", kNotYet}};
-inline constexpr Choice kIsa[] = {{"any"},
-                                  {"host", kNotYet},
-                                  {"avx2", kNotYet},
-                                  {"avx512_core", kNotYet},
-                                  {"avx512_core_vnni", kNotYet},
-                                  {"avx512_core_bf16", kNotYet},
-                                  {"avx512_core_amx", kNotYet}};
+inline constexpr Choice kIsa[] = {
+    {"any"}, {"host"}, {"avx2"}, {"avx512_core"}, {"avx512_core_vnni"}, {"avx512_core_bf16"}, {"avx512_core_amx"}};
 }  // namespace facts
 
 template <class V>
 void fields(V& v, Model& s) {
   v("name", s.name, "Name in reports and of the output directory; empty: the model file's");
-  v("framework", s.framework, "INC's name of the model format", one_of(facts::kFramework));
+  v("framework", s.framework,
+    "Form of the written model: QDQ, QLinear operators where they can say it, or integer operators for dynamic ranges",
+    one_of(facts::kFramework));
   v("path", s.path, "The ONNX model, relative to this file; `--model` wins");
   v("inputs", s.inputs, "Accepted from INC's files; the model's own inputs are used");
   v("outputs", s.outputs, "Accepted from INC's files; the model's own outputs are used");
-  v.refused("quant_format", "models are written in QDQ format", "QDQ");
+  v("quantized", s.quantized, "Q/DQ that the model already has: keep them, or return to FP32 and quantize anew",
+    one_of(facts::kQuantized));
+  v.refused("quant_format", "write the form as model.framework", "");
 }
 
 template <class V>
@@ -107,11 +104,16 @@ void fields(V& v, WeightRule& s) {
   v("dtype", s.dtype, "Allowed types; fp32 alone keeps the operator in FP32; empty: no limit", one_of(facts::kWeightDtype));
   v("algorithm", s.algorithm, "Range methods; empty: no limit", one_of(facts::kWeightAlgorithm));
   v("bit", s.bit, "Significant bits; fewer than 8: 7, which cannot saturate on any CPU", between(7, 8));
+  v("bound", s.bound,
+    "Scales under which pairs of products fit into int16 (pair_bounded, 7bit), or full; empty: as target.isa needs",
+    one_of(facts::kWeightBound));
 }
 
 template <class V>
 void fields(V& v, ActivationRule& s) {
-  v("granularity", s.granularity, "Scales per tensor; empty: no limit", one_of(facts::kActivationGranularity));
+  v("granularity", s.granularity,
+    "Scales per tensor, or per channel (depthwise convolutions only); empty: per channel where that is possible",
+    one_of(facts::kGranularity));
   v("scheme", s.scheme, "Symmetric or asymmetric; empty: no limit", one_of(facts::kScheme));
   v("dtype", s.dtype, "Allowed types; fp32 alone keeps the operator in FP32; empty: no limit",
     one_of(facts::kActivationDtype));
@@ -126,16 +128,26 @@ void fields(V& v, OpRule& s) {
 }
 
 template <class V>
-void fields(V& v, Recipes&) {
-  v.refused("scale_propagation_max_pooling", "pooling and shape operators always pass INT8 through", "true");
-  v.refused("scale_propagation_concat", "Concat and Add always take INT8 from their neighbours", "true");
-  v.refused("first_conv_or_matmul_quantization", "name the operator in op_wise with dtype [fp32]", "true");
-  v.refused("last_conv_or_matmul_quantization", "name the operator in op_wise with dtype [fp32]", "true");
-  v.refused("pre_post_process_quantization", "name the operators in op_wise with dtype [fp32]", "true");
-  v.refused("fast_bias_correction", facts::kNotYet, "false");
-  v.refused("weight_correction", facts::kNotYet, "false");
-  v.refused("smooth_quant", facts::kNotYet, "false");
-  v.refused("smooth_quant_args", facts::kNotYet, "");
+void fields(V& v, SmoothQuantArgs& s) {
+  v("alpha", s.alpha, "Migration strengths 0 to 1, or auto; several are options of the search; empty: auto");
+  v.refused("folding", "factors are always moved into the operator before, where it can take them", "true");
+}
+
+template <class V>
+void fields(V& v, Recipes& s) {
+  v("first_conv_or_matmul_quantization", s.first_conv_or_matmul_quantization, "The first of them may be INT8");
+  v("last_conv_or_matmul_quantization", s.last_conv_or_matmul_quantization, "The last of them may be INT8");
+  v("pre_post_process_quantization", s.pre_post_process_quantization,
+    "INC's switch for operators before the first and behind the last Conv or MatMul: these never become INT8");
+  v("scale_propagation_max_pooling", s.scale_propagation_max_pooling, "INT8 passes through pooling and shape operators");
+  v("scale_propagation_concat", s.scale_propagation_concat, "INT8 passes through Concat");
+  v("fast_bias_correction", s.fast_bias_correction,
+    "Biases absorb the mean error of quantization, layer by layer, where held-back samples confirm it");
+  v("depthwise_per_channel", s.depthwise_per_channel, "A scale per channel for the inputs of depthwise convolutions");
+  v("smooth_quant", s.smooth_quant, "Move outliers of activations into the weights of MatMul and Gemm");
+  v("smooth_quant_args", s.smooth_quant_args, "Its parameters");
+  v("cross_layer_equalization", s.cross_layer_equalization, "Even out the channels between neighbouring convolutions");
+  v.refused("weight_correction", "means of quantized weights are corrected by fast_bias_correction", "false");
   v.refused("layer_wise_quant", "weights are memory-mapped anyway", "false");
   v.refused("gemm_to_matmul", "Gemm is quantized as it is", "false");
   v.refused("graph_optimization_level", "fusions are this product's own (`inc-cpp inspect --fusions`)", "");
@@ -148,19 +160,33 @@ template <class V>
 void fields(V& v, Quantization& s) {
   v("approach", s.approach, "How INT8 is reached", one_of(facts::kApproach));
   v("calibration", s.calibration, "Samples that fix the ranges of activations");
-  v("recipes", s.recipes, "INC's switches; accepted at the value that says what is done anyway");
+  v("recipes", s.recipes, "INC's switches");
   v("model_wise", s.model_wise, "Limits for every operator");
   v("optype_wise", s.optype_wise, "Limits by operator type, as in the ONNX model");
   v("op_wise", s.op_wise, "Limits by node name; keys are regular expressions on the whole name",
     Constraint{.pattern_keys = true});
-  v.refused("advance", "bias correction is not available yet", "");
+  v.refused("advance", "write recipes: {fast_bias_correction: True}, which is the default", "");
   v.refused("train", "it needs training", "");
 }
 
 template <class V>
+void fields(V& v, OperatorList& s) {
+  v("add", s.add, "ONNX operator types to put on the list");
+  v("remove", s.remove, "ONNX operator types to take off the list");
+}
+
+template <class V>
 void fields(V& v, MixedPrecision& s) {
-  v("precisions", s.precisions, "Precisions besides INT8", one_of(facts::kPrecision));
-  v.refused("op_wise", facts::kNotYet, "");
+  v("precisions", s.precisions, "Precisions that may be used; bf16: where the CPU has it", one_of(facts::kPrecision));
+  v("allowlist", s.allowlist, "Operators that are cast to BF16 (`inc-cpp list operators`)");
+  v("inferlist", s.inferlist, "Operators that follow their neighbours");
+  v("denylist", s.denylist, "Operators that keep FP32");
+  v("op_wise", s.op_wise, "dtype bf16 or fp32 by node name; keys are regular expressions on the whole name",
+    Constraint{.pattern_keys = true});
+  v("format", s.format,
+    "How BF16 is written: plan (FP32 operators that every runtime reads, and the plan in the metadata), or onnx (casts and "
+    "BF16 weights)",
+    one_of(facts::kBf16Format));
 }
 
 template <class V>

@@ -14,8 +14,21 @@ bool is_op(const ir::Node* node, std::string_view op) {
   return node != nullptr && node->op == op;
 }
 
+constexpr const char* kQdqTypes[] = {"QuantizeLinear", "DynamicQuantizeLinear", "DequantizeLinear"};
+
 bool is_qdq(const ir::Node& node) {
-  return node.op == "QuantizeLinear" || node.op == "DequantizeLinear";
+  return std::find(std::begin(kQdqTypes), std::end(kQdqTypes), node.op) != std::end(kQdqTypes);
+}
+
+bool touches_bf16(const ir::Graph& graph, const ir::Node& node) {
+  const auto is_bf16 = [&](ir::ValueId id) { return !id.none() && graph.value(id).type.dtype == DType::BFloat16; };
+  return std::any_of(node.outputs.begin(), node.outputs.end(), is_bf16) ||
+         std::any_of(node.inputs.begin(), node.inputs.end(), is_bf16);
+}
+
+/// A conversion at the border of a precision.
+bool is_border(const ir::Graph& graph, const ir::Node& node) {
+  return is_qdq(node) || (node.op == "Cast" && touches_bf16(graph, node));
 }
 
 bool reads_int8(const ir::Graph& graph, const ir::Node& node) {
@@ -58,19 +71,24 @@ std::string why_float(const ir::Node& node) {
 }  // namespace
 
 std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::TuningSpace& space,
-                                     const std::vector<runtime::StepProfile>& profile, const std::string& decided) {
+                                     const quant::Bf16Plan& bf16, const std::vector<runtime::StepProfile>& profile,
+                                     const std::string& decided) {
   std::map<std::string, const runtime::StepProfile*> ran;
   for (const auto& step : profile) ran.emplace(step.name, &step);
   std::vector<report::OpRow> rows;
   for (const ir::NodeId id : quantized.topological_order()) {
     const ir::Node& node = quantized.node(id);
-    if (is_qdq(node)) continue;
+    if (is_border(quantized, node)) continue;
     report::OpRow row{node.name, ops::reported_type(node), "fp32", ""};
     const bool searched = std::find(space.nodes.begin(), space.nodes.end(), id) != space.nodes.end();
     const auto kept = space.kept_fp32.find(id);
     if (int8_anchor(quantized, node)) {
       row.precision = "int8";
       row.reason = "8-bit weights and activations";
+    } else if (touches_bf16(quantized, node)) {
+      row.precision = "bf16";
+      row.reason = searched ? "cast to BF16" : "follows BF16 neighbours";
+      if (kept != space.kept_fp32.end()) row.reason += "; not INT8: " + kept->second;
     } else if (searched) {
       row.reason = decided;
     } else if (kept != space.kept_fp32.end()) {
@@ -81,6 +99,8 @@ std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::T
     } else {
       row.reason = why_float(node);
     }
+    if (const auto why = bf16.why_not.find(id); row.precision == "fp32" && why != bf16.why_not.end())
+      row.reason += "; not BF16: " + why->second;
     const auto step = ran.find(node.name);
     if (step != ran.end() && step->second->emulated)
       row.reason += fmt::format("; executed in FP32 here: {}", step->second->note);
@@ -103,9 +123,11 @@ std::vector<report::StatisticsRow> statistics(const ir::Graph& quantized, const 
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.total > b.total; });
   by_type.clear();
   for (const ir::NodeId id : quantized.nodes())
-    if (is_qdq(quantized.node(id))) count(quantized.node(id).op, "int8");
-  for (const auto* type : {"QuantizeLinear", "DequantizeLinear"})
+    if (const ir::Node& node = quantized.node(id); is_border(quantized, node))
+      count(node.op, is_qdq(node) ? "int8" : "bf16");
+  for (const auto* type : kQdqTypes)
     if (by_type.contains(type)) rows.push_back(by_type[type]);
+  if (by_type.contains("Cast")) rows.push_back(by_type["Cast"]);
   return rows;
 }
 

@@ -8,12 +8,13 @@
 
 namespace inc::pipeline {
 
-/// One row per operator of the quantized graph (Q/DQ nodes left out), in topological order. `profile` tells what really
-/// ran; may be empty. `decided` explains the operators of the space that are not in INT8 ("…to meet the target").
+/// One row per operator of the quantized graph (Q/DQ and BF16 casts left out), in topological order. `profile` tells what
+/// really ran; may be empty. `decided` explains the operators of the space that are not in INT8 ("…to meet the target").
 std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::TuningSpace& space,
-                                     const std::vector<runtime::StepProfile>& profile, const std::string& decided);
+                                     const quant::Bf16Plan& bf16, const std::vector<runtime::StepProfile>& profile,
+                                     const std::string& decided);
 
-/// Mixed Precision Statistics: operator types by falling total, Q/DQ last.
+/// Mixed Precision Statistics: operator types by falling total, Q/DQ and BF16 casts last.
 std::vector<report::StatisticsRow> statistics(const ir::Graph& quantized, const std::vector<report::OpRow>& ops);
 
 }  // namespace inc::pipeline

@@ -11,8 +11,13 @@ std::string model_hash(const LoadedModel& model) {
   return Hash64().add_int(Hash64().add(file->bytes().data(), file->bytes().size()).value()).hex();
 }
 
-std::string space_hash(const tuning::TuningSpace& space) {
+/// The options, and what they mean: everything in the configuration that decides how a candidate is made.
+std::string space_hash(const config::Config& config, const tuning::TuningSpace& space) {
+  config::Config meaning = config;
+  meaning.tuning = {};
+  meaning.evaluation = {};
   Hash64 hash;
+  hash.add(config::write_config(meaning));
   for (const auto& dim : space.shape.dims) {
     hash.add(dim.name);
     for (const auto& option : dim.options) hash.add(option);
@@ -37,7 +42,7 @@ std::string data_hash(const AccuracyTask& task) {
 
 search::RunIdentity identity(const config::Config& config, const LoadedModel& model, const AccuracyTask& task,
                              const tuning::TuningSpace& space) {
-  return {model_hash(model),           data_hash(task), space_hash(space),
+  return {model_hash(model),           data_hash(task), space_hash(config, space),
           config.tuning.strategy.name, INC_VERSION,     static_cast<std::uint64_t>(config.tuning.random_seed)};
 }
 

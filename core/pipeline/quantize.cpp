@@ -23,14 +23,22 @@ struct Calibrated {
   double seconds = 0;
 };
 
-Calibrated calibrate(const config::Config& config, const LoadedModel& model, const runtime::Executable& fp32,
-                     const QuantizeOptions& options) {
+/// Nothing to do where every range is taken at run time.
+Calibrated calibrate(const CalibrationTask* task, const LoadedModel& model, const tuning::TuningSpace& space,
+                     const runtime::Executable& fp32, const QuantizeOptions& options) {
+  if (task == nullptr) return {};
   const auto start = Clock::now();
-  const CalibrationTask task = calibration_task(config);
-  if (options.progress) options.progress({"calibrate", 0, task.samples});
-  const auto stats = calib::collect(model.fused, fp32, *task.data, quant::values_to_calibrate(model.fused),
-                                    {task.samples, task.batch_size, options.should_stop});
-  return {calib::ranges_from(stats, {quant::RangeMethod::MinMax}), since(start)};
+  if (options.progress) options.progress({"calibrate", 0, task->samples});
+  calib::CalibrationOptions wanted{task->samples, task->batch_size, space.methods()};
+  wanted.methods.insert(quant::RangeMethod::MinMax);
+  wanted.should_stop = options.should_stop;
+  return {calib::calibrate(model.fused, fp32, *task->data, wanted), since(start)};
+}
+
+std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
+                                                    const QuantizeOptions& options) {
+  if (task == nullptr || !config.quantization.value_or(config::Quantization{}).recipes.fast_bias_correction) return {};
+  return tuning::CorrectionSource{*task->data, {.samples = task->samples, .should_stop = options.should_stop}};
 }
 
 search::Journal open_journal(const std::filesystem::path& path, const search::RunIdentity& id, bool resume,
@@ -62,23 +70,24 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const auto start = Clock::now();
   const LoadedModel model = load_model(config);
   const auto fp32 = adaptor.prepare(model.fused);
-  const tuning::TuningSpace space =
-      tuning::build_space(model.fused, adaptor, space_options(config.quantization.value_or(config::Quantization{})));
+  const tuning::SpaceOptions allowed = space_options(config, adaptor);
+  const tuning::TuningSpace space = tuning::build_space(model.fused, adaptor, allowed);
   const std::filesystem::path directory = make_output_directory(config, model, options);
-  quant::WeightCache weights;
+  const std::optional<CalibrationTask> samples = calibration_task(config, space);
+  const CalibrationTask* task_or_null = samples ? &*samples : nullptr;
 
   const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config);
-  if (!task) {
-    const Calibrated calibrated = calibrate(config, model, *fp32, options);
-    Result result{config, model, space, *fp32, directory, start, calibrated.seconds};
-    result.candidate = quant::insert_qdq(model.fused, space.decode(space.shape.fastest()), calibrated.ranges, weights);
-    return finish(result, adaptor, options);
-  }
-
   search::History history;
-  search::Journal journal =
-      open_journal(directory / "journal.jsonl", identity(config, model, *task, space), options.resume, history);
-  const Calibrated calibrated = calibrate(config, model, *fp32, options);
+  std::optional<search::Journal> journal;
+  if (task)
+    journal = open_journal(directory / "journal.jsonl", identity(config, model, *task, space), options.resume, history);
+
+  const Calibrated calibrated = calibrate(task_or_null, model, space, *fp32, options);
+  tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
+                                      allowed.bf16_policies, corrections(config, task_or_null, options));
+  Result result{config, model, space, candidates, directory, start, calibrated.seconds};
+  if (!task) return finish(result, adaptor, options);
+
   tuning::Fp32Outputs outputs;
   eval::EvalOptions baseline = evaluation(*task, options, {"baseline", 0, 0});
   baseline.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> batch) { outputs.keep(first, batch); };
@@ -86,34 +95,22 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   if (!base.complete) throw BackendError("interrupted before the baseline was known; no model was written");
   const tuning::Criterion criterion(config.tuning.accuracy_criterion, task->metric->higher_is_better(), base.value);
 
-  const tuning::Workbench bench{model.fused,
-                                calibrated.ranges,
-                                space,
-                                adaptor,
-                                *fp32,
-                                *task->data,
-                                *task->metric,
-                                criterion,
-                                weights,
-                                outputs,
-                                evaluation(*task, options, {"tune", 0, 0})};
+  const tuning::Workbench bench{candidates, *task->data, *task->metric,
+                                criterion,  outputs,     evaluation(*task, options, {"tune", 0, 0})};
   const auto strategy =
       strategies::make(config.tuning.strategy.name, space.shape, static_cast<std::uint64_t>(config.tuning.random_seed));
   const search::Outcome outcome = search::tune(
       *strategy, tuning::make_measure(bench), stop_rule(config.tuning.exit_policy, options),
       [&](const search::Observation& seen, std::size_t number) {
-        journal.append(seen);
+        journal->append(seen);
         if (options.on_trial) options.on_trial(seen, number);
       },
       std::move(history));
 
-  const search::Observation* best = outcome.history.best();
-  Result result{config, model, space, *fp32, directory, start, calibrated.seconds};
   result.baseline.accuracy = base.value;
-  result.candidate = tuning::build_candidate(bench, best != nullptr ? best->point : space.shape.fp32());
   result.outcome = &outcome;
   result.criterion = &criterion;
-  result.best = best;
+  result.best = outcome.history.best();
   result.task = &*task;
   return finish(result, adaptor, options);
 }

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "core/base/file.h"
-#include "core/onnx/onnx_io.h"
-#include "core/passes/pass.h"
+#include "core/calib/difference.h"
 #include "core/pipeline/decisions.h"
+#include "core/pipeline/output.h"
 #include "core/pipeline/summary.h"
 #include "core/tuning/latency.h"
 
@@ -26,10 +26,10 @@ struct Measured {
   std::vector<runtime::StepProfile> profile;
 };
 
-Measured measure(const Result& result, const runtime::Adaptor& adaptor) {
+Measured measure(const Result& result, const ir::Graph& candidate, const runtime::Adaptor& adaptor) {
   const eval::Batch batch = sample_batch(result);
-  const auto executable = adaptor.prepare(result.candidate);
-  const runtime::Executable* both[] = {&result.fp32, executable.get()};
+  const auto executable = adaptor.prepare(candidate);
+  const runtime::Executable* both[] = {&result.candidates.fp32(), executable.get()};
   const auto times = tuning::measure_latency(both, batch.inputs);
   const auto per_sample = [&](const std::vector<double>& ms) {
     return tuning::percentile(ms, 0.5) / static_cast<double>(batch.count);
@@ -61,6 +61,21 @@ void describe_result(const Result& result, report::Report& report) {
   report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, report.baseline);
 }
 
+search::Point chosen_point(const Result& result) {
+  if (result.best != nullptr) return result.best->point;
+  return result.outcome == nullptr ? result.space.shape.fastest() : result.space.shape.fp32();
+}
+
+void describe_calibration(const Result& result, const search::Point& point, report::Report& report) {
+  for (const auto& [method, difference] : calib::differences_from_minmax(result.candidates.ranges()))
+    report.ranges.push_back({std::string(quant::name_of(method)), difference.values, difference.clipped,
+                             difference.median_width, difference.least_width});
+  if (!result.candidates.corrects() || !result.space.uses(quant::Precision::Int8)) return;
+  const calib::BiasCorrection& made = result.candidates.correction(point);
+  report.correction = report::CorrectionRow{
+      made.anchors, static_cast<std::int64_t>(made.shift.size()), made.samples, made.before, made.after, made.why_not};
+}
+
 }  // namespace
 
 std::filesystem::path make_output_directory(const config::Config& config, const LoadedModel& model,
@@ -80,16 +95,16 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.strategy = result.config.tuning.strategy.name;
   report.machine = options.machine;
   report.resolved_config = config::write_config(result.config);
-  const Measured measured = measure(result, adaptor);
+  const search::Point point = chosen_point(result);
+  const tuning::Candidate candidate = result.candidates.build(point);
+  const Measured measured = measure(result, candidate.graph, adaptor);
   report.baseline = {result.baseline.accuracy, measured.fp32_ms};
   describe_result(result, report);
   report.result.latency_ms = measured.result_ms;
-  report.ops = decisions(result.candidate, result.space, measured.profile, decided(result));
-  report.statistics = statistics(result.candidate, report.ops);
-
-  ir::Graph lowered = result.candidate;
-  passes::lowering_pipeline().run(lowered);
-  onnx_io::export_model(lowered, report.directory / "model.onnx", {{{"inc_cpp.version", INC_VERSION}}});
+  report.ops = decisions(candidate.graph, result.space, candidate.bf16, measured.profile, decided(result));
+  report.statistics = statistics(candidate.graph, report.ops);
+  describe_calibration(result, point, report);
+  write_model(result.config, candidate, report.directory / "model.onnx", report.notes);
   report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / "model.onnx"));
   report.result.fp32_model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(result.model.path));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - result.start).count();

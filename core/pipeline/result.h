@@ -5,8 +5,8 @@
 #include "core/pipeline/quantize.h"
 #include "core/pipeline/work.h"
 #include "core/search/search.h"
+#include "core/tuning/candidate.h"
 #include "core/tuning/criterion.h"
-#include "core/tuning/space.h"
 
 namespace inc::pipeline {
 
@@ -15,12 +15,11 @@ struct Result {
   const config::Config& config;
   const LoadedModel& model;
   const tuning::TuningSpace& space;
-  const runtime::Executable& fp32;
+  tuning::CandidateBuilder& candidates;
   std::filesystem::path directory;
   std::chrono::steady_clock::time_point start;
   double calibration_seconds = 0;
   report::Report::Baseline baseline{};
-  ir::Graph candidate{};
   const search::Outcome* outcome = nullptr;
   const tuning::Criterion* criterion = nullptr;
   const search::Observation* best = nullptr;

@@ -8,11 +8,21 @@
 namespace inc::pipeline {
 namespace {
 
-std::int64_t count_int8(const search::Point& point, const tuning::TuningSpace& space) {
-  std::int64_t count = 0;
-  for (std::size_t i = 0; i < point.size(); ++i)
-    if (space.options[i][point[i]].precision == quant::Precision::Int8) ++count;
-  return count;
+struct Counts {
+  std::int64_t int8 = 0, bf16 = 0, fp32 = 0;
+  std::string text() const {
+    return bf16 > 0 ? fmt::format("{} int8, {} bf16, {} fp32", int8, bf16, fp32)
+                    : fmt::format("{} int8, {} fp32", int8, fp32);
+  }
+};
+
+Counts count(const search::Point& point, const tuning::TuningSpace& space) {
+  Counts counts;
+  for (std::size_t i = 0; i < point.size(); ++i) {
+    const quant::Precision precision = space.options[i][point[i]].precision;
+    ++(precision == quant::Precision::Int8 ? counts.int8 : precision == quant::Precision::Bf16 ? counts.bf16 : counts.fp32);
+  }
+  return counts;
 }
 
 }  // namespace
@@ -23,8 +33,10 @@ std::vector<report::TrialRow> trial_rows(const search::History& history, const t
   for (const auto& seen : history.all()) {
     report::TrialRow row;
     row.number = rows.size() + 1;
-    row.int8 = count_int8(seen.point, space);
-    row.fp32 = static_cast<std::int64_t>(seen.point.size()) - row.int8;
+    const Counts counts = count(seen.point, space);
+    row.int8 = counts.int8;
+    row.bf16 = counts.bf16;
+    row.fp32 = counts.fp32;
     row.seconds = seen.seconds;
     row.failed = seen.why_failed;
     if (seen.state == search::TrialState::Complete) {
@@ -47,11 +59,8 @@ std::vector<report::ParetoRow> pareto_rows(const search::History& history, const
   std::vector<Entry> entries{{0, baseline.latency_ms, {baseline.accuracy, baseline.latency_ms, "fp32"}}};
   for (const auto& seen : history.all()) {
     if (seen.state != search::TrialState::Complete) continue;
-    const auto int8 = count_int8(seen.point, space);
-    entries.push_back({criterion.loss(seen.accuracy),
-                       seen.cost,
-                       {seen.accuracy, seen.cost,
-                        fmt::format("{} int8, {} fp32", int8, static_cast<std::int64_t>(seen.point.size()) - int8)}});
+    entries.push_back(
+        {criterion.loss(seen.accuracy), seen.cost, {seen.accuracy, seen.cost, count(seen.point, space).text()}});
   }
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return a.latency != b.latency ? a.latency < b.latency : a.loss < b.loss;

@@ -22,6 +22,7 @@ LoadedModel load_model(const config::Config& config) {
   model.path = model_path(config);
   model.name = config.model.name.empty() ? model.path.stem().string() : config.model.name;
   model.fused = onnx_io::import_model(model.path);
+  if (config.model.quantized == "retune") passes::strip_quantization_pipeline().run(model.fused);
   passes::fusion_pipeline().run(model.fused);
   return model;
 }
@@ -54,6 +55,11 @@ CalibrationTask calibration_task(const config::Config& config) {
   task.batch_size = loader->batch_size;
   task.samples = *std::max_element(calibration.sampling_size.begin(), calibration.sampling_size.end());
   return task;
+}
+
+std::optional<CalibrationTask> calibration_task(const config::Config& config, const tuning::TuningSpace& space) {
+  if (!space.needs_ranges()) return std::nullopt;
+  return calibration_task(config);
 }
 
 }  // namespace inc::pipeline

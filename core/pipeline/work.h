@@ -7,6 +7,7 @@
 #include "core/eval/dataset.h"
 #include "core/eval/metric.h"
 #include "core/ir/graph.h"
+#include "core/tuning/space.h"
 
 namespace inc::pipeline {
 
@@ -35,5 +36,7 @@ struct CalibrationTask {
 };
 /// quantization.calibration, or the evaluation's data when calibration names none. Throws ConfigError, DataError.
 CalibrationTask calibration_task(const config::Config& config);
+/// The same where the space has options that need ranges; nothing otherwise.
+std::optional<CalibrationTask> calibration_task(const config::Config& config, const tuning::TuningSpace& space);
 
 }  // namespace inc::pipeline

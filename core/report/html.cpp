@@ -111,8 +111,8 @@ std::string charts(const Report& r) {
              false};
   for (const auto& t : r.trials)
     if (t.failed.empty())
-      front.dots.push_back(
-          {t.latency_ms, t.accuracy, fmt::format("trial {}: {} int8, {} fp32", t.number, t.int8, t.fp32), false});
+      front.dots.push_back({t.latency_ms, t.accuracy,
+                            fmt::format("trial {}: {} int8, {} bf16, {} fp32", t.number, t.int8, t.bf16, t.fp32), false});
   for (const auto& p : r.pareto) front.dots.push_back({p.latency_ms, p.accuracy, p.config, true});
   return text + "<h2>The search</h2><div class=\"charts\">" + scatter_plot(trials) + scatter_plot(front) + "</div>";
 }
@@ -175,7 +175,8 @@ std::string trials(const Report& r) {
     const bool ok = t.failed.empty();
     const auto measured = [&](double value, int decimals) { return ok ? number_cell(value, decimals) : Cell{"", "n"}; };
     rows.push_back({count_cell(static_cast<std::int64_t>(t.number)), measured(t.accuracy, 4), measured(t.relative_loss, 4),
-                    measured(t.latency_ms, 4), count_cell(t.int8), count_cell(t.fp32), number_cell(t.seconds, 1),
+                    measured(t.latency_ms, 4), count_cell(t.int8), count_cell(t.bf16), count_cell(t.fp32),
+                    number_cell(t.seconds, 1),
                     text_cell(!ok     ? "failed: " + t.failed
                               : t.met ? "met"
                                       : "missed",
@@ -187,10 +188,27 @@ std::string trials(const Report& r) {
                                        {"Relative loss", "n"},
                                        {"ms a sample", "n"},
                                        {"INT8", "n"},
+                                       {"BF16", "n"},
                                        {"FP32", "n"},
                                        {"Seconds", "n"},
                                        {"Verdict"}},
                                       rows);
+}
+
+std::string calibration(const Report& r) {
+  std::string text;
+  if (r.correction) text += fmt::format("<p>{}</p>", escaped(sentence(*r.correction)));
+  if (!r.ranges.empty()) {
+    std::vector<std::vector<Cell>> rows;
+    for (const auto& range : r.ranges)
+      rows.push_back({text_cell(range.method), count_cell(range.values), count_cell(range.changed),
+                      number_cell(range.median_width, 3), number_cell(range.least_width, 3)});
+    text += table_of("ranges", {{"Method"}, {"Tensors", "n"}, {"Clipped", "n"}, {"Median width", "n"}, {"Least width", "n"}},
+                     rows);
+    text += "<p>Widths of the calibrated ranges over those of min-max.</p>";
+  }
+  for (const auto& note : r.notes) text += fmt::format("<p>{}</p>", escaped(note));
+  return text.empty() ? "" : "<h2>Calibration</h2>" + text;
 }
 
 }  // namespace
@@ -201,7 +219,7 @@ std::string to_html(const Report& r) {
       "content=\"width=device-width,initial-scale=1\">"
       "<title>{} – inc-cpp report</title><style>{}</style></head><body><main>",
       escaped(r.model), kStyle);
-  page += header(r) + charts(r) + statistics(r) + operators(r) + trials(r);
+  page += header(r) + charts(r) + statistics(r) + calibration(r) + operators(r) + trials(r);
   page += fmt::format("<h2>Machine</h2><p>{} · ISA {} · {} threads</p>", escaped(r.machine.cpu), escaped(r.machine.isa),
                       r.machine.threads);
   page +=

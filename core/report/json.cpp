@@ -31,10 +31,31 @@ Json trials_json(const std::vector<TrialRow>& trials) {
                     {"latency_ms", number(t.latency_ms)},
                     {"seconds", number(t.seconds)},
                     {"int8", t.int8},
+                    {"bf16", t.bf16},
                     {"fp32", t.fp32},
                     {"met", t.met},
                     {"failed", t.failed}});
   return rows;
+}
+
+Json calibration_json(const Report& report) {
+  Json json = Json::object();
+  json["ranges"] = Json::array();
+  for (const auto& row : report.ranges)
+    json["ranges"].push_back({{"method", row.method},
+                              {"values", row.values},
+                              {"changed", row.changed},
+                              {"median_width", number(row.median_width)},
+                              {"least_width", number(row.least_width)}});
+  if (const auto& c = report.correction)
+    json["bias_correction"] = {{"anchors", c->anchors},
+                               {"corrected", c->corrected},
+                               {"samples", c->samples},
+                               {"divergence_before", number(c->before)},
+                               {"divergence_after", number(c->after)},
+                               {"note", c->note}};
+  json["notes"] = report.notes;
+  return json;
 }
 
 }  // namespace
@@ -56,6 +77,7 @@ std::string to_json(const Report& report) {
   for (const auto& row : report.statistics)
     json["statistics"].push_back(
         {{"op_type", row.op_type}, {"total", row.total}, {"int8", row.int8}, {"bf16", row.bf16}, {"fp32", row.fp32}});
+  json["calibration"] = calibration_json(report);
   json["ops"] = Json::array();
   for (const auto& op : report.ops)
     json["ops"].push_back({{"name", op.name}, {"op_type", op.op_type}, {"precision", op.precision}, {"reason", op.reason}});

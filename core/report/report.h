@@ -22,9 +22,22 @@ struct ParetoRow {
 struct TrialRow {
   std::size_t number = 0;
   double accuracy = 0, relative_loss = 0, latency_ms = 0, seconds = 0;
-  std::int64_t int8 = 0, fp32 = 0;
+  std::int64_t int8 = 0, bf16 = 0, fp32 = 0;
   bool met = false;
   std::string failed;  ///< reason, empty when complete
+};
+
+/// How far the ranges of one calibration method are from min-max.
+struct RangeRow {
+  std::string method;
+  std::int64_t values = 0, changed = 0;      ///< tensors in all; with a range of another width
+  double median_width = 1, least_width = 1;  ///< width over that of min-max
+};
+/// What bias correction found.
+struct CorrectionRow {
+  std::int64_t anchors = 0, corrected = 0, samples = 0;
+  double before = -1, after = -1;  ///< output divergence on held-back samples
+  std::string note;
 };
 
 struct Report {
@@ -48,6 +61,9 @@ struct Report {
   std::vector<OpRow> ops;
   std::vector<ParetoRow> pareto;
   std::vector<TrialRow> trials;
+  std::vector<RangeRow> ranges;
+  std::optional<CorrectionRow> correction;
+  std::vector<std::string> notes;  ///< what the user should know about the written model
   struct Machine {
     std::string cpu, isa;
     int threads = 0;
@@ -56,6 +72,10 @@ struct Report {
   std::filesystem::path directory;  ///< where everything was written
 };
 
+/// "bias correction kept for 27 of 28 operators: …".
+std::string sentence(const CorrectionRow& correction);
+/// One line per range method: how far its ranges are from min-max.
+std::string sentence(const RangeRow& range);
 std::string to_json(const Report& report);  ///< pretty, fields as in the product's contract
 std::string to_html(const Report& report);  ///< one self-contained page, no scripts or fonts from outside
 /// "Mixed Precision Statistics": Op Type | Total | INT8 | BF16 | FP32, boxed.

@@ -49,6 +49,21 @@ std::string statistics_table(const std::vector<StatisticsRow>& rows) {
   return boxed_table("Mixed Precision Statistics", {"Op Type", "Total", "INT8", "BF16", "FP32"}, cells);
 }
 
+std::string sentence(const CorrectionRow& c) {
+  const std::string kept =
+      c.corrected == 0 ? fmt::format("Bias correction: none of {} operators", c.anchors)
+                       : fmt::format("Bias correction: {} of {} operators, {} samples", c.corrected, c.anchors, c.samples);
+  const std::string effect =
+      c.before >= 0 ? fmt::format("; output error on held-back samples {} → {}", shown(c.before, 5), shown(c.after, 5)) : "";
+  return kept + effect + (c.note.empty() ? "" : "; " + c.note) + ".";
+}
+
+std::string sentence(const RangeRow& r) {
+  if (r.changed == 0) return fmt::format("Ranges of {}: {} tensors, all as by min-max.", r.method, r.values);
+  return fmt::format("Ranges of {}: {} of {} tensors clipped; width {} of min-max in the median, {} at least.", r.method,
+                     r.changed, r.values, shown(r.median_width, 3), shown(r.least_width, 3));
+}
+
 std::string result_table(const Report& report) {
   const auto& result = report.result;
   std::vector<TextRow> rows;

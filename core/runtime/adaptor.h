@@ -51,6 +51,9 @@ class Adaptor {
   virtual Support supports(const ir::Graph&, ir::NodeId, const quant::OpConfig&) const = 0;
   /// Throws UnsupportedError naming node and type for an operator it cannot execute.
   virtual std::unique_ptr<const Executable> prepare(const ir::Graph&) const = 0;
+  /// Whether this CPU, under the ISA cap, has instructions for that precision: products of 8-bit integers summed exactly
+  /// (VNNI, AMX), dot products of BF16. Without them results are the same, but not faster.
+  virtual Support runs_natively(quant::Precision precision) const = 0;
   virtual std::string_view name() const = 0;
 };
 

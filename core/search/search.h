@@ -20,6 +20,9 @@ struct Dimension {
   std::string name;     ///< the operator's name
   std::string op_type;  ///< dimensions of one type may be moved together
   std::vector<std::string> options;
+  std::size_t safe = std::numeric_limits<std::size_t>::max();  ///< beyond the options: the last one
+  /// Where an operator falls back to: the fastest option that loses next to nothing.
+  std::size_t fallback() const noexcept { return safe < options.size() ? safe : options.size() - 1; }
 };
 struct SearchSpace {
   std::vector<Dimension> dims;

@@ -4,24 +4,21 @@
 
 namespace inc::tuning {
 
-ir::Graph build_candidate(const Workbench& bench, const search::Point& point) {
-  return quant::insert_qdq(bench.fused, bench.space.decode(point), bench.ranges, bench.weights);
-}
-
 search::Evaluate make_measure(const Workbench& bench) {
   return [&bench](const search::Point& point) {
     const auto start = std::chrono::steady_clock::now();
     search::Observation observation;
     observation.point = point;
     try {
-      const ir::Graph candidate = build_candidate(bench, point);
-      const auto executable = bench.adaptor.prepare(candidate);
+      const ir::Graph candidate = bench.candidates.build(point).graph;
+      const auto executable = bench.candidates.adaptor().prepare(candidate);
       Divergence divergence(bench.fp32_outputs);
       eval::EvalOptions evaluation = bench.evaluation;
       evaluation.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> outputs) {
         divergence.add(first, outputs);
       };
-      const eval::Score score = eval::evaluate(candidate, *executable, bench.data, bench.metric, evaluation, &bench.fp32);
+      const eval::Score score =
+          eval::evaluate(candidate, *executable, bench.data, bench.metric, evaluation, &bench.candidates.fp32());
       if (!score.complete) throw search::Interrupted();
       observation.accuracy = score.value;
       observation.loss = bench.criterion.loss(score.value);

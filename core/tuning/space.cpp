@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <regex>
 
 #include "core/base/text.h"
 #include "core/ops/ops.h"
+#include "core/quant/placement.h"
 
 namespace inc::tuning {
 namespace {
@@ -14,51 +14,7 @@ namespace {
 using quant::OpConfig;
 using quant::Precision;
 using quant::Scheme;
-
-/// What the rules leave to one operator.
-struct Allowed {
-  std::vector<Scheme> activations, weights;
-  std::string fp32_because;
-};
-
-class Rules {
- public:
-  explicit Rules(const SpaceOptions& options) : options_(options) {
-    for (const auto& rule : options.rules) patterns_.push_back(compiled(rule.name_regex));
-  }
-
-  Allowed allowed(const ir::Node& node) const {
-    Allowed out{options_.activations, options_.weights, {}};
-    for (std::size_t i = 0; i < options_.rules.size(); ++i) {
-      const auto& rule = options_.rules[i];
-      if (!rule.op_type.empty() && rule.op_type != ops::reported_type(node)) continue;
-      if (!rule.name_regex.empty() && rule.name_regex != node.name && !std::regex_match(node.name, patterns_[i])) continue;
-      out.fp32_because = rule.fp32_only ? "kept in FP32 by the configuration (" + described(rule) + ")" : "";
-      if (!rule.activations.empty()) out.activations = rule.activations;
-      if (!rule.weights.empty()) out.weights = rule.weights;
-    }
-    return out;
-  }
-
- private:
-  static std::regex compiled(const std::string& text) {
-    try {
-      return std::regex(text, std::regex::ECMAScript | std::regex::optimize);
-    } catch (const std::regex_error& e) {
-      throw ConfigError(
-          fmt::format("operator name pattern: '{}' found, a regular expression expected ({})", text, e.what()));
-    }
-  }
-  static std::string described(const SpaceOptions::Rule& rule) {
-    if (rule.op_type.empty() && rule.name_regex.empty()) return "all operators";
-    if (rule.name_regex.empty()) return fmt::format("operator type {}", rule.op_type);
-    if (rule.op_type.empty()) return fmt::format("operator name {}", rule.name_regex);
-    return fmt::format("operator type {}, name {}", rule.op_type, rule.name_regex);
-  }
-
-  const SpaceOptions& options_;
-  std::vector<std::regex> patterns_;
-};
+using quant::Smoothing;
 
 void append_differences(std::vector<std::string>& parts, const Scheme& scheme, const Scheme& usual,
                         std::string_view prefix) {
@@ -73,54 +29,117 @@ void append_differences(std::vector<std::string>& parts, const Scheme& scheme, c
 /// "int8", followed by what differs from the operator's first choice: "int8:sym", "int8:sym:weight_per_tensor".
 std::string label_of(const OpConfig& config, const OpConfig& usual) {
   std::vector<std::string> parts{std::string(quant::name_of(config.precision))};
+  if (config.precision != Precision::Int8) return parts.front();
+  if (config.dynamic != usual.dynamic) parts.emplace_back(config.dynamic ? "dynamic" : "static");
   append_differences(parts, config.activation, usual.activation, "");
   append_differences(parts, config.weight, usual.weight, "weight_");
+  if (config.smoothing != usual.smoothing || config.alpha != usual.alpha) {
+    parts.emplace_back(quant::name_of(config.smoothing));
+    if (config.smoothing == Smoothing::SmoothQuant && config.alpha != OpConfig::kAutomaticAlpha)
+      parts.push_back(fmt::format("{}", config.alpha));
+  }
   return joined(parts, ":");
 }
 
-void add_dimension(TuningSpace& space, const ir::Node& node, std::vector<OpConfig> options) {
-  search::Dimension dimension{node.name, ops::reported_type(node), {}};
-  for (const OpConfig& option : options) dimension.options.push_back(label_of(option, options.front()));
-  options.push_back(OpConfig{});
-  dimension.options.emplace_back(quant::name_of(Precision::Fp32));
-  space.shape.dims.push_back(std::move(dimension));
-  space.nodes.push_back(node.id);
-  space.options.push_back(std::move(options));
+std::vector<bool> approaches(const ir::Node& node, Approach approach) {
+  const bool matrix = ops::reported_type(node) != "Conv";
+  if (approach == Approach::Static) return {false};
+  if (approach == Approach::Dynamic) return {true};
+  return matrix ? std::vector<bool>{false, true} : std::vector<bool>{false};
 }
+
+/// Every combination of what is allowed, the operator's default first.
+std::vector<OpConfig> combinations(const ir::Graph& graph, const ir::Node& node, const Allowed& allowed,
+                                   const SpaceOptions& options) {
+  OpConfig usual = quant::default_op_config(graph, node);
+  const auto& smoothing = ops::reported_type(node) == "Conv" ? options.conv_smoothing : options.matrix_smoothing;
+  std::vector<OpConfig> all;
+  for (const bool dynamic : approaches(node, options.approach))
+    for (const Scheme& weight : allowed.weight.schemes(usual.weight))
+      for (const Scheme& activation : allowed.activation.schemes(usual.activation))
+        for (const SmoothingChoice& choice : smoothing) {
+          const bool smooth = !dynamic && activation.granularity == quant::Granularity::PerTensor;
+          OpConfig config{Precision::Int8, activation, weight, dynamic};
+          config.smoothing = smooth ? choice.kind : Smoothing::None;
+          config.alpha = config.smoothing == Smoothing::SmoothQuant ? choice.alpha : OpConfig::kAutomaticAlpha;
+          if (std::find(all.begin(), all.end(), config) == all.end()) all.push_back(config);
+        }
+  return all;
+}
+
+class SpaceBuilder {
+ public:
+  SpaceBuilder(const ir::Graph& graph, const runtime::Adaptor& adaptor, const SpaceOptions& options)
+      : graph_(graph), adaptor_(adaptor), options_(options), rules_(options) {
+    const auto anchors = quant::quantizable_nodes(graph);
+    if (!anchors.empty() && !options.first_anchor) closed_.emplace(anchors.front(), "first");
+    if (!anchors.empty() && !options.last_anchor) closed_.emplace(anchors.back(), "last");
+  }
+
+  TuningSpace build() && {
+    for (const ir::NodeId id : graph_.topological_order()) {
+      const ir::Node& node = graph_.node(id);
+      const Allowed allowed = rules_.allowed(node);
+      std::vector<OpConfig> choices = int8_choices(node, allowed);
+      if (allowed.bf16 && options_.bf16_policies.of(node) == ops::Bf16Policy::Allow) {
+        OpConfig bf16;
+        bf16.precision = Precision::Bf16;
+        if (adaptor_.supports(graph_, id, bf16)) choices.push_back(bf16);
+      }
+      if (!choices.empty()) add_dimension(node, std::move(choices));
+    }
+    return std::move(space_);
+  }
+
+ private:
+  std::vector<OpConfig> int8_choices(const ir::Node& node, const Allowed& allowed) {
+    const ops::OpInfo* info = ops::find(node.op);
+    if (info == nullptr || info->quant != ops::QuantRole::Anchor || !options_.int8) return {};
+    std::string refusal = allowed.why_not_int8;
+    if (const Support s = quant::quantizable(graph_, node); !s) refusal = s.why_not();
+    if (const auto closed = closed_.find(node.id); closed != closed_.end())
+      refusal = fmt::format("recipe {}_conv_or_matmul_quantization is off", closed->second);
+    std::vector<OpConfig> choices;
+    if (refusal.empty()) {
+      refusal = "the configuration allows no INT8 scheme";
+      for (OpConfig config : combinations(graph_, node, allowed, options_)) {
+        if (config.smoothing != Smoothing::None && !quant::accepts(graph_, node, config)) config.smoothing = Smoothing::None;
+        Support s = quant::accepts(graph_, node, config);
+        if (s) s = adaptor_.supports(graph_, node.id, config);
+        if (!s) refusal = s.why_not();
+        if (s && std::find(choices.begin(), choices.end(), config) == choices.end()) choices.push_back(config);
+      }
+    }
+    if (choices.empty()) space_.kept_fp32.emplace(node.id, refusal);
+    return choices;
+  }
+
+  void add_dimension(const ir::Node& node, std::vector<OpConfig> options) {
+    search::Dimension dimension{node.name, ops::reported_type(node), {}, 0};
+    const OpConfig usual = options.front();
+    options.push_back(OpConfig{});
+    for (const OpConfig& option : options) {
+      if (option.precision == Precision::Int8) ++dimension.safe;
+      dimension.options.push_back(label_of(option, usual));
+    }
+    if (dimension.safe == 0) dimension.safe = options.size() - 1;
+    space_.shape.dims.push_back(std::move(dimension));
+    space_.nodes.push_back(node.id);
+    space_.options.push_back(std::move(options));
+  }
+
+  const ir::Graph& graph_;
+  const runtime::Adaptor& adaptor_;
+  const SpaceOptions& options_;
+  Rules rules_;
+  std::map<ir::NodeId, std::string> closed_;
+  TuningSpace space_;
+};
 
 }  // namespace
 
 TuningSpace build_space(const ir::Graph& fused, const runtime::Adaptor& adaptor, const SpaceOptions& options) {
-  const Rules rules(options);
-  TuningSpace space;
-  for (const ir::NodeId id : fused.topological_order()) {
-    const ir::Node& node = fused.node(id);
-    const ops::OpInfo* info = ops::find(node.op);
-    if (info == nullptr || info->quant != ops::QuantRole::Anchor) continue;
-    if (const Support s = quant::quantizable(fused, node); !s) {
-      space.kept_fp32.emplace(id, s.why_not());
-      continue;
-    }
-    const Allowed allowed = rules.allowed(node);
-    if (!allowed.fp32_because.empty()) {
-      space.kept_fp32.emplace(id, allowed.fp32_because);
-      continue;
-    }
-    std::vector<OpConfig> choices;
-    std::string refusal = "the configuration allows no INT8 scheme";
-    for (const Scheme& weight : allowed.weights)
-      for (const Scheme& activation : allowed.activations) {
-        const OpConfig config{Precision::Int8, activation, weight};
-        const Support s = adaptor.supports(fused, id, config);
-        if (s && std::find(choices.begin(), choices.end(), config) == choices.end()) choices.push_back(config);
-        if (!s) refusal = s.why_not();
-      }
-    if (choices.empty())
-      space.kept_fp32.emplace(id, refusal);
-    else
-      add_dimension(space, node, std::move(choices));
-  }
-  return space;
+  return SpaceBuilder(fused, adaptor, options).build();
 }
 
 quant::QuantConfig TuningSpace::decode(const search::Point& point) const {
@@ -131,6 +150,34 @@ quant::QuantConfig TuningSpace::decode(const search::Point& point) const {
     config.ops.emplace(nodes[i], options[i][point[i]]);
   }
   return config;
+}
+
+search::Point TuningSpace::in_int8(const search::Point& point) const {
+  search::Point out = point;
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (options[i][out[i]].precision != Precision::Int8) out[i] = 0;
+  return out;
+}
+
+bool TuningSpace::uses(Precision precision) const {
+  return std::any_of(options.begin(), options.end(), [&](const auto& some) {
+    return std::any_of(some.begin(), some.end(), [&](const OpConfig& o) { return o.precision == precision; });
+  });
+}
+
+bool TuningSpace::needs_ranges() const {
+  return std::any_of(options.begin(), options.end(), [](const auto& some) {
+    return std::any_of(some.begin(), some.end(),
+                       [](const OpConfig& o) { return o.precision == Precision::Int8 && !o.dynamic; });
+  });
+}
+
+std::set<quant::RangeMethod> TuningSpace::methods() const {
+  std::set<quant::RangeMethod> all;
+  for (const auto& some : options)
+    for (const OpConfig& o : some)
+      if (o.precision == Precision::Int8 && !o.dynamic) all.insert(o.activation.range);
+  return all;
 }
 
 }  // namespace inc::tuning

@@ -4,35 +4,27 @@
 #include <string>
 #include <vector>
 
-#include "core/quant/placement.h"
+#include "core/quant/bf16.h"
 #include "core/runtime/adaptor.h"
 #include "core/search/search.h"
+#include "core/tuning/rules.h"
 
 namespace inc::tuning {
 
-/// What the user allows (from the configuration): schemes, and the rules per operator type and name.
-struct SpaceOptions {
-  std::vector<quant::Scheme> activations{quant::default_activation_scheme()};
-  std::vector<quant::Scheme> weights{quant::default_weight_scheme()};
-  /// Rules in order, later ones win: an operator type or a regular expression on whole node names (or the name itself),
-  /// and what they are limited to.
-  struct Rule {
-    std::string op_type = {};     ///< empty: any
-    std::string name_regex = {};  ///< empty: any
-    bool fp32_only = false;
-    /// Empty: not limited; otherwise these instead of the general ones.
-    std::vector<quant::Scheme> activations = {}, weights = {};
-  };
-  std::vector<Rule> rules;
-};
-
-/// One dimension per quantizable anchor that the adaptor supports in INT8; others are decided and carry a reason.
+/// One dimension per operator that has a choice: its INT8 options, BF16, FP32, in this order, as far as it has them.
+/// Anchors outside the space are decided and carry a reason.
 struct TuningSpace {
   search::SearchSpace shape;
   std::vector<ir::NodeId> nodes;                      ///< per dimension
   std::vector<std::vector<quant::OpConfig>> options;  ///< per dimension, per option; the last one is FP32
-  std::map<ir::NodeId, std::string> kept_fp32;        ///< anchors outside the space, with the reason
+  std::map<ir::NodeId, std::string> kept_fp32;        ///< anchors that cannot be INT8, with the reason
   quant::QuantConfig decode(const search::Point& point) const;
+  /// The point with every operator that has left INT8 back at its first INT8 option: what corrections are computed for.
+  search::Point in_int8(const search::Point& point) const;
+  bool uses(quant::Precision precision) const;
+  /// Whether any option needs calibrated ranges.
+  bool needs_ranges() const;
+  std::set<quant::RangeMethod> methods() const;
 };
 
 /// Throws ConfigError for a rule whose regular expression is malformed.

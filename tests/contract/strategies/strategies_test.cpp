@@ -244,6 +244,29 @@ TEST(Basic, FindsTheOneFragileOperatorInTheOneByOneStage) {
   }
 }
 
+TEST(Basic, FallsBackToTheSafeOptionBeforeTheLast) {
+  SearchSpace space = space_of({3, 3, 3, 3});
+  for (auto& dim : space.dims) dim.safe = 1;
+  const auto by_safe = [](const Point& point) {
+    Observation seen;
+    seen.loss = point[2] >= 1 ? 0.001 : 0.4;
+    seen.met = seen.loss < 0.01;
+    return seen;
+  };
+  const auto gentle = search::tune(*make("basic", space, 0), by_safe, {});
+  ASSERT_EQ(gentle.stopped, search::StopReason::TargetMet);
+  EXPECT_EQ(gentle.history.best()->point, (Point{0, 0, 1, 0}));
+  const auto by_last = [](const Point& point) {
+    Observation seen;
+    seen.loss = point[2] == 2 ? 0.001 : 0.4;
+    seen.met = seen.loss < 0.01;
+    return seen;
+  };
+  const auto thorough = search::tune(*make("basic", space, 0), by_last, {});
+  ASSERT_EQ(thorough.stopped, search::StopReason::TargetMet);
+  EXPECT_EQ(thorough.history.best()->point[2], 2);
+}
+
 TEST(Basic, LargeSpacesAreWalkedInBlocksAndPolishedWhereThereIsTime) {
   const SearchSpace space = space_of(std::vector<std::size_t>(193, 2));
   const auto evaluate = [&](const Point& point) { return one_fragile(space, point, 100); };

@@ -97,11 +97,38 @@ TEST(ReadConfig, SamplingSizeIsOneNumberATextOrAList) {
   }
 }
 
-TEST(ReadConfig, OtherOnnxFormatsAreAcceptedWithANotice) {
-  const Config config = read("model:\n  framework: onnxrt_qlinearops\n");
-  EXPECT_EQ(config.model.framework, "onnxrt_qlinearops");
-  ASSERT_EQ(config.notices.size(), 1u);
-  EXPECT_THAT(config.notices[0], StartsWith("c.yaml:2:14: model.framework: onnxrt_qlinearops: the model is written in QDQ"));
+TEST(ReadConfig, EveryOnnxFormatIsHonoured) {
+  for (const char* format : {"onnxrt_qdq", "onnxrt_qlinearops", "onnxrt_integerops"}) {
+    const Config config = read(std::string("model:\n  framework: ") + format + "\n");
+    EXPECT_EQ(config.model.framework, format);
+    EXPECT_TRUE(config.notices.empty());
+  }
+}
+
+TEST(ReadConfig, MixedPrecisionTakesListsAndRules) {
+  const Config config = read(R"(
+mixed_precision:
+  precisions: bf16
+  allowlist: {add: Softmax, remove: [Conv]}
+  op_wise: {head/.*: {activation: {dtype: fp32}}}
+)");
+  const MixedPrecision& mixed = config.mixed_precision.value();
+  EXPECT_THAT(mixed.precisions, ElementsAre("bf16"));
+  EXPECT_THAT(mixed.allowlist.add, ElementsAre("Softmax"));
+  EXPECT_THAT(mixed.allowlist.remove, ElementsAre("Conv"));
+  ASSERT_EQ(mixed.op_wise.size(), 1u);
+  EXPECT_THAT(mixed.op_wise[0].second.activation.dtype, ElementsAre("fp32"));
+}
+
+TEST(ReadConfig, RecipesAreOnOrOff) {
+  const Config usual = read("quantization: {}\n");
+  EXPECT_TRUE(usual.quantization->recipes.fast_bias_correction);
+  EXPECT_FALSE(usual.quantization->recipes.smooth_quant);
+  const Config given = read(
+      "quantization: {recipes: {fast_bias_correction: False, smooth_quant: True, smooth_quant_args: {alpha: [0.5, auto]}}}");
+  EXPECT_FALSE(given.quantization->recipes.fast_bias_correction);
+  EXPECT_TRUE(given.quantization->recipes.smooth_quant);
+  EXPECT_THAT(given.quantization->recipes.smooth_quant_args.alpha, ElementsAre("0.5", "auto"));
 }
 
 struct Case {
@@ -156,18 +183,12 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(ReadConfig, EveryKeyOfIncThatIsNotHonouredIsRefusedByName) {
   const std::vector<std::pair<std::string, std::string>> keys = {
       {"quantization", "advance: {bias_correction: weight_empirical}"},
-      {"quantization", "approach: post_training_dynamic_quant"},
       {"quantization", "approach: quant_aware_training"},
-      {"quantization", "recipes: {fast_bias_correction: True}"},
-      {"quantization", "recipes: {smooth_quant: True}"},
-      {"quantization", "recipes: {first_conv_or_matmul_quantization: False}"},
-      {"target", "isa: avx2"},
-      {"quantization", "model_wise: {activation: {algorithm: kl}}"},
-      {"quantization", "optype_wise: {Conv: {weight: {dtype: bf16}}}"},
+      {"quantization", "recipes: {weight_correction: True}"},
+      {"quantization", "model_wise: {activation: {algorithm: placeholder}}"},
+      {"mixed_precision", "precisions: [fp16]"},
       {"quantization", "calibration: {dataloader: {filter: {LabelBalance: {size: 1}}}}"},
       {"quantization", "calibration: {dataloader: {distributed: True}}"},
-      {"mixed_precision", "precisions: [bf16]"},
-      {"mixed_precision", "op_wise: {a: {weight: {dtype: fp32}}}"},
       {"graph_optimization", "precisions: bf16"},
       {"tuning", "tensorboard: True"},
       {"tuning", "diagnosis: {diagnosis_after_tuning: True}"},

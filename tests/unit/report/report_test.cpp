@@ -33,9 +33,21 @@ Report example() {
   r.ops = {{"conv</script>1", "Conv", "int8", "8-bit weights and activations"},
            {"softmax", "Softmax", "fp32", "has no INT8 form"}};
   r.pareto = {{0.91, 1.0, "18 int8, 1 fp32"}, {0.9156, 2.0, "fp32"}};
-  r.trials = {{1, 0.89, 0.028, 0.9, 6.0, 19, 0, false, ""}, {2, 0.9101, 0.006, 1.0, 6.1, 18, 1, true, ""}};
+  r.trials = {{1, 0.89, 0.028, 0.9, 6.0, 19, 0, 0, false, ""}, {2, 0.9101, 0.006, 1.0, 6.1, 18, 0, 1, true, ""}};
+  r.ranges = {{"kl", 20, 5, 0.98, 0.71}};
+  r.correction = CorrectionRow{19, 12, 100, 0.01, 0.002, ""};
   r.machine = {"some cpu", "avx2", 2};
   return r;
+}
+
+TEST(Sentences, SayWhatCalibrationDid) {
+  EXPECT_EQ(sentence(RangeRow{"kl", 20, 5, 0.98, 0.71}),
+            "Ranges of kl: 5 of 20 tensors clipped; width 0.980 of min-max in the median, 0.710 at least.");
+  EXPECT_EQ(sentence(RangeRow{"mse", 20, 0, 1, 1}), "Ranges of mse: 20 tensors, all as by min-max.");
+  EXPECT_EQ(sentence(CorrectionRow{19, 12, 100, 0.01, 0.002, ""}),
+            "Bias correction: 12 of 19 operators, 100 samples; output error on held-back samples 0.01000 → 0.00200.");
+  EXPECT_EQ(sentence(CorrectionRow{19, 0, 3, -1, -1, "too few samples"}),
+            "Bias correction: none of 19 operators; too few samples.");
 }
 
 TEST(ReportJson, HasEveryPromisedField) {

@@ -20,6 +20,7 @@ class FakeAdaptor : public runtime::Adaptor {
     return Support::yes();
   }
   std::unique_ptr<const runtime::Executable> prepare(const ir::Graph&) const override { return nullptr; }
+  Support runs_natively(quant::Precision) const override { return Support::yes(); }
   std::string_view name() const override { return "fake"; }
 };
 
@@ -65,9 +66,8 @@ TEST(BuildSpace, HasOneDimensionPerSupportedAnchor) {
 TEST(BuildSpace, OptionsAreSchemesInOrderThenFp32) {
   const Net net;
   SpaceOptions options;
-  options.activations.push_back(symmetric());
-  options.weights.push_back(quant::default_weight_scheme());
-  options.weights[1].granularity = quant::Granularity::PerTensor;
+  options.activation.symmetries = {quant::Symmetry::Asymmetric, quant::Symmetry::Symmetric};
+  options.weight.granularities = {quant::Granularity::PerChannel, quant::Granularity::PerTensor};
   const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
   EXPECT_EQ(space.shape.dims[0].options,
             (std::vector<std::string>{"int8", "int8:sym", "int8:weight_per_tensor", "int8:sym:weight_per_tensor", "fp32"}));
@@ -90,7 +90,7 @@ TEST(BuildSpace, OptionsTheAdaptorRefusesAreLeftOut) {
   FakeAdaptor adaptor;
   adaptor.symmetric_only = true;
   SpaceOptions options;
-  options.activations.push_back(symmetric());
+  options.activation.symmetries = {quant::Symmetry::Asymmetric, quant::Symmetry::Symmetric};
   const TuningSpace space = build_space(net.graph, adaptor, options);
   ASSERT_EQ(space.options[0].size(), 2u);
   EXPECT_EQ(space.options[0][0].activation, symmetric());
@@ -99,14 +99,14 @@ TEST(BuildSpace, OptionsTheAdaptorRefusesAreLeftOut) {
 TEST(BuildSpace, RulesRestrictByTypeAndNameAndLaterOnesWin) {
   const Net net;
   SpaceOptions options;
-  options.rules.push_back({.op_type = "Conv", .fp32_only = true});
-  options.rules.push_back({.name_regex = "net/f.*", .activations = {symmetric()}});
+  options.rules.push_back({.op_type = "Conv", .int8 = false});
+  options.rules.push_back({.name_regex = "net/f.*", .activation = {{}, {quant::Symmetry::Symmetric}, {}, {}, {}}});
   TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
   ASSERT_EQ(space.shape.dims.size(), 1u);
   EXPECT_EQ(space.options[0][0].activation, symmetric());
-  EXPECT_EQ(space.kept_fp32.at(net.id(net.conv)), "kept in FP32 by the configuration (operator type Conv)");
+  EXPECT_EQ(space.kept_fp32.at(net.id(net.conv)), "kept out of INT8 by the configuration (operator type Conv)");
 
-  options.rules.push_back({.name_regex = "net/conv1"});
+  options.rules.push_back({.name_regex = "net/conv1", .int8 = true});
   space = build_space(net.graph, FakeAdaptor(), options);
   EXPECT_EQ(space.shape.dims.size(), 2u);
 }
@@ -114,7 +114,7 @@ TEST(BuildSpace, RulesRestrictByTypeAndNameAndLaterOnesWin) {
 TEST(BuildSpace, NamePatternsMatchWholeNamesOrLiterally) {
   const Net net;
   SpaceOptions options;
-  options.rules.push_back({.name_regex = "conv1", .fp32_only = true});
+  options.rules.push_back({.name_regex = "conv1", .int8 = false});
   EXPECT_EQ(build_space(net.graph, FakeAdaptor(), options).shape.dims.size(), 2u);
   options.rules[0].name_regex = ".*conv1";
   EXPECT_EQ(build_space(net.graph, FakeAdaptor(), options).shape.dims.size(), 1u);
@@ -123,8 +123,58 @@ TEST(BuildSpace, NamePatternsMatchWholeNamesOrLiterally) {
 TEST(BuildSpace, ABrokenPatternIsAConfigError) {
   const Net net;
   SpaceOptions options;
-  options.rules.push_back({.name_regex = "net/(", .fp32_only = true});
+  options.rules.push_back({.name_regex = "net/(", .int8 = false});
   EXPECT_THROW(build_space(net.graph, FakeAdaptor(), options), ConfigError);
+}
+
+std::vector<std::string> precisions(const TuningSpace& space, std::size_t dim) {
+  std::vector<std::string> out;
+  for (const auto& option : space.options[dim]) out.emplace_back(quant::name_of(option.precision));
+  return out;
+}
+
+TEST(BuildSpace, Bf16StandsBetweenInt8AndFp32AndTakesWhatInt8Cannot) {
+  const Net net;
+  SpaceOptions options;
+  options.bf16 = true;
+  const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+  ASSERT_EQ(space.shape.dims.size(), 3u);
+  EXPECT_EQ(precisions(space, 0), (std::vector<std::string>{"int8", "bf16", "fp32"}));
+  EXPECT_EQ(space.shape.dims[0].safe, 1u);
+  EXPECT_EQ(precisions(space, 2), (std::vector<std::string>{"bf16", "fp32"})) << "a MatMul of two activations";
+  EXPECT_EQ(space.shape.dims[2].safe, 1u);
+  EXPECT_EQ(space.in_int8({1, 2, 0}), (search::Point{0, 0, 0}));
+}
+
+TEST(BuildSpace, WithoutInt8ThereIsBf16AndFp32) {
+  const Net net;
+  SpaceOptions options;
+  options.int8 = false;
+  options.bf16 = true;
+  options.rules.push_back({.op_type = "Gemm", .bf16 = false});
+  const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+  ASSERT_EQ(space.shape.dims.size(), 2u);
+  EXPECT_EQ(precisions(space, 0), (std::vector<std::string>{"bf16", "fp32"}));
+  EXPECT_FALSE(space.needs_ranges());
+  EXPECT_FALSE(space.uses(Precision::Int8));
+}
+
+TEST(BuildSpace, ClosedEndsStayOutOfInt8) {
+  const Net net;
+  SpaceOptions options;
+  options.last_anchor = false;
+  const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+  ASSERT_EQ(space.shape.dims.size(), 1u);
+  EXPECT_EQ(space.kept_fp32.at(net.id(net.gemm)), "recipe last_conv_or_matmul_quantization is off");
+}
+
+TEST(BuildSpace, MethodsAreThoseOfTheOptions) {
+  const Net net;
+  SpaceOptions options;
+  options.activation.methods = {quant::RangeMethod::Kl, quant::RangeMethod::Mse};
+  const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+  EXPECT_EQ(space.methods(), (std::set<quant::RangeMethod>{quant::RangeMethod::Kl, quant::RangeMethod::Mse}));
+  EXPECT_TRUE(space.needs_ranges());
 }
 
 TEST(Decode, GivesTheOptionOfEveryDimension) {

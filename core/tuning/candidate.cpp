@@ -1,0 +1,49 @@
+#include "core/tuning/candidate.h"
+
+#include <algorithm>
+
+namespace inc::tuning {
+
+CandidateBuilder::CandidateBuilder(const ir::Graph& fused, const quant::RangeTable& ranges, const TuningSpace& space,
+                                   const runtime::Adaptor& adaptor, const runtime::Executable& fp32, quant::QdqOptions qdq,
+                                   quant::Bf16Policies bf16, std::optional<CorrectionSource> corrections)
+    : fused_(fused),
+      ranges_(ranges),
+      space_(space),
+      adaptor_(adaptor),
+      fp32_(fp32),
+      qdq_(qdq),
+      bf16_(std::move(bf16)),
+      source_(std::move(corrections)) {}
+
+const calib::BiasCorrection& CandidateBuilder::correction(const search::Point& point) {
+  const search::Point all_int8 = space_.in_int8(point);
+  auto known = corrections_.find(all_int8);
+  if (known == corrections_.end()) {
+    calib::BiasCorrection made;
+    if (source_)
+      made = calib::correct_bias(fused_, space_.decode(all_int8), ranges_, weights_, adaptor_, fp32_, source_->data,
+                                 source_->options);
+    known = corrections_.emplace(all_int8, std::move(made)).first;
+  }
+  return known->second;
+}
+
+Candidate CandidateBuilder::build(const search::Point& point) {
+  quant::QuantConfig config = space_.decode(point);
+  const auto uses = [&](quant::Precision precision) {
+    return std::any_of(config.ops.begin(), config.ops.end(),
+                       [&](const auto& op) { return op.second.precision == precision; });
+  };
+  if (source_ && uses(quant::Precision::Int8)) config.bias_shift = correction(point).shift;
+  Candidate candidate;
+  candidate.without_bf16 = quant::insert_qdq(fused_, config, ranges_, weights_, qdq_);
+  candidate.graph = candidate.without_bf16;
+  if (!uses(quant::Precision::Bf16)) return candidate;
+  const ir::Graph& graph = candidate.without_bf16;
+  candidate.bf16 = quant::plan_bf16(graph, quant::bf16_wanted(graph, config, bf16_), bf16_, ranges_, bf16_constants_);
+  candidate.graph = quant::cast_bf16(graph, candidate.bf16, bf16_constants_);
+  return candidate;
+}
+
+}  // namespace inc::tuning

@@ -1,0 +1,57 @@
+#pragma once
+// From a point to the graph that is executed: quantized, corrected, cast. Nothing that a former candidate has computed
+// (ranges, quantized weights, corrections) is computed again.
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/calib/bias_correction.h"
+#include "core/quant/placement.h"
+#include "core/tuning/space.h"
+
+namespace inc::tuning {
+
+/// Where corrections take their samples from; all references outlive the builder.
+struct CorrectionSource {
+  const eval::Dataset& data;
+  calib::CorrectionOptions options;
+};
+
+struct Candidate {
+  ir::Graph graph;         ///< what is executed
+  ir::Graph without_bf16;  ///< the same before values were cast to BF16
+  quant::Bf16Plan bf16;
+};
+
+class CandidateBuilder {
+ public:
+  /// All references outlive the builder. Without `corrections`, biases stay as they are.
+  CandidateBuilder(const ir::Graph& fused, const quant::RangeTable& ranges, const TuningSpace& space,
+                   const runtime::Adaptor& adaptor, const runtime::Executable& fp32, quant::QdqOptions qdq = {},
+                   quant::Bf16Policies bf16 = {}, std::optional<CorrectionSource> corrections = {});
+
+  Candidate build(const search::Point& point);
+  /// The correction used for a point: that of the same operators all in INT8.
+  const calib::BiasCorrection& correction(const search::Point& point);
+  bool corrects() const noexcept { return source_.has_value(); }
+  const quant::RangeTable& ranges() const noexcept { return ranges_; }
+  const ir::Graph& fused() const noexcept { return fused_; }
+  const TuningSpace& space() const noexcept { return space_; }
+  const runtime::Adaptor& adaptor() const noexcept { return adaptor_; }
+  const runtime::Executable& fp32() const noexcept { return fp32_; }
+
+ private:
+  const ir::Graph& fused_;
+  const quant::RangeTable& ranges_;
+  const TuningSpace& space_;
+  const runtime::Adaptor& adaptor_;
+  const runtime::Executable& fp32_;
+  quant::QdqOptions qdq_;
+  quant::Bf16Policies bf16_;
+  quant::Bf16Constants bf16_constants_;
+  std::optional<CorrectionSource> source_;
+  quant::WeightCache weights_;
+  std::map<search::Point, calib::BiasCorrection> corrections_;
+};
+
+}  // namespace inc::tuning
