@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/base/error.h"
+#include "core/base/parallel.h"
 #include "core/ops/ops.h"
 #include "core/quant/fold_factors.h"
 #include "core/quant/predict.h"
@@ -130,24 +131,20 @@ void Chooser::smooth(FactorGroup& group, float alpha) const {
     finish(group);
     return;
   }
-  const auto error = [&](const FactorGroup& g) {
-    double sum = 0;
-    for (const ErrorModel& model : models_) sum += model.at(g.factor, static_cast<double>(g.qparams.scale[0])).total();
-    return sum;
-  };
-  FactorGroup best = group;
-  best.qparams = qparams_from_range(ranges_.at(group.value, common_->activation.range), common_->activation);
-  double least = error(best);
-  for (int tenths = 1; tenths <= 9; ++tenths) {
-    FactorGroup trial = group;
-    trial.factor = smoothing_factors(x, w, static_cast<float>(tenths) / 10);
-    finish(trial);
-    if (const double e = error(trial); e < least) {
-      least = e;
-      best = std::move(trial);
-    }
+  std::vector<FactorGroup> trials(10, group);
+  trials[0].qparams = qparams_from_range(ranges_.at(group.value, common_->activation.range), common_->activation);
+  for (std::size_t tenths = 1; tenths < trials.size(); ++tenths) {
+    trials[tenths].factor = smoothing_factors(x, w, static_cast<float>(tenths) / 10);
+    finish(trials[tenths]);
   }
-  group = std::move(best);
+  std::vector<double> error(trials.size(), 0.0);
+  parallel_for(static_cast<std::int64_t>(trials.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+      for (const ErrorModel& model : models_)
+        error[i] += model.at(trials[i].factor, static_cast<double>(trials[i].qparams.scale[0])).total();
+  });
+  const auto least = std::min_element(error.begin(), error.end());
+  group = std::move(trials[static_cast<std::size_t>(least - error.begin())]);
 }
 
 /// max|w| of every output channel, after the producer's own factors.

@@ -14,6 +14,12 @@
 namespace inc::quant {
 namespace {
 
+/// Levels of a weight on each side of zero; bounding pairs widens the steps of real models by 1.1 to 1.5.
+double levels_of(WeightBound bound) {
+  constexpr double kPairGrowth = 1.25;
+  return bound == WeightBound::SevenBit ? 63 : bound == WeightBound::PairBounded ? 127 / kPairGrowth : 127;
+}
+
 InputChannels known_channels(const ir::Graph& graph, const ir::Node& anchor) {
   const auto channels = input_channels(graph, anchor);
   if (!channels) throw InternalError(fmt::format("node '{}': its weight has no input channels", anchor.name));
@@ -66,7 +72,7 @@ PredictedError ErrorModel::at(std::span<const float> factor, double step) const 
       channels_.rows_are_outputs ? static_cast<std::size_t>(channels_.rows / channels_.group_rows) : 1;
   const std::size_t per_group = seen.size() / groups;
   const auto largest = largest_per_output(factor);
-  const double levels = scheme_.bound == WeightBound::SevenBit ? 63 : 127;
+  const double levels = levels_of(scheme_.bound);
   for (std::size_t o = 0; o < largest.size(); ++o) {
     const auto first = seen.begin() + static_cast<std::ptrdiff_t>(o * groups / largest.size() * per_group);
     double power = 0;
