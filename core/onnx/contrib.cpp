@@ -7,14 +7,12 @@
 #include <unordered_set>
 #include <vector>
 
-#include "core/onnx/prepare.h"
 #include "core/onnx/proto.h"
 
 namespace inc::onnx_io {
 namespace {
 
 constexpr std::string_view kDomain = "com.microsoft";
-constexpr std::int64_t kAxesAreInputs = 18;
 constexpr std::int64_t kSoftmaxOverOneAxis = 13;
 
 using Names = std::unordered_set<std::string>;
@@ -22,11 +20,9 @@ using Names = std::unordered_set<std::string>;
 /// Writes the nodes that stand for one node of the domain.
 class Expansion {
  public:
-  Expansion(const onnx::NodeProto& of, std::int64_t in_opset, Names& taken, onnx::GraphProto& out)
-      : node(of), opset(in_opset), taken_(taken), out_(out) {}
+  Expansion(const onnx::NodeProto& of, Names& taken, onnx::GraphProto& out) : node(of), taken_(taken), out_(out) {}
 
   const onnx::NodeProto& node;
-  const std::int64_t opset;
 
   std::string input(int index) const { return index < node.input_size() ? node.input(index) : std::string(); }
   const onnx::AttributeProto* attribute(std::string_view name) const {
@@ -77,14 +73,6 @@ class Expansion {
     a->set_f(value);
     return constant.output(0);
   }
-  std::string integers(const onnx::AttributeProto& values) {
-    auto& constant = add("Constant", {});
-    auto* a = constant.add_attribute();
-    *a = values;
-    a->set_name("value_ints");
-    return constant.output(0);
-  }
-
   std::string dequantized(const std::string& data, const std::string& scale, const std::string& zero, std::int64_t axis) {
     auto& added = add("DequantizeLinear", {data, scale, zero});
     set(added, "axis", axis);
@@ -131,16 +119,6 @@ void expand_softmax(Expansion& e) {
     e.refuse(fmt::format("axis {} in the sense of opset {} found, -1 expected", axis, e.integer("opset", 0)));
   auto& added = e.add("Softmax", {e.dequantized(0)});
   Expansion::set(added, "axis", axis);
-  e.quantize(added.output(0), 3);
-}
-
-void expand_reduce_mean(Expansion& e) {
-  std::vector<std::string> inputs = {e.dequantized(0)};
-  const auto* axes = e.attribute("axes");
-  if (axes != nullptr && e.opset >= kAxesAreInputs) inputs.push_back(e.integers(*axes));
-  auto& added = e.add("ReduceMean", std::move(inputs));
-  e.keep(added, {"keepdims"});
-  if (e.opset < kAxesAreInputs) e.keep(added, {"axes"});
   e.quantize(added.output(0), 3);
 }
 
@@ -212,7 +190,6 @@ constexpr Row kRows[] = {
     {"QLinearAveragePool", 5, expand_unary},
     {"QLinearGlobalAveragePool", 5, expand_unary},
     {"QLinearSoftmax", 5, expand_softmax},
-    {"QLinearReduceMean", 5, expand_reduce_mean},
     {"QLinearConcat", 5, expand_concat},
     {"QLinearWhere", 9, expand_where},
     {"QGemm", 6, expand_gemm},
@@ -239,7 +216,6 @@ Names value_names(const onnx::GraphProto& graph) {
 void expand_contrib(onnx::ModelProto& model) {
   auto& graph = *model.mutable_graph();
   if (std::none_of(graph.node().begin(), graph.node().end(), row_of)) return;
-  const std::int64_t opset = opset_of(model);
   Names taken = value_names(graph);
   onnx::GraphProto expanded;
   for (auto& node : *graph.mutable_node()) {
@@ -248,7 +224,7 @@ void expand_contrib(onnx::ModelProto& model) {
       *expanded.add_node() = std::move(node);
       continue;
     }
-    Expansion expansion(node, opset, taken, expanded);
+    Expansion expansion(node, taken, expanded);
     if (node.input_size() < row->min_inputs || node.output_size() != 1)
       expansion.refuse(fmt::format("{} inputs and {} outputs found, at least {} and 1 expected", node.input_size(),
                                    node.output_size(), row->min_inputs));

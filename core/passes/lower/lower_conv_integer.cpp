@@ -24,7 +24,8 @@ ir::Tensor over_channels(const ir::Tensor& values, int rank) {
 
 Support where(const ir::Graph& g, const Match& m) {
   const ir::Node& conv = g.node(m.node("y"));
-  if (!dequantizes_operands(g, conv) || !dynamically_quantized(g, conv.inputs[0])) return Support::no("");
+  if (!dequantizes_operands(g, conv)) return Support::no("");
+  if (!dynamically_quantized(g, conv.inputs[0])) return Support::no(taken_at_run_time(g, conv));
   const Quantized w = *dequantized_from(g, conv.inputs[1]);
   if (!g.constant(w.data) || !per_channel(g, w, 0))
     return Support::no(

@@ -12,7 +12,7 @@ namespace {
 Support where(const ir::Graph& g, const Match& m) {
   const ir::Node& product = g.node(m.node("y"));
   if (!dequantizes_operands(g, product)) return Support::no("");
-  if (!dynamically_quantized(g, product.inputs[0])) return Support::no("");
+  if (!dynamically_quantized(g, product.inputs[0])) return Support::no(taken_at_run_time(g, product));
   const QuantizedMatrix matrix = quantized_matrix(g, product);
   if (!matrix.why_not.empty()) return Support::no(matrix.why_not);
   if (product.attrs.real("beta", 1) != 1.0f && !product.input(2).none())

@@ -126,6 +126,10 @@ std::optional<Quantized> dynamically_quantized(const ir::Graph& graph, ir::Value
   return q;
 }
 
+std::string taken_at_run_time(const ir::Graph& graph, const ir::Node& anchor) {
+  return fmt::format("the levels of {} are not taken at run time", name_of(graph, anchor.inputs[0]));
+}
+
 ir::ValueId add_scaled(const ir::Graph& graph, ir::Patch& patch, const ir::Node& anchor, ir::NodeSpec product,
                        ir::ValueId x_scale, const ir::Tensor& w_scale) {
   const auto& dims = graph.value(anchor.outputs[0]).type.dims;

@@ -33,6 +33,8 @@ ir::ValueId matrix_data(const ir::Graph& graph, ir::Patch& patch, const Quantize
 
 /// Of the DynamicQuantizeLinear behind a dequantized operand: {data, scale, zero point}.
 std::optional<Quantized> dynamically_quantized(const ir::Graph& graph, ir::ValueId real);
+/// The reason for an anchor whose input is quantized otherwise.
+std::string taken_at_run_time(const ir::Graph& graph, const ir::Node& anchor);
 /// As float the integer product times x_scale and the weight's scales, shaped `scale_shape`; named and typed like anchor's.
 ir::ValueId add_scaled(const ir::Graph& graph, ir::Patch& patch, const ir::Node& anchor, ir::NodeSpec product,
                        ir::ValueId x_scale, const ir::Tensor& w_scale);
