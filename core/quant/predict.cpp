@@ -30,29 +30,47 @@ InputChannels known_channels(const ir::Graph& graph, const ir::Node& anchor) {
 
 ErrorModel::ErrorModel(const ir::Graph& graph, const ir::Node& anchor, const Scheme& weight, std::vector<double> mean_square)
     : channels_(known_channels(graph, anchor)),
-      weight_(*graph.constant(anchor.input(static_cast<std::size_t>(ops::info(anchor.op).weight_input)))),
       scheme_(weight),
       mean_square_(std::move(mean_square)),
       energy_(static_cast<std::size_t>(channels_.count), 0.0),
-      largest_(energy_) {
+      largest_(energy_),
+      magnitude_(static_cast<std::size_t>(channels_.rows * channels_.columns), 0.0f) {
   INC_CHECK(mean_square_.size() == energy_.size(), "one mean square per input channel");
-  const float* w = weight_.data<float>();
-  for_each_weight(channels_, [&](std::int64_t channel, std::int64_t, std::int64_t i) {
-    const auto c = static_cast<std::size_t>(channel);
-    const double value = std::fabs(static_cast<double>(w[i]));
-    energy_[c] += value * value;
-    largest_[c] = std::max(largest_[c], value);
-  });
+  const float* w = graph.constant(anchor.input(static_cast<std::size_t>(ops::info(anchor.op).weight_input)))->data<float>();
+  const std::int64_t block = channels_.rows * channels_.columns;
+  for (std::int64_t i = 0; i < block; ++i) {
+    const std::int64_t r = i / channels_.columns, column = i % channels_.columns;
+    const auto c =
+        static_cast<std::size_t>(channels_.rows_are_outputs ? r / channels_.group_rows * channels_.columns + column : r);
+    float& m = magnitude_[static_cast<std::size_t>(i)];
+    for (std::int64_t b = 0; b < channels_.outer; ++b)
+      for (std::int64_t t = 0; t < channels_.taps; ++t) {
+        const float value = w[(b * block + i) * channels_.taps + t];
+        energy_[c] += static_cast<double>(value) * static_cast<double>(value);
+        m = std::max(m, std::fabs(value));
+      }
+    largest_[c] = std::max(largest_[c], static_cast<double>(m));
+  }
 }
 
 std::vector<float> ErrorModel::largest_per_output(std::span<const float> factor) const {
+  const auto rows = static_cast<std::size_t>(channels_.rows), columns = static_cast<std::size_t>(channels_.columns);
   std::vector<float> largest(static_cast<std::size_t>(channels_.outputs()), 0.0f);
-  const float* w = weight_.data<float>();
-  for_each_weight(channels_, [&](std::int64_t channel, std::int64_t output, std::int64_t i) {
-    const float f = factor.empty() ? 1.0f : factor[static_cast<std::size_t>(channel)];
-    float& m = largest[static_cast<std::size_t>(output)];
-    m = std::max(m, std::fabs(w[i]) * f);
-  });
+  const std::vector<float> ones(factor.empty() ? energy_.size() : 0, 1.0f);
+  const float *f = factor.empty() ? ones.data() : factor.data(), *m = magnitude_.data();
+  for (std::size_t r = 0; r < rows; ++r, m += columns) {
+    if (channels_.rows_are_outputs) {
+      const float* own = f + r / static_cast<std::size_t>(channels_.group_rows) * columns;
+      float most = 0;
+#pragma omp simd reduction(max : most)
+      for (std::size_t i = 0; i < columns; ++i) most = m[i] * own[i] > most ? m[i] * own[i] : most;
+      largest[r] = most;
+    } else {
+      float* out = largest.data();
+#pragma omp simd
+      for (std::size_t i = 0; i < columns; ++i) out[i] = m[i] * f[r] > out[i] ? m[i] * f[r] : out[i];
+    }
+  }
   if (scheme_.granularity == Granularity::PerTensor && !largest.empty())
     std::fill(largest.begin(), largest.end(), *std::max_element(largest.begin(), largest.end()));
   return largest;

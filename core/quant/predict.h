@@ -18,7 +18,7 @@ struct PredictedError {
   double total() const noexcept { return activation + weight; }
 };
 
-/// The formulas above for one anchor. Keeps references to the graph's weight.
+/// The formulas above for one anchor.
 class ErrorModel {
  public:
   /// `mean_square`: of every input channel. Throws InternalError when that is another number of channels.
@@ -34,9 +34,9 @@ class ErrorModel {
   std::vector<float> largest_per_output(std::span<const float> factor) const;
 
   InputChannels channels_;
-  const ir::Tensor& weight_;
   Scheme scheme_;
   std::vector<double> mean_square_, energy_, largest_;
+  std::vector<float> magnitude_;  ///< [rows, columns]: max|w| over what else the weight has
 };
 
 /// Of one anchor alone: smoothing is chosen as if it were the only reader of its input. Dynamic is predicted as static.
