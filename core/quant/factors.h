@@ -9,11 +9,14 @@
 
 namespace inc::quant {
 
+/// Factors are 1 at most; smaller ones than this help nobody.
+constexpr double kLeastFactor = 0x1p-20;
+
 /// INT8 anchors that read one value and are served by one Mul, QuantizeLinear and DequantizeLinear.
 struct FactorGroup {
   ir::ValueId value;
   std::vector<ir::NodeId> anchors;
-  std::vector<float> factor;  ///< one per channel, positive and finite, 2^-20..2^20 times the largest; empty: not needed
+  std::vector<float> factor;  ///< one per channel, kLeastFactor..1; empty: not needed
   ir::Shape broadcast;        ///< of the factors over the value
   QParams qparams;            ///< of value / factor; unset where there are no factors
 };
