@@ -46,6 +46,17 @@ bool keeps_bf16(const ir::Node& node) {
   return ops.contains(node.op);
 }
 
+std::vector<const ir::Node*> only_bf16_casts(const Builder& b, ir::ValueId value) {
+  if (!b.graph().alive(value) || b.observed(value)) return {};
+  std::vector<const ir::Node*> casts;
+  for (const ir::NodeId id : b.graph().value(value).consumers) {
+    const ir::Node& user = b.graph().node(id);
+    if (user.op != "Cast" || b.dtype(user.outputs[0]) != DType::BFloat16) return {};
+    casts.push_back(&user);
+  }
+  return casts;
+}
+
 void emit_narrowing(Builder& b, const ir::Node& node, ir::ValueId from_value, ir::ValueId to_value) {
   const int from = b.permuted(from_value), to = make_in_order(b, to_value, from);
   const std::int64_t count = ir::element_count(b.shape(from_value));

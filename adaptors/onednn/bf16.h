@@ -13,6 +13,9 @@ bool keeps_bf16(const ir::Node& node);
 /// Cast to or from BF16, natively. Casts where one side is another type than FP32 are refused.
 bool emit_bf16_cast(Builder& builder, const ir::Node& node);
 
+/// The Cast nodes to BF16 that alone see an FP32 value, so that it need not exist; empty where somebody else sees it.
+std::vector<const ir::Node*> only_bf16_casts(const Builder& builder, ir::ValueId value);
+
 /// FP32 → BF16 and back, in the layout of the source.
 void emit_narrowing(Builder& builder, const ir::Node& node, ir::ValueId from, ir::ValueId to);
 void emit_widening(Builder& builder, const ir::Node& node, ir::ValueId from, ir::ValueId to);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "adaptors/onednn/bf16.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
 #include "core/base/error.h"
@@ -64,6 +65,7 @@ Anchor read_anchor(Builder& b, const ir::Node& node, int channel_axis) {
   a.weights = quantized_weights(b, a.weight, channel_axis, a.note);
   if (!a.input && a.note.empty()) a.note = "the input has more than one scale";
   a.integer = a.input && a.weights;
+  if (a.integer && has_bf16()) a.bf16_casts = only_bf16_casts(b, node.outputs[0]);
   if (a.integer) a.note = inexact_here(b, node, a);
   return a;
 }
@@ -184,6 +186,8 @@ Epilogue::Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attemp
   const bool seen = anchor.sink && factors_ == anchor.factors.has_value();
   to_ = arithmetic_ == Arithmetic::Int8 && seen && !real_output_ ? anchor.sink->scale.dtype : real_type(arithmetic_);
   if (arithmetic_ == Arithmetic::Int8 && a_.sums && a_.cast.none()) to_ = DType::Int32;
+  const bool may_narrow = arithmetic_ == Arithmetic::Int8 && !real_output_ && (a_.residual.none() || !may_sum_);
+  if (may_narrow && !a_.bf16_casts.empty()) to_ = DType::BFloat16;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (!a_.residual.none()) choose_residual();
   if (arithmetic_ == Arithmetic::Int8) set_scales();
@@ -226,7 +230,7 @@ void Epilogue::set_scales() {
   zero_point(DNNL_ARG_WEIGHTS, a_.weights->zero_point);
   const auto& scales = a_.weights->scale;
   argument(DNNL_ARG_ATTR_SCALES, DNNL_ARG_WEIGHTS, constant_floats(b_, scales, {static_cast<std::int64_t>(scales.size())}));
-  if (to_ == DType::Float || to_ == DType::Int32) return;
+  if (to_ != DType::UInt8 && to_ != DType::Int8) return;
   attr.set_scales_mask(DNNL_ARG_DST, 0);
   argument(DNNL_ARG_ATTR_SCALES, DNNL_ARG_DST, constant_floats(b_, {a_.sink->scale.scale}, {1}));
   zero_point(DNNL_ARG_DST, a_.sink->scale.zero_point);
@@ -347,6 +351,8 @@ void finish(Builder& b, const Anchor& a, const Attempt& attempt, Step& step, int
     finish_sums(b, a, output);
   else if (is_integer(b.slot(output).dtype))
     bind_sink(b, *a.sink, output);
+  else if (b.slot(output).dtype == DType::BFloat16 && !a.bf16)
+    for (const ir::Node* cast : a.bf16_casts) b.bind(cast->outputs[0], output), b.mark_done(cast->id);
   else
     b.bind(factors ? a.factors->y : a.node.outputs[0], output);
 }

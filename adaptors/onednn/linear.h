@@ -40,6 +40,7 @@ struct Anchor {
   bool floats = true;                       ///< the sums are exact in FP32 too
   ir::ValueId cast;                         ///< the Cast to FP32 that alone sees the sums, as its output
   std::string note;                         ///< why 8-bit values are not multiplied as integers; empty: they are
+  std::vector<const ir::Node*> bf16_casts = {};  ///< to BF16, which alone see the output of an integer group
 };
 /// A MatMulInteger or ConvInteger with constant weights as an anchor whose scales are 1. Nothing where zero points differ
 /// by row, or by column beyond 8 bits.

@@ -225,6 +225,29 @@ TEST(Bf16Network, MixesWithInt8AndFp32) {
   EXPECT_EQ(precisions, (std::set<std::string>{"bf16", "fp32", "int8"}));
 }
 
+TEST(Bf16Network, TakesBf16StraightFromInt8Groups) {
+  for (const bool residual : {false, true})
+    for (const std::string op : {"Conv", "MatMul"}) {
+      testing::GroupBuilder b(43);
+      testing::GroupSpec spec;
+      spec.op = op;
+      if (op == "MatMul") spec.x = {5, 32}, spec.w = {32, 24}, spec.channel_axis = 1;
+      Rng rng(47);
+      std::vector<ir::ValueId> in{b.through_8_bits(b.input(spec.x), DType::UInt8, 128, 1.0f / 128), b.weight(spec),
+                                  b.constant(testing::random_tensor(DType::Float, {b.outputs(spec)}, rng))};
+      if (residual) in.push_back(b.node("Neg", {b.input(b.output_shape("inc." + op, in, {}))}));
+      const ir::ValueId y = b.node("inc." + op, in, {{"activation", std::string("relu")}});
+      b.graph.add_output(testing::cast(b.graph, y, DType::BFloat16));
+      const auto inputs = b.inputs();
+      const auto engine = onednn::make_adaptor()->prepare(b.graph);
+      EXPECT_TRUE(testing::agree(engine->run(inputs)[0], run(reference::make_adaptor(), b.graph, inputs)[0],
+                                 testing::Nmse{kOneStepEverywhere / 16}));
+      int casts = 0;
+      for (const auto& step : engine->profile(inputs, 1)) casts += step.op_type == "Cast";
+      EXPECT_EQ(casts == 0, onednn::has_bf16() && !residual) << op;
+    }
+}
+
 TEST(Bf16Network, DeliversEveryValueAsTheOracleComputesIt) {
   const ir::Graph graph = mixed_network();
   Rng rng(41);
