@@ -50,7 +50,7 @@ PassList lowering_list(ExportFormat format) {
 PassList strip_list() {
   PassList list = cleanup_list();
   add_expansions(list);
-  add(list, strip_pair, strip_constant);
+  add(list, strip_pair, strip_movement, strip_constant);
   return list;
 }
 
@@ -59,7 +59,7 @@ PassList every_pass() {
   for (auto& pass : lowering_list(ExportFormat::Qdq)) list.push_back(std::move(pass));
   add_qlinear(list);
   add_integer(list);
-  add(list, strip_pair, strip_constant);
+  add(list, strip_pair, strip_movement, strip_constant);
   return list;
 }
 

@@ -49,6 +49,7 @@ Rule lower_matmul_integer();
 Rule lower_conv_integer();
 
 Rule strip_pair();      ///< QuantizeLinear and DequantizeLinear of activations, a hidden Relu or Clip put back
+Rule strip_movement();  ///< parts of constants, as of an embedding table
 Rule strip_constant();  ///< weights and biases
 
 }  // namespace inc::passes
