@@ -7,9 +7,15 @@
 namespace inc::passes {
 namespace {
 
+bool moves_constant(const ir::Graph& g, const ir::Node& node) {
+  static constexpr std::string_view kMovements = "|" INC_MOVEMENTS "|";
+  return node.op != "Concat" && kMovements.find("|" + node.op + "|") != std::string_view::npos && g.constant(node.input(0));
+}
+
 Support where(const ir::Graph& g, const Match& m) {
-  const ir::Node& node = g.node(m.node("t"));
-  if (node.op == "Concat" || !g.constant(m["q"])) return Support::no("");
+  const ir::Node* moving = g.producer(m["t"]);
+  if (!moving || !moves_constant(g, *moving)) return Support::no("");
+  const ir::Node& node = *moving;
   const auto levels = dequantized_from(g, m["y"]);
   if (!levels || !per_tensor(g, *levels))
     return Support::no(fmt::format("{} has no constant scale per tensor", name_of(g, m["y"])));
@@ -18,9 +24,9 @@ Support where(const ir::Graph& g, const Match& m) {
 }
 
 ir::Patch rewrite(const ir::Graph& g, const Match& m) {
-  const ir::Node& node = g.node(m.node("t"));
+  const ir::Node& node = *g.producer(m["t"]);
   Quantized levels = *dequantized_from(g, m["y"]);
-  levels.data = m["q"];
+  levels.data = node.inputs[0];
   ir::Patch patch(g, "of dequantized constants");
   std::vector<ir::ValueId> inputs = node.inputs;
   inputs[0] = add_dequantize(g, patch, levels, node.name + "/x");
@@ -31,12 +37,7 @@ ir::Patch rewrite(const ir::Graph& g, const Match& m) {
 }  // namespace
 
 Rule strip_movement() {
-  return {.name = "strip_movement",
-          .pattern = "t = " INC_MOVEMENTS R"((q, ...)
-            y = DequantizeLinear(t, s, ...)
-          )",
-          .where = where,
-          .rewrite = rewrite};
+  return {.name = "strip_movement", .pattern = "y = DequantizeLinear(t, s, ...)", .where = where, .rewrite = rewrite};
 }
 
 }  // namespace inc::passes
