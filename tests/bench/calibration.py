@@ -14,7 +14,6 @@ the pass and its ranges. Peak memory is the largest resident set of the process.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
