@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/calib/correction_walk.h"
@@ -17,6 +19,7 @@ constexpr std::int64_t kHeldBackEvery = 4;
 constexpr std::size_t kFewestSamples = 8;
 constexpr std::size_t kFewestHeldBack = 2;
 constexpr std::size_t kBlocks = 8;
+constexpr double kLeastGain = 0.05;
 
 std::int64_t channels_of(const ir::Graph& graph, const ir::Node& anchor) {
   const auto slot = static_cast<std::size_t>(ops::info(anchor.op).weight_input);
@@ -97,20 +100,23 @@ Sampling sampling(std::int64_t batches, std::int64_t batch) {
   return s;
 }
 
-/// The whole where it helps; else the blocks of anchors that do, each tried with those kept before it.
+/// The whole where it pays; else the blocks of anchors that help, each tried with those kept before it, where they pay.
 template <class Divergence>
 void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, const Divergence& divergence,
                      BiasCorrection& out) {
+  const auto pays = [&](double after) { return after < (1 - kLeastGain) * out.before; };
   out.after = divergence(all);
-  if (out.after < out.before) {
+  if (pays(out.after)) {
     out.shift = all;
     return;
   }
-  const double whole = out.after;
-  out.after = out.before;
+  const double whole = std::exchange(out.after, out.before);
+  out.why_not = fmt::format("all shifts together take the output divergence on samples held back from {:.3g} to {:.3g}",
+                            out.before, whole);
+  if (whole < out.before || anchors.size() < 2) return;
   const std::size_t blocks = std::min(kBlocks, anchors.size());
   std::size_t kept = 0;
-  for (std::size_t b = 0; b < blocks && blocks > 1; ++b) {
+  for (std::size_t b = 0; b < blocks; ++b) {
     Shifts trial = out.shift;
     for (std::size_t i = b * anchors.size() / blocks; i < (b + 1) * anchors.size() / blocks; ++i)
       trial[anchors[i]] = all.at(anchors[i]);
@@ -120,10 +126,12 @@ void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, 
     out.shift = std::move(trial);
     ++kept;
   }
-  out.why_not = fmt::format(
-      "all shifts together raise the output divergence on samples held back from {:.3g} to {:.3g}; "
-      "{} of {} parts are kept",
-      out.before, whole, kept, blocks);
+  if (!pays(out.after)) {
+    out.shift.clear();
+    out.after = out.before;
+    kept = 0;
+  }
+  out.why_not += fmt::format("; {} of {} parts are kept", kept, blocks);
 }
 
 }  // namespace
