@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/base/file.h"
+#include "core/onnx/bf16.h"
 #include "core/onnx/constants.h"
 #include "core/onnx/onnx_io.h"
 #include "core/onnx/prepare.h"
@@ -32,7 +33,7 @@ class Exporter {
  public:
   explicit Exporter(const ir::Graph& graph) : graph_(graph), opset_(std::max<std::int64_t>(graph.opset, kMinimumOpset)) {}
 
-  onnx::ModelProto model(const ExportOptions& options) {
+  onnx::ModelProto model() {
     name_values();
     onnx::ModelProto model;
     model.set_ir_version(ir_version_for(opset_));
@@ -44,11 +45,6 @@ class Exporter {
     for (const ir::NodeId id : graph_.topological_order()) write_node(*proto.add_node(), graph_.node(id));
     write_outputs(proto);
     import_domains(model);
-    for (const auto& [key, value] : options.metadata) {
-      auto* entry = model.add_metadata_props();
-      entry->set_key(key);
-      entry->set_value(value);
-    }
     return model;
   }
 
@@ -58,6 +54,8 @@ class Exporter {
       if (const ir::Tensor* tensor = graph_.constant(id)) constants.add(names_.at(id), *tensor);
     return constants;
   }
+
+  std::int64_t opset() const noexcept { return opset_; }
 
  private:
   std::string fresh(const std::string& wanted) {
@@ -138,11 +136,11 @@ class Exporter {
   std::vector<std::pair<ir::ValueId, std::string>> renamed_outputs_;
 };
 
-void check_export(onnx::ModelProto light, const Constants& constants) {
+void check_export(onnx::ModelProto light, const Constants& constants, bool types) {
   lend_constants(*light.mutable_graph(), constants);
   guarded<InternalError>("the graph to be exported", [&] {
     try {
-      check(std::move(light));
+      check(std::move(light), types);
     } catch (const ModelError& e) {
       throw InternalError(e.what());
     }
@@ -162,14 +160,35 @@ std::size_t total_bytes(const Constants& constants) {
   return total;
 }
 
+struct Written {
+  onnx::ModelProto model;
+  Constants constants;
+};
+
+Written write(const ir::Graph& graph, const ExportOptions& options) {
+  Exporter exporter(graph);
+  Written out{exporter.model(), exporter.constants()};
+  const std::int64_t opset = opset_for_bf16(graph, exporter.opset());
+  if (opset > exporter.opset()) {
+    raise_opset(out.model, out.constants, opset);
+    out.model.set_ir_version(ir_version_for(opset));
+  }
+  for (const auto& [key, value] : options.metadata) {
+    auto* entry = out.model.add_metadata_props();
+    entry->set_key(key);
+    entry->set_value(value);
+  }
+  const auto values = graph.values();
+  const bool bf16 = std::any_of(values.begin(), values.end(),
+                                [&](ir::ValueId id) { return graph.value(id).type.dtype == DType::BFloat16; });
+  check_export(out.model, out.constants, bf16);
+  return out;
+}
+
 }  // namespace
 
 void export_model(const ir::Graph& graph, const std::filesystem::path& path, const ExportOptions& options) {
-  Exporter exporter(graph);
-  onnx::ModelProto model = exporter.model(options);
-  const Constants constants = exporter.constants();
-  check_export(model, constants);
-
+  auto [model, constants] = write(graph, options);
   std::filesystem::path data_path = path;
   data_path += ".data";
   DataFile data(data_path.filename().string());
@@ -189,10 +208,7 @@ void export_model(const ir::Graph& graph, const std::filesystem::path& path, con
 }
 
 std::string export_bytes(const ir::Graph& graph, const ExportOptions& options) {
-  Exporter exporter(graph);
-  onnx::ModelProto model = exporter.model(options);
-  const Constants constants = exporter.constants();
-  check_export(model, constants);
+  auto [model, constants] = write(graph, options);
   for (const std::string& name : constants.order) {
     auto* proto = model.mutable_graph()->add_initializer();
     describe_tensor(*proto, name, constants.tensors.at(name));

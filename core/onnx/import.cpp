@@ -51,6 +51,14 @@ ir::Graph import_model(const fs::path& path) {
                       });
 }
 
+std::map<std::string, std::string> metadata_of(const fs::path& path) {
+  const auto file = map_model(path);
+  const onnx::ModelProto model = parse_model(file->bytes().data(), file->bytes().size());
+  std::map<std::string, std::string> metadata;
+  for (const auto& entry : model.metadata_props()) metadata[entry.key()] = entry.value();
+  return metadata;
+}
+
 ir::Graph import_bytes(const std::string& bytes, const fs::path& directory) {
   std::vector<fs::path> directories;
   if (!directory.empty()) directories.push_back(directory);

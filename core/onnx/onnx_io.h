@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "core/base/support.h"
 #include "core/ir/graph.h"
 
 namespace inc::onnx_io {
@@ -26,13 +27,20 @@ ir::Graph import_text(const std::string& text);
 /// The same from the bytes of a ModelProto; external data is looked for in `directory` (none: refused).
 ir::Graph import_bytes(const std::string& bytes, const std::filesystem::path& directory);
 
+/// The metadata_props of a model file. Throws ModelError for a file that is not a model.
+std::map<std::string, std::string> metadata_of(const std::filesystem::path& path);
+
+/// Whether ONNX has every BF16 operator of the graph in BFLOAT16, at this opset or a newer one.
+Support standard_bf16(const ir::Graph& graph);
+
 struct ExportOptions {
   std::map<std::string, std::string> metadata;
   /// Initializers go to `<path>.data` when they exceed this many bytes in total.
   std::int64_t external_data_above = std::int64_t{1} << 31;
 };
 /// Writes standard ONNX (graph lowered before: no inc.* node). Values keep their names, outputs the promised ones.
-/// Checked by the ONNX checker (InternalError). Atomic. Throws BackendError when it cannot be written.
+/// A graph with BF16 nodes is written at the lowest opset that has them all in BFLOAT16, by ONNX's version converter; throws
+/// UnsupportedError where there is none. Checked by the ONNX checker (InternalError). Atomic. Throws BackendError when it cannot be written.
 void export_model(const ir::Graph& graph, const std::filesystem::path& path, const ExportOptions& options = {});
 /// The bytes of the ModelProto, all data inline.
 std::string export_bytes(const ir::Graph& graph, const ExportOptions& options = {});

@@ -160,14 +160,14 @@ std::int64_t opset_of(const onnx::ModelProto& model) {
       fmt::format("no opset of the ai.onnx domain is imported, only of '{}'", model.opset_import(0).domain()));
 }
 
-void check(onnx::ModelProto model) {
+void check(onnx::ModelProto model, bool types) {
   auto& graph = *model.mutable_graph();
   for (auto& output : *graph.mutable_output())
     if (!output.has_type()) output.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT);
   for (auto* infos : {graph.mutable_input(), graph.mutable_output()})
     for (auto& info : *infos)
       if (info.type().has_tensor_type()) info.mutable_type()->mutable_tensor_type()->mutable_shape();
-  guarded<ModelError>("the model is not valid", [&] { onnx::checker::check_model(model); });
+  guarded<ModelError>("the model is not valid", [&] { onnx::checker::check_model(model, types); });
 }
 
 Constants prepare(onnx::ModelProto& model, ExternalData& external) {

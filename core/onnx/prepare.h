@@ -9,8 +9,8 @@ namespace inc::onnx_io {
 /// The opset of the ai.onnx domain. Throws ModelError when there is none.
 std::int64_t opset_of(const onnx::ModelProto& model);
 
-/// The ONNX checker. Throws ModelError.
-void check(onnx::ModelProto model);
+/// The ONNX checker; with `types` all inferred types and shapes too. Throws ModelError.
+void check(onnx::ModelProto model, bool types = false);
 
 /// Returns the constants; `model` keeps inputs, nodes, outputs and, as value_info, the types of everything else.
 /// Throws ModelError, UnsupportedError.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/ops/support.h"
 
 namespace inc::passes {
 
@@ -14,7 +15,7 @@ ir::ValueId add_activation(ir::Patch& patch, const ops::Epilogue& epilogue, ir::
     return patch.add_node({op, std::move(inputs), std::move(attrs), stem + "/" + suffix, {type}, {}})[0];
   };
   const auto constant = [&](const char* suffix, float value) {
-    return patch.add_constant(stem + "_" + suffix, ir::Tensor::scalar(value));
+    return patch.add_constant(stem + "_" + suffix, ops::cast(ir::Tensor::scalar(value), type.dtype));
   };
   if (a == "none") return x;
   if (a == "relu") return add("Relu", {x}, a);

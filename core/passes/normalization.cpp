@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/passes/facts.h"
+#include "core/passes/lower/since.h"
 
 namespace inc::passes {
 namespace {
@@ -53,7 +54,7 @@ ir::Patch as_normalization(const ir::Graph& graph, const Match& match, std::stri
 }
 
 Support must_decompose(const ir::Graph& graph, const ir::Node& node, std::int64_t since_opset) {
-  if (graph.opset >= since_opset) return Support::no("");
+  if (const Support s = too_new(graph, node.outputs[0], since_opset); !s) return s;
   const int rank = graph.value(node.inputs[0]).type.rank();
   const auto axis = node.attrs.integer("axis", -1);
   if (axis != -1 && axis != rank - 1) return Support::no(fmt::format("axis {} is not the last one", axis));

@@ -41,7 +41,7 @@ void add_integer(PassList& list) {
 
 PassList lowering_list(ExportFormat format) {
   PassList list;
-  add(list, lower_group, lower_gelu, lower_hard_swish, lower_layer_normalization, lower_rms_normalization);
+  add(list, lower_group, lower_bfloat16, lower_gelu, lower_hard_swish, lower_layer_normalization, lower_rms_normalization);
   if (format == ExportFormat::QLinearOps) add_qlinear(list);
   if (format == ExportFormat::IntegerOps) add_integer(list);
   return list;

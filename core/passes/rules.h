@@ -38,6 +38,7 @@ Rule expand_integer_product();  ///< MatMulInteger or ConvInteger, Cast, Mul
 Rule expand_movement();         ///< operators that move 8-bit data
 
 Rule lower_group();
+Rule lower_bfloat16();
 Rule lower_gelu();
 Rule lower_hard_swish();
 Rule lower_layer_normalization();

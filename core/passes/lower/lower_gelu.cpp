@@ -1,9 +1,8 @@
+#include "core/passes/lower/since.h"
 #include "core/passes/rules.h"
 
 namespace inc::passes {
 namespace {
-
-constexpr std::int64_t kGeluOpset = 20;
 
 ir::Patch rewrite(const ir::Graph& g, const Match& m) {
   const ir::Node& gelu = g.node(m.node("y"));
@@ -34,7 +33,7 @@ ir::Patch rewrite(const ir::Graph& g, const Match& m) {
 Rule lower_gelu() {
   return {.name = "lower_gelu",
           .pattern = "y = Gelu(x)",
-          .where = [](const ir::Graph& g, const Match&) { return g.opset < kGeluOpset ? Support::yes() : Support::no(""); },
+          .where = [](const ir::Graph& g, const Match& m) { return too_new(g, m["y"], kGeluOpset); },
           .rewrite = rewrite};
 }
 

@@ -1,13 +1,8 @@
+#include "core/passes/lower/since.h"
 #include "core/passes/normalization.h"
 #include "core/passes/rules.h"
 
 namespace inc::passes {
-namespace {
-
-constexpr std::int64_t kLayerNormalizationOpset = 17;
-
-}  // namespace
-
 Rule lower_layer_normalization() {
   return {.name = "lower_layer_normalization",
           .pattern = "y = LayerNormalization(x, s, ...)",

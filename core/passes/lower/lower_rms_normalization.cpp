@@ -1,13 +1,8 @@
+#include "core/passes/lower/since.h"
 #include "core/passes/normalization.h"
 #include "core/passes/rules.h"
 
 namespace inc::passes {
-namespace {
-
-constexpr std::int64_t kRmsNormalizationOpset = 23;
-
-}  // namespace
-
 Rule lower_rms_normalization() {
   return {.name = "lower_rms_normalization",
           .pattern = "y = RMSNormalization(x, s)",
