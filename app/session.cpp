@@ -10,9 +10,12 @@
 #include "adaptors/reference/adaptor.h"
 #include "core/base/error.h"
 #include "core/base/parallel.h"
+#include "core/runtime/saturating.h"
 
 namespace inc::app {
 namespace {
+
+constexpr std::string_view kSaturating = "-avx2";
 
 volatile std::sig_atomic_t stop_signal = 0;
 
@@ -34,7 +37,9 @@ std::unique_ptr<const runtime::Adaptor> make_adaptor(std::string_view name) {
   onednn::apply_isa_cap();
   if (name == "onednn") return onednn::make_adaptor();
   if (name == "reference") return reference::make_adaptor();
-  throw ConfigError(fmt::format("unknown adaptor '{}': expected onednn or reference", name));
+  if (name.ends_with(kSaturating))
+    return runtime::saturating(make_adaptor(name.substr(0, name.size() - kSaturating.size())));
+  throw ConfigError(fmt::format("unknown adaptor '{}': expected onednn, reference, onednn-avx2 or reference-avx2", name));
 }
 
 report::Report::Machine machine() {

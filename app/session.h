@@ -8,7 +8,8 @@
 
 namespace inc::app {
 
-/// "onednn" (the engine) or "reference" (the scalar oracle). Applies INC_MAX_ISA. Throws ConfigError.
+/// "onednn" (the engine) or "reference" (the scalar oracle); with "-avx2" behind it, INT8 sums saturate as on a CPU without
+/// VNNI. Applies INC_MAX_ISA. Throws ConfigError.
 std::unique_ptr<const runtime::Adaptor> make_adaptor(std::string_view name = "onednn");
 
 /// CPU model, effective ISA, threads.

@@ -13,18 +13,10 @@
 namespace inc::onednn {
 namespace {
 
-quant::PairOrder pairs_of(const Builder& b, const ir::Node& node, const Anchor& a) {
-  if (node.op == "MatMulInteger") return quant::PairOrder::MatMulKN;
-  if (node.op.find("Conv") == std::string::npos) return quant::pair_order(b.graph(), node);
-  const ir::Shape& w = b.shape(a.weight);
-  const bool depthwise = w[1] == 1 && w[0] > 1 && w[0] == node.attrs.integer("group", 1);
-  return depthwise ? quant::PairOrder::None : quant::PairOrder::Conv;
-}
-
 std::string inexact_here(const Builder& b, const ir::Node& node, const Anchor& a) {
   if (has_vnni()) return {};
   if (a.input->scale.dtype == DType::Int8) return "s8 activations are not exact on " + isa_name();
-  if (Support s = quant::cannot_saturate(*b.known(a.weights->q), pairs_of(b, node, a)); !s)
+  if (Support s = quant::cannot_saturate(*b.known(a.weights->q), quant::pair_order(node, b.shape(a.weight))); !s)
     return "weights saturate on " + isa_name() + ": " + s.why_not();
   return {};
 }

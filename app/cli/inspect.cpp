@@ -9,6 +9,7 @@
 #include "core/onnx/onnx_io.h"
 #include "core/ops/ops.h"
 #include "core/passes/pass.h"
+#include "core/quant/saturation.h"
 
 namespace inc::cli {
 namespace {
@@ -40,6 +41,15 @@ Json to_json(const ir::Graph& source, const ir::Graph& fused, const passes::Find
                                  {"fused", ops::epilogue(node).activation},
                                  {"type", shape_of(fused, node)}});
   }
+  json["saturation"] = Json::array();
+  for (const auto& row : quant::saturation_report(fused))
+    json["saturation"].push_back({{"name", row.name},
+                                  {"op_type", row.op_type},
+                                  {"pairs", row.pairs},
+                                  {"at_risk", row.at_risk},
+                                  {"worst_sum", row.worst_sum},
+                                  {"highest_input", row.highest_input},
+                                  {"note", row.note}});
   json["fusions"] = Json::array();
   for (const auto& f : findings)
     json["fusions"].push_back({{"pass", f.pass},
@@ -72,6 +82,19 @@ void print_operators(const ir::Graph& source, const ir::Graph& fused) {
   }
 }
 
+void print_saturation(const ir::Graph& fused) {
+  const auto report = quant::saturation_report(fused);
+  if (report.empty()) return;
+  const std::string summary = quant::describe(report);
+  fmt::print("\n{}\n", summary.empty()
+                           ? fmt::format("none of {} INT8 operators can saturate on a CPU without VNNI", report.size())
+                           : summary);
+  for (const auto& row : report)
+    if (row.at_risk > 0)
+      fmt::print("  {:<48} {} of {} pairs, worst sum {} (int16 holds -32768 to 32767)\n", row.name, row.at_risk, row.pairs,
+                 row.worst_sum);
+}
+
 void print_fusions(const passes::Findings& findings) {
   std::map<std::string, int> applied;
   for (const auto& f : findings)
@@ -96,6 +119,7 @@ ExitCode inspect(const InspectSettings& settings) {
     return ExitCode::Met;
   }
   print_operators(source, fused);
+  print_saturation(fused);
   if (settings.fusions) print_fusions(findings);
   return ExitCode::Met;
 }

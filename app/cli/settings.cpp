@@ -19,7 +19,10 @@ void add_model(CLI::App& command, Settings& settings) {
 
 void add_execution(CLI::App& command, Settings& settings) {
   command.add_option("--threads", settings.threads, "Threads (default: all cores)")->check(CLI::Range(1, 4096));
-  command.add_option("--adaptor", settings.adaptor, "onednn, or reference (scalar, exact, slow)")->capture_default_str();
+  command
+      .add_option("--adaptor", settings.adaptor,
+                  "onednn, or reference (scalar, exact, slow); onednn-avx2, reference-avx2: as on a CPU without VNNI")
+      ->capture_default_str();
 }
 
 void prepare(const Settings& settings) {

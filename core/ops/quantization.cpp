@@ -165,7 +165,8 @@ std::span<const OpInfo> qdq_rows() {
 std::span<const OpInfo> quantization_rows() noexcept {
   static const std::vector<OpInfo> rows = [] {
     std::vector<OpInfo> all;
-    for (const auto group : {qdq_rows(), integer_rows()}) all.insert(all.end(), group.begin(), group.end());
+    for (const auto group : {qdq_rows(), integer_rows(), saturation_rows()})
+      all.insert(all.end(), group.begin(), group.end());
     return all;
   }();
   return rows;

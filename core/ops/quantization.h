@@ -11,6 +11,9 @@ namespace inc::ops {
 
 std::span<const OpInfo> qdq_rows();      ///< QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear
 std::span<const OpInfo> integer_rows();  ///< ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul
+/// inc.PairLoss (x of 8 bits, x_scale, int8 weight, weight scales, x_zero_point or none) with `layout` conv, matmul or gemm
+/// and the attributes of that operator: what the saturation of pairs at int16 (pair_sum.h) adds to its FP32 result.
+std::span<const OpInfo> saturation_rows();
 
 /// saturate(round_half_even(value) + zero_point); NaN becomes the zero point.
 template <class Q>

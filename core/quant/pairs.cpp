@@ -32,18 +32,23 @@ PairExtents pair_extents(const ir::Shape& shape, PairOrder order) {
   return e;
 }
 
-PairOrder pair_order(const ir::Graph& graph, const ir::Node& anchor) {
-  const auto slot = static_cast<std::size_t>(ops::info(anchor.op).weight_input);
-  const ir::Tensor* weight = graph.constant(anchor.input(slot));
+PairOrder pair_order(const ir::Node& anchor, const ir::Shape& weight) {
   const std::string type = ops::reported_type(anchor);
   if (type == "Gemm") return anchor.attrs.integer("transB", 0) != 0 ? PairOrder::GemmNK : PairOrder::MatMulKN;
-  if (type == "MatMul") return PairOrder::MatMulKN;
-  if (type != "Conv")
+  if (type == "MatMul" || type == "MatMulInteger") return PairOrder::MatMulKN;
+  if (type != "Conv" && type != "ConvInteger")
     throw UnsupportedError(fmt::format("node '{}' ({}): no 8-bit weight layout is known", anchor.name, anchor.op));
-  INC_CHECK(weight != nullptr, "an anchor has a constant weight");
-  const ir::Shape& shape = weight->shape();
-  const bool depthwise = shape.size() >= 2 && shape[1] == 1 && shape[0] == anchor.attrs.integer("group", 1);
-  return depthwise && shape[0] > 1 ? PairOrder::None : PairOrder::Conv;
+  const bool depthwise = weight.size() >= 2 && weight[1] == 1 && weight[0] == anchor.attrs.integer("group", 1);
+  return depthwise && weight[0] > 1 ? PairOrder::None : PairOrder::Conv;
+}
+
+PairOrder pair_order(const ir::Graph& graph, const ir::Node& anchor) {
+  const ir::Value& weight = graph.value(anchor.inputs.at(static_cast<std::size_t>(ops::info(anchor.op).weight_input)));
+  const auto shape = weight.type.concrete();
+  if (!shape)
+    throw UnsupportedError(
+        fmt::format("node '{}' ({}): the shape of its weight '{}' is not known", anchor.name, anchor.op, weight.name));
+  return pair_order(anchor, *shape);
 }
 
 Support cannot_saturate(const ir::Tensor& q, PairOrder pairs) {

@@ -36,7 +36,10 @@ enum class PairOrder : std::uint8_t {
   MatMulKN,  ///< weight [K, N], or a stack of such: pairs along K
   GemmNK,    ///< weight [N, K]: pairs along K
 };
-/// Throws UnsupportedError for an anchor that is none of Conv, MatMul, Gemm.
+/// For weights of that shape. Throws UnsupportedError for an anchor that is none of Conv, MatMul, Gemm, ConvInteger,
+/// MatMulInteger.
+PairOrder pair_order(const ir::Node& anchor, const ir::Shape& weight);
+/// The same by the shape of its weight, constant or computed; UnsupportedError also where that is not known.
 PairOrder pair_order(const ir::Graph& graph, const ir::Node& anchor);
 
 /// Quantizes a constant weight along `channel_axis` (per-channel) or as a whole (per-tensor). PairBounded takes the
