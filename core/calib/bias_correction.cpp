@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/calib/correction_walk.h"
+#include "core/calib/output_distance.h"
 #include "core/ops/ops.h"
 #include "core/quant/bias.h"
 
@@ -64,27 +63,13 @@ class HeldBack {
 
   std::size_t size() const noexcept { return batches_.size(); }
 
-  /// Infinite when something is not finite; -1 when FP32 gives nothing to compare with.
-  double divergence(const runtime::Executable& executable) const {
-    double difference = 0, norm = 0;
-    for (std::size_t i = 0; i < batches_.size(); ++i) {
-      const auto outputs = executable.run(batches_[i]);
-      for (std::size_t o = 0; o < outputs.size(); ++o) add(outputs[o], outputs_[i][o], difference, norm);
-    }
-    if (!(norm > 0)) return -1;
-    return std::isfinite(difference / norm) ? difference / norm : std::numeric_limits<double>::infinity();
+  OutputDistance distance(const runtime::Executable& executable) const {
+    OutputDistance out;
+    for (std::size_t i = 0; i < batches_.size(); ++i) out.add(executable.run(batches_[i]), outputs_[i]);
+    return out;
   }
 
  private:
-  static void add(const ir::Tensor& found, const ir::Tensor& wanted, double& difference, double& norm) {
-    if (found.dtype() != DType::Float || found.shape() != wanted.shape()) return;
-    const auto a = found.values<float>(), b = wanted.values<float>();
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      difference += std::pow(double{a[i]} - double{b[i]}, 2);
-      norm += double{b[i]} * double{b[i]};
-    }
-  }
-
   std::vector<std::vector<ir::Tensor>> batches_, outputs_;
 };
 
@@ -100,38 +85,49 @@ Sampling sampling(std::int64_t batches, std::int64_t batch) {
   return s;
 }
 
+bool helps(const OutputDistance& before, const OutputDistance& after) {
+  return after.divergence() < before.divergence() && no_axis_worse(before.by_axis(), after.by_axis());
+}
+
 /// The whole where it pays; else the blocks of anchors that help, each tried with those kept before it, where they pay.
-template <class Divergence>
-void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, const Divergence& divergence,
+template <class Distance>
+void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, const Distance& distance,
                      BiasCorrection& out) {
-  const auto pays = [&](double after) { return after < (1 - kLeastGain) * out.before; };
-  out.after = divergence(all);
-  if (pays(out.after)) {
-    out.shift = all;
+  const OutputDistance before = distance({}), whole = distance(all);
+  out.before = out.after = before.divergence();
+  if (out.before < 0) {
+    out.why_not = "no FP32 output to compare on the samples held back";
     return;
   }
-  const double whole = std::exchange(out.after, out.before);
-  out.why_not = fmt::format("all shifts together take the output divergence on samples held back from {:.3g} to {:.3g}",
-                            out.before, whole);
-  if (whole < out.before || anchors.size() < 2) return;
+  const auto pays = [&](const OutputDistance& after) { return after.divergence() < (1 - kLeastGain) * out.before; };
+  const bool better = helps(before, whole);
+  if (better && pays(whole)) {
+    out.shift = all;
+    out.after = whole.divergence();
+    return;
+  }
+  out.why_not =
+      fmt::format("all shifts together take the output divergence on samples held back from {:.3g} to {:.3g}{}", out.before,
+                  whole.divergence(),
+                  no_axis_worse(before.by_axis(), whole.by_axis()) ? "" : " and parts of the outputs away from FP32");
+  if (better || anchors.size() < 2) return;
   const std::size_t blocks = std::min(kBlocks, anchors.size());
-  std::size_t kept = 0;
+  OutputDistance best = before;
+  Shifts kept;
   for (std::size_t b = 0; b < blocks; ++b) {
-    Shifts trial = out.shift;
+    Shifts trial = kept;
     for (std::size_t i = b * anchors.size() / blocks; i < (b + 1) * anchors.size() / blocks; ++i)
       trial[anchors[i]] = all.at(anchors[i]);
-    const double found = divergence(trial);
-    if (!(found < out.after)) continue;
-    out.after = found;
-    out.shift = std::move(trial);
-    ++kept;
+    OutputDistance found = distance(trial);
+    if (!helps(best, found)) continue;
+    best = std::move(found);
+    kept = std::move(trial);
   }
-  if (!pays(out.after)) {
-    out.shift.clear();
-    out.after = out.before;
-    kept = 0;
+  if (pays(best)) {
+    out.shift = std::move(kept);
+    out.after = best.divergence();
   }
-  out.why_not += fmt::format("; {} of {} parts are kept", kept, blocks);
+  out.why_not += fmt::format("; {} of {} operators are corrected", out.shift.size(), anchors.size());
 }
 
 }  // namespace
@@ -170,15 +166,11 @@ BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& co
     }
     const HeldBack held_back(fused, fp32, data, samples.held_back, options.budget_bytes);
     out.samples = static_cast<std::int64_t>(samples.estimate.size() + held_back.size()) * batch;
-    const auto divergence = [&](const Shifts& shifts) {
+    const auto distance = [&](const Shifts& shifts) {
       trial.bias_shift = shifts;
-      return held_back.divergence(*adaptor.prepare(quant::insert_qdq(fused, trial, ranges, weights, options.qdq)));
+      return held_back.distance(*adaptor.prepare(quant::insert_qdq(fused, trial, ranges, weights, options.qdq)));
     };
-    out.before = divergence({});
-    if (out.before < 0)
-      out.why_not = "no FP32 output to compare on the samples held back";
-    else
-      keep_what_helps(all, anchors, divergence, out);
+    keep_what_helps(all, anchors, distance, out);
   } catch (const UnsupportedError& error) {
     out.why_not = error.full_message();
   } catch (const ModelError& error) {

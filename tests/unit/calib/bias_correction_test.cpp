@@ -7,6 +7,7 @@
 #include "adaptors/reference/adaptor.h"
 #include "core/calib/calibrator.h"
 #include "core/calib/channel_means.h"
+#include "core/calib/output_distance.h"
 #include "core/calib/segments.h"
 #include "tests/support/random.h"
 
@@ -150,6 +151,37 @@ TEST(ChannelMeans, AShiftShrinksByItsUncertainty) {
 TEST(ChannelMeans, WhatIsNotFiniteOrWasSeenOnceIsNotShifted) {
   EXPECT_EQ(significant_shift({INFINITY, 1}, {0, 0}, 1), (std::vector<float>{0}));
   EXPECT_EQ(significant_shift({5}, {0}, 1), (std::vector<float>{0}));
+}
+
+OutputDistance distance(const ir::Tensor& found, const ir::Tensor& wanted) {
+  OutputDistance out;
+  out.add(std::vector{found}, std::vector{wanted});
+  return out;
+}
+
+TEST(OutputDistance, IsRelativeToFp32AndAddsUpOverSamples) {
+  OutputDistance d = distance(ir::Tensor::of<float>({1, 2}, {3, 4}), ir::Tensor::of<float>({1, 2}, {3, 3}));
+  EXPECT_DOUBLE_EQ(d.divergence(), 1.0 / 18);
+  EXPECT_EQ(d.by_axis(), (std::vector<double>{1.0 / 18}));
+  d.add(std::vector{ir::Tensor::of<float>({1, 2}, {0, 0})}, std::vector{ir::Tensor::of<float>({1, 2}, {0, 0})});
+  EXPECT_DOUBLE_EQ(d.divergence(), 1.0 / 18);
+}
+
+TEST(OutputDistance, SeesSmallScoresThatVanishBesideLargeBoxesThatImprove) {
+  const auto wanted = ir::Tensor::of<float>({1, 2, 2}, {100, 0.9f, 100, 0.0f});
+  const auto before = distance(ir::Tensor::of<float>({1, 2, 2}, {90, 0.7f, 90, 0.1f}), wanted);
+  const auto after = distance(ir::Tensor::of<float>({1, 2, 2}, {95, 0.1f, 95, 0.0f}), wanted);
+  EXPECT_LT(after.divergence(), before.divergence());
+  EXPECT_FALSE(no_axis_worse(before.by_axis(), after.by_axis()));
+  EXPECT_TRUE(no_axis_worse(before.by_axis(), before.by_axis()));
+}
+
+TEST(OutputDistance, TellsWhatCannotBeCompared) {
+  EXPECT_EQ(distance(ir::Tensor::of<std::int64_t>({1}, {1}), ir::Tensor::of<std::int64_t>({1}, {2})).divergence(), -1);
+  EXPECT_EQ(distance(ir::Tensor::of<float>({1}, {NAN}), ir::Tensor::of<float>({1}, {1})).divergence(), INFINITY);
+  OutputDistance d = distance(ir::Tensor::of<float>({1, 1}, {1}), ir::Tensor::of<float>({1, 1}, {2}));
+  d.add(std::vector{ir::Tensor::of<float>({1, 2}, {1, 1})}, std::vector{ir::Tensor::of<float>({1, 2}, {2, 2})});
+  EXPECT_EQ(d.by_axis(), (std::vector<double>{-1}));
 }
 
 TEST(Segments, ComputeWhatTheWholeGraphComputes) {

@@ -1,0 +1,74 @@
+#include "core/calib/output_distance.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace inc::calib {
+namespace {
+
+constexpr double kTolerance = 1.01;
+constexpr double kLost = 0.5;
+
+}  // namespace
+
+void OutputDistance::add(std::span<const ir::Tensor> found, std::span<const ir::Tensor> wanted) {
+  outputs_.resize(std::max(outputs_.size(), wanted.size()));
+  for (std::size_t o = 0; o < wanted.size(); ++o) {
+    const ir::Tensor &a = found[o], &b = wanted[o];
+    if (a.dtype() != DType::Float || b.dtype() != DType::Float || a.shape() != b.shape()) continue;
+    auto& axes = outputs_[o];
+    axes.resize(std::max(axes.size(), b.shape().size()));
+    for (std::size_t i = 1; i < b.shape().size(); ++i) {
+      const auto length = static_cast<std::size_t>(b.shape()[i]);
+      if (axes[i].slices.empty()) axes[i].slices.resize(length);
+      if (axes[i].slices.size() != length) axes[i].same_length = false;
+    }
+    const float *x = a.data<float>(), *y = b.data<float>();
+    std::vector<double> differences(static_cast<std::size_t>(b.count()));
+    for (std::size_t j = 0; j < differences.size(); ++j) {
+      differences[j] = std::pow(double{x[j]} - double{y[j]}, 2);
+      total_.difference += differences[j];
+      total_.square += double{y[j]} * double{y[j]};
+    }
+    std::size_t inner = 1;
+    for (std::size_t i = b.shape().size(); i-- > 1;) {
+      const auto length = static_cast<std::size_t>(b.shape()[i]);
+      for (std::size_t j = 0; axes[i].same_length && j < differences.size(); ++j) {
+        Sum& slice = axes[i].slices[j / inner % length];
+        slice.difference += differences[j];
+        slice.square += double{y[j]} * double{y[j]};
+      }
+      inner *= length;
+    }
+  }
+}
+
+double OutputDistance::divergence() const {
+  if (!(total_.square > 0)) return -1;
+  const double value = total_.difference / total_.square;
+  return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
+}
+
+std::vector<double> OutputDistance::by_axis() const {
+  std::vector<double> means;
+  for (const auto& axes : outputs_)
+    for (std::size_t i = 1; i < axes.size(); ++i) {
+      double sum = 0;
+      for (const Sum& slice : axes[i].slices) {
+        const double ratio = slice.difference == 0 ? 0 : slice.difference / slice.square;
+        sum += ratio < kLost ? ratio : kLost;
+      }
+      const bool usable = axes[i].same_length && !axes[i].slices.empty();
+      means.push_back(usable ? sum / static_cast<double>(axes[i].slices.size()) : -1);
+    }
+  return means;
+}
+
+bool no_axis_worse(const std::vector<double>& before, const std::vector<double>& after) {
+  for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i)
+    if (after[i] > kTolerance * before[i]) return false;
+  return true;
+}
+
+}  // namespace inc::calib
