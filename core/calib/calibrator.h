@@ -21,6 +21,7 @@ struct CalibrationOptions {
   std::int64_t batch_size = 1;
   std::set<quant::RangeMethod> methods = {quant::RangeMethod::MinMax};  ///< min-max is always in the table
   RangeOptions ranges = {};
+  quant::Placement placement = quant::Placement::Anchors;  ///< which values are watched
   bool channels = true;  ///< RangeTable::channels too, where the value's INT8 users agree on the axis
   std::function<bool()> should_stop = {};
 };

@@ -75,6 +75,8 @@ struct Recipes {
   bool smooth_quant = false;
   SmoothQuantArgs smooth_quant_args;
   bool cross_layer_equalization = false;
+  bool channel_reordering = true;
+  std::string placement = "anchors";
 };
 
 struct Quantization {

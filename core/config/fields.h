@@ -47,6 +47,7 @@ inline constexpr Choice kActivationAlgorithm[] = {
     {"minmax"}, {"moving_average"}, {"percentile"}, {"kl"}, {"mse"}, {"placeholder", "write minmax"}};
 inline constexpr Choice kPrecision[] = {{"fp32"}, {"bf16"}, {"int8"}, {"fp16", "not a precision of this product"}};
 inline constexpr Choice kBf16Format[] = {{"plan"}, {"onnx"}};
+inline constexpr Choice kPlacement[] = {{"anchors"}, {"everywhere"}};
 inline constexpr Choice kStrategy[] = {{"basic"},
                                        {"random"},
                                        {"auto", kNotYet},
@@ -147,6 +148,12 @@ void fields(V& v, Recipes& s) {
   v("smooth_quant", s.smooth_quant, "Move outliers of activations into the weights of MatMul and Gemm");
   v("smooth_quant_args", s.smooth_quant_args, "Its parameters");
   v("cross_layer_equalization", s.cross_layer_equalization, "Even out the channels between neighbouring convolutions");
+  v("channel_reordering", s.channel_reordering,
+    "Put channels into an order in which large weights are summed with small ones, so that pair_bounded scales stay fine");
+  v("placement", s.placement,
+    "Where activations are quantized: before Conv, MatMul and Gemm, or around every operator beside them too (which costs "
+    "accuracy, and shows how much)",
+    one_of(facts::kPlacement));
   v.refused("weight_correction", "means of quantized weights are corrected by fast_bias_correction", "false");
   v.refused("layer_wise_quant", "weights are memory-mapped anyway", "false");
   v.refused("gemm_to_matmul", "Gemm is quantized as it is", "false");

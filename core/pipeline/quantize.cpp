@@ -24,13 +24,14 @@ struct Calibrated {
 };
 
 /// Nothing to do where every range is taken at run time.
-Calibrated calibrate(const CalibrationTask* task, const LoadedModel& model, const tuning::TuningSpace& space,
-                     const runtime::Executable& fp32, const QuantizeOptions& options) {
+Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
+                     const tuning::TuningSpace& space, const runtime::Executable& fp32, const QuantizeOptions& options) {
   if (task == nullptr) return {};
   const auto start = Clock::now();
   if (options.progress) options.progress({"calibrate", 0, task->samples});
   calib::CalibrationOptions wanted{task->samples, task->batch_size, space.methods()};
   wanted.methods.insert(quant::RangeMethod::MinMax);
+  wanted.placement = qdq_options(config).placement;
   wanted.should_stop = options.should_stop;
   return {calib::calibrate(model.fused, fp32, *task->data, wanted), since(start)};
 }
@@ -68,7 +69,8 @@ eval::EvalOptions evaluation(const AccuracyTask& task, const QuantizeOptions& op
 
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
   const auto start = Clock::now();
-  const LoadedModel model = load_model(config);
+  LoadedModel model = load_model(config);
+  reorder_channels(model, config);
   const auto fp32 = adaptor.prepare(model.fused);
   const tuning::SpaceOptions allowed = space_options(config, adaptor);
   const tuning::TuningSpace space = tuning::build_space(model.fused, adaptor, allowed);
@@ -82,7 +84,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   if (task)
     journal = open_journal(directory / "journal.jsonl", identity(config, model, *task, space), options.resume, history);
 
-  const Calibrated calibrated = calibrate(task_or_null, model, space, *fp32, options);
+  const Calibrated calibrated = calibrate(config, task_or_null, model, space, *fp32, options);
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
                                       allowed.bf16_policies, corrections(config, task_or_null, options));
   Result result{config, model, space, candidates, directory, start, calibrated.seconds};

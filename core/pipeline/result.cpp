@@ -7,6 +7,7 @@
 #include "core/pipeline/decisions.h"
 #include "core/pipeline/output.h"
 #include "core/pipeline/summary.h"
+#include "core/quant/saturation.h"
 #include "core/tuning/latency.h"
 
 namespace inc::pipeline {
@@ -104,6 +105,13 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.ops = decisions(candidate.graph, result.space, candidate.bf16, measured.profile, decided(result));
   report.statistics = statistics(candidate.graph, report.ops);
   describe_calibration(result, point, report);
+  if (const auto& moved = result.model.reordered; moved && moved->moved > 0)
+    report.notes.push_back(
+        fmt::format("Channels of {} groups were reordered: pair-bounded scales are {:.3f} of full ones on "
+                    "average, {:.3f} before.",
+                    moved->moved, moved->growth_after, moved->growth_before));
+  if (std::string risk = quant::describe(quant::saturation_report(candidate.graph)); !risk.empty())
+    report.notes.push_back(std::move(risk));
   write_model(result.config, candidate, report.directory / "model.onnx", report.notes);
   report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / "model.onnx"));
   report.result.fp32_model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(result.model.path));

@@ -171,6 +171,7 @@ quant::QdqOptions qdq_options(const config::Config& config) {
   quant::QdqOptions options;
   options.through_movement = options.through_averages = recipes.scale_propagation_max_pooling;
   options.through_concat = recipes.scale_propagation_concat;
+  if (recipes.placement == "everywhere") options.placement = quant::Placement::Everywhere;
   return options;
 }
 

@@ -27,6 +27,11 @@ LoadedModel load_model(const config::Config& config) {
   return model;
 }
 
+void reorder_channels(LoadedModel& model, const config::Config& config) {
+  if (config.quantization && config.quantization->recipes.channel_reordering)
+    model.reordered = quant::reorder_channels(model.fused);
+}
+
 std::optional<AccuracyTask> accuracy_task(const config::Config& config) {
   if (!config.evaluation || !config.evaluation->accuracy) return std::nullopt;
   const auto& accuracy = *config.evaluation->accuracy;

@@ -7,6 +7,7 @@
 #include "core/eval/dataset.h"
 #include "core/eval/metric.h"
 #include "core/ir/graph.h"
+#include "core/quant/reorder_channels.h"
 #include "core/tuning/space.h"
 
 namespace inc::pipeline {
@@ -15,12 +16,16 @@ struct LoadedModel {
   std::filesystem::path path;
   std::string name;
   ir::Graph fused;
+  std::optional<quant::ReorderReport> reordered = {};  ///< of the channels of `fused`
 };
 
 /// The path of the model: model.path relative to the configuration file. Throws ConfigError when there is none.
 std::filesystem::path model_path(const config::Config& config);
 /// Imports and fuses. Throws ModelError.
 LoadedModel load_model(const config::Config& config);
+
+/// Puts its channels into the order that the recipe channel_reordering asks for.
+void reorder_channels(LoadedModel& model, const config::Config& config);
 
 struct AccuracyTask {
   std::unique_ptr<const eval::Dataset> data;

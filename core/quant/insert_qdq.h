@@ -51,6 +51,7 @@ class QdqInserter {
   void read_quantized(const ir::Node& user, std::size_t index, const Source& source, const QParams& qparams,
                       const Scheme& scheme);
 
+  void quantize_everywhere();
   void spread_through(const ir::Node& node, const QdqOptions& options);
   void find_int8_values(const ir::Node& node);
   void spread_residual(const ir::Node& node);

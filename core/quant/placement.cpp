@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -46,7 +47,33 @@ std::vector<ir::NodeId> quantizable_nodes(const ir::Graph& graph) {
   return out;
 }
 
-std::vector<Watched> values_to_calibrate(const ir::Graph& graph) {
+std::vector<ir::ValueId> values_beside_anchors(const ir::Graph& graph) {
+  const auto is_anchor = [&](const ir::Node& node) { return static_cast<bool>(quantizable(graph, node)); };
+  const auto makes_or_reads = [&](const ir::Node& node) {
+    const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ir::ValueId v) {
+      const ir::Node* producer = v.none() ? nullptr : graph.producer(v);
+      return producer != nullptr && is_anchor(*producer);
+    });
+    return reads || std::any_of(node.outputs.begin(), node.outputs.end(), [&](ir::ValueId v) {
+             const auto& users = graph.value(v).consumers;
+             return std::any_of(users.begin(), users.end(), [&](ir::NodeId user) { return is_anchor(graph.node(user)); });
+           });
+  };
+  std::set<ir::ValueId> out;
+  for (const ir::NodeId id : graph.nodes()) {
+    const ir::Node& node = graph.node(id);
+    const ops::OpInfo* row = ops::find(node.op);
+    if (row == nullptr || is_anchor(node)) continue;
+    const bool takes = row->quant == ops::QuantRole::SharedInputs || row->quant == ops::QuantRole::PassThrough;
+    if (!takes && !makes_or_reads(node)) continue;
+    for (const auto* values : {&node.inputs, &node.outputs})
+      for (const ir::ValueId v : *values)
+        if (!v.none() && graph.value(v).type.dtype == DType::Float && !graph.is_output(v)) out.insert(v);
+  }
+  return {out.begin(), out.end()};
+}
+
+std::vector<Watched> values_to_calibrate(const ir::Graph& graph, Placement placement) {
   std::map<ir::ValueId, std::set<int>> axes;
   for (const ir::NodeId id : graph.nodes()) {
     const ir::Node& node = graph.node(id);
@@ -55,6 +82,9 @@ std::vector<Watched> values_to_calibrate(const ir::Graph& graph) {
     const ir::ValueId input = node.input(0);
     if (graph.constant(input) == nullptr && graph.value(input).type.dtype == DType::Float) axes.try_emplace(input);
   }
+  if (placement == Placement::Everywhere)
+    for (const ir::ValueId value : values_beside_anchors(graph))
+      if (graph.constant(value) == nullptr) axes.try_emplace(value);
   std::vector<Watched> out;
   for (const auto& [value, seen] : axes) out.push_back({value, seen.size() == 1 ? *seen.begin() : -1});
   return out;

@@ -17,6 +17,14 @@ Support quantizable(const ir::Graph& graph, const ir::Node& node);
 /// Anchors in topological order.
 std::vector<ir::NodeId> quantizable_nodes(const ir::Graph& graph);
 
+/// Anchors: the inputs of anchors and what lies between them. Everywhere: also the inputs and outputs of operators that take
+/// quantized operands or stand next to an anchor (Add, Mul, Concat, Softmax, …), constants and masks among them, as
+/// onnxruntime does by default. Nothing is faster for it here; it shows what placement is worth.
+enum class Placement : std::uint8_t { Anchors, Everywhere };
+
+/// What Everywhere adds: in order of creation, each value once. Float values that are no outputs of the graph.
+std::vector<ir::ValueId> values_beside_anchors(const ir::Graph& graph);
+
 /// A value whose ranges calibration must collect.
 struct Watched {
   ir::ValueId value;
@@ -27,8 +35,9 @@ struct Watched {
 };
 
 /// What calibration must watch so that every configuration of the anchors can be built: the anchors' data inputs, and the
-/// inputs of averaging pools before them. In order of creation, each value once.
-std::vector<Watched> values_to_calibrate(const ir::Graph& graph);
+/// inputs of averaging pools before them; with Everywhere, its values that are not constant. In order of creation, each
+/// value once.
+std::vector<Watched> values_to_calibrate(const ir::Graph& graph, Placement placement = Placement::Anchors);
 
 /// How far Q/DQ spread from the anchors' inputs. The first two change no result: the values written there are exactly
 /// those that the anchor's own Q/DQ would make. The last two cost a rounding each.
@@ -40,6 +49,7 @@ struct QdqOptions {
   /// Channel factors move into the parameters of the producer where it takes them (fold_factors.h). The values between are
   /// then 1 / factor of those of the fused graph: who compares taps switches this off.
   bool fold_factors = true;
+  Placement placement = Placement::Anchors;
 };
 
 /// F with Q/DQ inserted (ONNX QuantizeLinear / DequantizeLinear nodes, standard meaning):
@@ -53,7 +63,8 @@ struct QdqOptions {
 ///            another shape takes it in FP32, divided by beta; a computed bias, and that of a Gemm with beta = 0, takes
 ///            none.
 ///   pass-through operators between INT8 neighbours as QdqOptions say
-/// Never on a convolution's output before its fused activation; never on values outside the anchors' surroundings.
+/// Never on a convolution's output before its fused activation; never on values outside the anchors' surroundings unless the
+/// placement says so.
 /// Nodes keep their names. Anchors keep their NodeId. Throws InternalError when a range is missing, ConfigError for a
 /// scheme that cannot be carried out.
 ir::Graph insert_qdq(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "core/ops/ops.h"
 #include "core/quant/insert_qdq.h"
@@ -69,6 +70,29 @@ void QdqInserter::spread_through(const ir::Node& node, const QdqOptions& options
   }
 }
 
+void QdqInserter::quantize_everywhere() {
+  const Scheme scheme = default_activation_scheme();
+  for (const ir::ValueId value : values_beside_anchors(graph_)) {
+    QParams qparams;
+    if (const ir::Tensor* constant = graph_.constant(value)) {
+      const auto data = constant->to_floats();
+      if (data.empty()) continue;
+      const auto [low, high] = std::minmax_element(data.begin(), data.end());
+      qparams = qparams_from_range({*low, *high}, scheme);
+    } else {
+      if (!ranges_.has(value, scheme.range)) continue;
+      qparams = activation_qparams(value, scheme);
+    }
+    for (const ir::NodeId user : std::set(graph_.value(value).consumers.begin(), graph_.value(value).consumers.end())) {
+      const ir::Node& node = graph_.node(user);
+      const bool anchor = static_cast<bool>(quantizable(graph_, node));
+      for (std::size_t i = 0; i < node.inputs.size(); ++i)
+        if (node.inputs[i] == value && !rewired_.contains({user, i}) && (!anchor || i == kResidualInput))
+          read_quantized(node, i, qparams, scheme);
+    }
+  }
+}
+
 void QdqInserter::spread(const QdqOptions& options) {
   const auto order = graph_.topological_order();
   for (const ir::NodeId id : order) {
@@ -76,6 +100,7 @@ void QdqInserter::spread(const QdqOptions& options) {
     if (options.through_residuals) spread_residual(graph_.node(id));
   }
   for (auto it = order.rbegin(); it != order.rend(); ++it) spread_through(graph_.node(*it), options);
+  if (options.placement == Placement::Everywhere) quantize_everywhere();
 }
 
 }  // namespace inc::quant

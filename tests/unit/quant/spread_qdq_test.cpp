@@ -5,6 +5,11 @@
 namespace inc::quant {
 namespace {
 
+constexpr QdqOptions kEverywhere = [] {
+  QdqOptions options;
+  options.placement = Placement::Everywhere;
+  return options;
+}();
 constexpr QdqOptions kNone{false, false, false, false};
 
 /// x → first conv → … → what the test adds → last conv.
@@ -20,6 +25,30 @@ struct Chain : Builder {
     return q.value(q.node(id(of)).inputs.at(index)).name;
   }
 };
+
+TEST(SpreadQdq, EverywhereReachesWhatPlacementLeavesOut) {
+  Chain c;
+  const auto mask = c.graph.add_constant("mask", ir::Tensor::of<float>({1, 4, 1, 1}, {0, -1000000000.0f, 0, 1}));
+  const auto masked = c.node("Add", "masked", {c.first, mask}, {1, 4, 8, 8});
+  const auto soft = c.node("Softmax", "soft", {masked}, {1, 4, 8, 8});
+  c.output(c.conv("last", soft, c.first));
+  EXPECT_EQ(values_to_calibrate(c.graph), (std::vector<Watched>{{c.x, 1}, {soft, 1}}));
+  EXPECT_EQ(values_to_calibrate(c.graph, Placement::Everywhere),
+            (std::vector<Watched>{{c.x, 1}, {c.first, -1}, {masked, -1}, {soft, 1}}));
+  RangeTable ranges;
+  for (const Watched& w : values_to_calibrate(c.graph, Placement::Everywhere))
+    ranges.tensor[{w.value, RangeMethod::MinMax}] = {-1, 1};
+  WeightCache cache;
+  const ir::Graph q = insert_qdq(c.graph, all_int8(c.graph), ranges, cache, kEverywhere);
+  q.verify();
+  EXPECT_EQ(c.input_of(q, masked, 0), "first_dequantized");
+  EXPECT_EQ(c.input_of(q, masked, 1), "mask_dequantized");
+  EXPECT_EQ(c.input_of(q, soft), "masked_dequantized");
+  EXPECT_EQ(q.outputs(), c.graph.outputs());
+  const ir::Graph usual = quantized(c.graph, kNone);
+  EXPECT_EQ(c.input_of(usual, masked, 1), "mask");
+  EXPECT_EQ(c.input_of(usual, soft), "masked");
+}
 
 TEST(SpreadQdq, MovementBetweenInt8NeighboursRunsOnLevels) {
   Chain c;

@@ -1,0 +1,307 @@
+#include "core/quant/reorder_channels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <span>
+
+#include "core/base/parallel.h"
+#include "core/ir/patch.h"
+#include "core/ops/ops.h"
+#include "core/quant/channel_groups.h"
+#include "core/quant/pairs.h"
+#include "core/quant/placement.h"
+
+namespace inc::quant {
+namespace {
+
+constexpr std::int64_t kMostChannels = 4096;  ///< the costs between them are a table
+
+using Order = std::vector<std::int64_t>;  ///< new position → old one
+
+/// The weights that one consumer sums over the channels of a group: for each channel its column, each output divided by its
+/// largest weight.
+struct Meeting {
+  std::int64_t depth = 0;      ///< outputs · taps
+  std::vector<float> columns;  ///< [channels, depth]
+};
+
+std::int64_t product(const ir::Shape& shape, std::size_t begin, std::size_t end) {
+  return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(begin),
+                         shape.begin() + static_cast<std::ptrdiff_t>(end), std::int64_t{1}, std::multiplies<>());
+}
+
+/// Consumers have [outputs, channels, taps] or [channels, outputs].
+Meeting meeting_of(const ir::Tensor& weight, int axis, std::int64_t first, std::int64_t channels) {
+  const ir::Shape& shape = weight.shape();
+  const std::int64_t total = shape[static_cast<std::size_t>(axis)],
+                     inner = product(shape, static_cast<std::size_t>(axis) + 1, shape.size());
+  const std::int64_t outputs = axis == 1 ? shape[0] : inner, taps = axis == 1 ? inner : 1;
+  const auto at = [&](std::int64_t o, std::int64_t c, std::int64_t t) {
+    return axis == 1 ? (o * total + c) * taps + t : c * outputs + o;
+  };
+  const float* w = weight.data<float>();
+  Meeting m{outputs * taps, std::vector<float>(static_cast<std::size_t>(channels * outputs * taps))};
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    float largest = 0;
+    for (std::int64_t c = 0; c < total; ++c)
+      for (std::int64_t t = 0; t < taps; ++t) largest = std::max(largest, std::abs(w[at(o, c, t)]));
+    if (!(largest > 0)) continue;
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t t = 0; t < taps; ++t)
+        m.columns[static_cast<std::size_t>((c * outputs + o) * taps + t)] = w[at(o, first + c, t)] / largest;
+  }
+  return m;
+}
+
+/// What it costs that two channels are neighbours: what a pair exceeds the largest weight by, with large excesses weighed
+/// more, since the largest of an output decides its scale.
+double cost_between(const std::vector<Meeting>& meetings, std::int64_t a, std::int64_t b) {
+  double sum = 0;
+  for (const Meeting& m : meetings) {
+    const float *x = &m.columns[static_cast<std::size_t>(a * m.depth)],
+                *y = &m.columns[static_cast<std::size_t>(b * m.depth)];
+    float part = 0;
+#pragma omp simd reduction(+ : part)
+    for (std::int64_t i = 0; i < m.depth; ++i) {
+      const float together = std::max(std::abs(x[i] + y[i]) - 1.0f, 0.0f), square = together * together;
+      part += square * square;
+    }
+    sum += static_cast<double>(part);
+  }
+  return sum;
+}
+
+class Cost {
+ public:
+  explicit Cost(const std::vector<Meeting>& meetings, std::int64_t channels)
+      : channels_(channels), between_(static_cast<std::size_t>(channels * channels)) {
+    parallel_for(channels, 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t a = begin; a < end; ++a)
+        for (std::int64_t b = 0; b < a; ++b)
+          between_[index(a, b)] = between_[index(b, a)] = static_cast<float>(cost_between(meetings, a, b));
+    });
+    for (std::int64_t c = 0; c < channels; ++c) magnitude_.push_back(magnitude_of(meetings, c));
+  }
+
+  double operator()(std::int64_t a, std::int64_t b) const {
+    return a < 0 || b < 0 ? 0 : static_cast<double>(between_[index(a, b)]);
+  }
+  double magnitude(std::int64_t c) const { return magnitude_[static_cast<std::size_t>(c)]; }
+
+ private:
+  std::size_t index(std::int64_t a, std::int64_t b) const { return static_cast<std::size_t>(a * channels_ + b); }
+
+  static double magnitude_of(const std::vector<Meeting>& meetings, std::int64_t c) {
+    double sum = 0;
+    for (const Meeting& m : meetings)
+      for (std::int64_t i = 0; i < m.depth; ++i) {
+        const auto v = static_cast<double>(m.columns[static_cast<std::size_t>(c * m.depth + i)]);
+        sum += v * v * v * v;
+      }
+    return sum;
+  }
+
+  std::int64_t channels_;
+  std::vector<float> between_;
+  std::vector<double> magnitude_;
+};
+
+struct Couple {
+  std::int64_t a, b;
+  double cost;
+};
+
+std::vector<Couple> large_with_small(const Cost& cost, std::int64_t channels) {
+  std::vector<std::pair<double, std::int64_t>> sorted;
+  for (std::int64_t c = 0; c < channels; ++c) sorted.emplace_back(-cost.magnitude(c), c);
+  std::sort(sorted.begin(), sorted.end());
+  Order by(static_cast<std::size_t>(channels + channels % 2), -1);
+  for (std::size_t i = 0; i < sorted.size(); ++i) by[i] = sorted[i].second;
+  std::vector<Couple> couples;
+  for (std::size_t i = 0; i < by.size() / 2; ++i) couples.push_back({by[i], by[by.size() - 1 - i], 0});
+  return couples;
+}
+
+std::vector<Couple> as_they_are(std::int64_t channels) {
+  std::vector<Couple> couples;
+  for (std::int64_t c = 0; c < channels; c += 2) couples.push_back({c, c + 1 < channels ? c + 1 : -1, 0});
+  return couples;
+}
+
+double total(const std::vector<Couple>& couples) {
+  return std::accumulate(couples.begin(), couples.end(), 0.0, [](double sum, const Couple& c) { return sum + c.cost; });
+}
+
+/// Exchanges partners of the dearest couple and any other, while that helps.
+void improve(const Cost& cost, std::vector<Couple>& couples) {
+  constexpr std::size_t kRounds = 4;
+  for (Couple& c : couples) c.cost = cost(c.a, c.b);
+  std::vector<bool> settled(couples.size(), false);
+  for (std::size_t round = 0; round < kRounds * couples.size(); ++round) {
+    std::size_t worst = couples.size();
+    for (std::size_t i = 0; i < couples.size(); ++i)
+      if (!settled[i] && couples[i].cost > 0 && (worst == couples.size() || couples[i].cost > couples[worst].cost))
+        worst = i;
+    if (worst == couples.size()) return;
+    const Couple mine = couples[worst];
+    double gain = 1e-6 * mine.cost;
+    std::size_t partner = couples.size();
+    Couple first{}, second{};
+    for (std::size_t i = 0; i < couples.size(); ++i) {
+      if (i == worst) continue;
+      const Couple other = couples[i];
+      for (const auto& [a, b] : {std::pair{other.b, other.a}, std::pair{other.a, other.b}}) {
+        const Couple one{mine.a, a, cost(mine.a, a)}, two{mine.b, b, cost(mine.b, b)};
+        const double gained = mine.cost + other.cost - one.cost - two.cost;
+        if (gained <= gain) continue;
+        gain = gained;
+        partner = i;
+        first = one;
+        second = two;
+      }
+    }
+    if (partner == couples.size()) {
+      settled[worst] = true;
+      continue;
+    }
+    couples[worst] = first;
+    couples[partner] = second;
+    settled[worst] = settled[partner] = false;
+  }
+}
+
+Order chosen_order(const Cost& cost, std::int64_t channels) {
+  auto before = as_they_are(channels), couples = large_with_small(cost, channels);
+  improve(cost, before);
+  improve(cost, couples);
+  if (total(before) <= total(couples)) couples = before;
+  std::stable_partition(couples.begin(), couples.end(), [](const Couple& c) { return c.a >= 0 && c.b >= 0; });
+  Order order;
+  for (const Couple& c : couples)
+    for (const std::int64_t channel : {c.a, c.b})
+      if (channel >= 0) order.push_back(channel);
+  return order;
+}
+
+ir::Tensor permuted(const ir::Tensor& t, int axis, const Order& order) {
+  ir::Tensor out(t.dtype(), t.shape());
+  const ir::Shape& shape = t.shape();
+  const auto at = static_cast<std::size_t>(axis);
+  const std::int64_t outer = product(shape, 0, at), extent = shape[at];
+  const std::int64_t bytes = product(shape, at + 1, shape.size()) * static_cast<std::int64_t>(size_of(t.dtype()));
+  auto* to = out.mutable_raw();
+  for (std::int64_t o = 0; o < outer; ++o)
+    for (std::int64_t i = 0; i < extent; ++i)
+      std::copy_n(t.raw() + (o * extent + order[static_cast<std::size_t>(i)]) * bytes, bytes, to + (o * extent + i) * bytes);
+  return out;
+}
+
+/// Pair-bounded scale over full scale, summed over the channels of a weight.
+void add_growth(const ir::Graph& graph, const ir::Node& anchor, double& sum, double& channels) {
+  const ir::Tensor& weight = *graph.constant(anchor.inputs.at(1));
+  const int axis = ops::weight_axis(graph, anchor);
+  const PairOrder pairs = pair_order(graph, anchor);
+  Scheme scheme = default_weight_scheme();
+  const auto bounded = quantize_weight(weight, scheme, axis, pairs).qparams.scale;
+  scheme.bound = WeightBound::Full;
+  const auto full = quantize_weight(weight, scheme, axis, pairs).qparams.scale;
+  for (std::size_t c = 0; c < full.size(); ++c) sum += static_cast<double>(bounded[c]) / static_cast<double>(full[c]);
+  channels += static_cast<double>(full.size());
+}
+
+double mean_growth(const ir::Graph& graph) {
+  double sum = 0, channels = 0;
+  for (const ir::NodeId id : quantizable_nodes(graph)) add_growth(graph, graph.node(id), sum, channels);
+  return channels > 0 ? sum / channels : 1;
+}
+
+class Reorderer {
+ public:
+  explicit Reorderer(ir::Graph& graph) : graph_(graph), groups_(channel_groups(graph)) {}
+
+  ReorderReport run() {
+    ReorderReport report;
+    report.growth_before = report.growth_after = mean_growth(graph_);
+    for (std::size_t g = 0; g < groups_.size.size(); ++g) choose(static_cast<int>(g), report);
+    if (orders_.empty()) return report;
+    ir::Graph moved = graph_;
+    apply(moved);
+    report.growth_after = mean_growth(moved);
+    if (report.growth_after >= report.growth_before) {
+      report.growth_after = report.growth_before;
+      report.kept.push_back("no order needs less growth than the present one");
+      return report;
+    }
+    report.moved = static_cast<int>(orders_.size());
+    graph_ = std::move(moved);
+    return report;
+  }
+
+ private:
+  void choose(int g, ReorderReport& report) {
+    const std::int64_t channels = groups_.size[static_cast<std::size_t>(g)];
+    std::vector<Meeting> meetings;
+    for (const ChannelUse& use : groups_.consumers) {
+      const ir::Tensor& weight = *graph_.constant(graph_.node(use.node).inputs.at(use.input));
+      std::int64_t first = 0;
+      for (const int other : use.groups) {
+        if (other == g) meetings.push_back(meeting_of(weight, use.axis, first, channels));
+        first += groups_.size[static_cast<std::size_t>(other)];
+      }
+    }
+    if (meetings.empty() || channels < 3) return;
+    const std::string& why = groups_.fixed[static_cast<std::size_t>(g)];
+    if (!why.empty() || channels > kMostChannels) {
+      report.kept.push_back(!why.empty() ? why : fmt::format("{} channels are more than {}", channels, kMostChannels));
+      return;
+    }
+    ++report.groups;
+    Order order = chosen_order(Cost(meetings, channels), channels);
+    if (!std::is_sorted(order.begin(), order.end())) orders_.emplace(g, std::move(order));
+  }
+
+  Order order_of(const std::vector<int>& groups) const {
+    Order whole;
+    for (const int g : groups) {
+      const std::int64_t first = static_cast<std::int64_t>(whole.size()), size = groups_.size[static_cast<std::size_t>(g)];
+      const auto it = orders_.find(g);
+      for (std::int64_t c = 0; c < size; ++c)
+        whole.push_back(first + (it == orders_.end() ? c : it->second[static_cast<std::size_t>(c)]));
+    }
+    return whole;
+  }
+
+  void apply(ir::Graph& graph) const {
+    std::map<std::pair<ir::NodeId, std::size_t>, ir::Tensor> constants;
+    for (const auto* uses : {&groups_.outputs, &groups_.consumers})
+      for (const ChannelUse& use : *uses) {
+        const Order order = order_of(use.groups);
+        if (std::is_sorted(order.begin(), order.end())) continue;
+        const ir::Tensor& stored = *graph.constant(graph.node(use.node).inputs.at(use.input));
+        auto& tensor = constants.try_emplace({use.node, use.input}, stored).first->second;
+        tensor = permuted(tensor, use.axis, order);
+      }
+    ir::Patch patch(graph, "reorder channels");
+    for (auto& [at, tensor] : constants) {
+      const std::string name = graph.value(graph.node(at.first).inputs[at.second]).name;
+      patch.replace_input(at.first, at.second, patch.add_constant(name + "_reordered", std::move(tensor)));
+    }
+    graph.apply(patch);
+  }
+
+  ir::Graph& graph_;
+  ChannelGroups groups_;
+  std::map<int, Order> orders_;
+};
+
+}  // namespace
+
+ReorderReport reorder_channels(ir::Graph& graph) {
+  return Reorderer(graph).run();
+}
+
+}  // namespace inc::quant
