@@ -9,12 +9,12 @@
 
 namespace inc::quant {
 
-/// The channels of a value run along one axis as a sequence of groups (several behind a Concat).
+/// A constant whose `axis` holds channels.
 struct ChannelUse {
   ir::NodeId node;
-  std::size_t input = 0;  ///< of the node: a constant, whose `axis` holds these channels
+  std::size_t input = 0;  ///< of the node
   int axis = 0;
-  std::vector<int> groups;
+  std::vector<int> groups;  ///< in order along the axis: several behind a Concat
 };
 
 /// Groups of channels that must keep one order: those of one producer, joined by element-wise operators, residuals,
