@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -28,16 +29,8 @@ class Descriptor {
   int fd_;
 };
 
-std::string reason() { return std::strerror(errno); }
-
-void write_all(int fd, std::string_view content, const std::filesystem::path& path) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw BackendError(fmt::format("cannot write '{}': {}", path.string(), reason()));
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  if (::fsync(fd) != 0) throw BackendError(fmt::format("cannot flush '{}': {}", path.string(), reason()));
+std::string reason() {
+  return std::strerror(errno);
 }
 
 }  // namespace
@@ -65,22 +58,41 @@ std::string read_file(const std::filesystem::path& path) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
+  temporary_ += fmt::format(".tmp{}", ::getpid());
+  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd_ < 0) throw BackendError(fmt::format("cannot create '{}': {}", temporary_.string(), reason()));
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::fail(const char* what) const {
+  throw BackendError(fmt::format("cannot {} '{}': {}", what, path_.string(), reason()));
+}
+
+void AtomicFile::write(std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd_, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) fail("write");
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(fd_) != 0) fail("flush");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("replace");
+  ::close(std::exchange(fd_, -1));
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  std::filesystem::path temporary = path;
-  temporary += fmt::format(".tmp{}", ::getpid());
-  try {
-    const Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (fd.get() < 0) throw BackendError(fmt::format("cannot create '{}': {}", temporary.string(), reason()));
-    write_all(fd.get(), content, path);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string why = reason();
-    ::unlink(temporary.c_str());
-    throw BackendError(fmt::format("cannot replace '{}': {}", path.string(), why));
-  }
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
 }
 
 void make_directory(const std::filesystem::path& path) {

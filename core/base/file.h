@@ -28,7 +28,24 @@ class MappedFile {
 /// Throws DataError naming the path.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes beside `path`, fsyncs, renames. Throws BackendError (disk full, no permission); the old file survives.
+/// A file that appears under its name when it is complete: written beside `path`, fsynced and renamed by commit(), removed
+/// when that does not happen. Throws BackendError (disk full, no permission); the old file survives.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  void write(std::string_view content);
+  void commit();
+
+ private:
+  [[noreturn]] void fail(const char* what) const;
+  std::filesystem::path path_, temporary_;
+  int fd_ = -1;
+};
+
+/// The same for content at hand.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// Creates the directory and its parents. Throws BackendError.

@@ -1,5 +1,5 @@
 #pragma once
-// FNV-1a, 64 bit: content addresses and checksums (not for adversaries).
+// FNV-1a, 64 bit, and a relative for bulk data: content addresses and checksums (not for adversaries).
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -14,6 +14,8 @@ class Hash64 {
     for (std::size_t i = 0; i < bytes; ++i) value_ = (value_ ^ p[i]) * 0x100000001b3ull;
     return *this;
   }
+  /// Many bytes fast: eight at a time, in four lanes. Another value than add() gives.
+  Hash64& add_bulk(const void* data, std::size_t bytes) noexcept;
   Hash64& add(std::string_view text) noexcept { return add(text.data(), text.size()).add_int(text.size()); }
   Hash64& add_int(std::uint64_t number) noexcept { return add(&number, sizeof number); }
   std::uint64_t value() const noexcept { return value_; }

@@ -82,7 +82,7 @@ std::uint64_t Tensor::content_hash() const {
   Hash64 hash;
   hash.add_int(static_cast<std::uint64_t>(dtype_));
   for (const auto dim : shape_) hash.add_int(static_cast<std::uint64_t>(dim));
-  return hash.add(data_, bytes()).value();
+  return hash.add_bulk(data_, bytes()).value();
 }
 
 bool identical(const Tensor& a, const Tensor& b) noexcept {

@@ -59,7 +59,8 @@ void Constants::add(const std::string& name, ir::Tensor tensor) {
 }
 
 void take_constants(onnx::GraphProto& graph, Constants& constants, ExternalData& external) {
-  for (auto& proto : *graph.mutable_initializer()) {
+  for (auto& initializer : *graph.mutable_initializer()) {
+    onnx::TensorProto proto = std::move(initializer);
     if (proto.name().empty()) throw ModelError("an initializer has no name");
     constants.add(proto.name(), tensor_of(proto, external, fmt::format("initializer '{}'", proto.name())));
   }

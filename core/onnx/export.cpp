@@ -147,13 +147,6 @@ void check_export(onnx::ModelProto light, const Constants& constants, bool types
   });
 }
 
-std::string serialized(const onnx::ModelProto& model) {
-  std::string bytes;
-  if (model.ByteSizeLong() > static_cast<std::size_t>(std::numeric_limits<int>::max()) || !model.SerializeToString(&bytes))
-    throw BackendError("the model exceeds 2 GB: lower external_data_above");
-  return bytes;
-}
-
 std::size_t total_bytes(const Constants& constants) {
   std::size_t total = 0;
   for (const auto& [name, tensor] : constants.tensors) total += tensor.bytes();
@@ -194,6 +187,7 @@ void export_model(const ir::Graph& graph, const std::filesystem::path& path, con
   DataFile data(data_path.filename().string());
   const bool external =
       total_bytes(constants) > static_cast<std::size_t>(std::max<std::int64_t>(options.external_data_above, 0));
+  InlineData inlined;
   for (const std::string& name : constants.order) {
     const ir::Tensor& tensor = constants.tensors.at(name);
     auto* proto = model.mutable_graph()->add_initializer();
@@ -201,20 +195,24 @@ void export_model(const ir::Graph& graph, const std::filesystem::path& path, con
     if (external && tensor.bytes() >= kSmallestExternal)
       data.store(*proto, tensor);
     else
-      store_inline(*proto, tensor);
+      inlined.store(model.graph(), tensor);
   }
   if (external) data.write(data_path);
-  write_file_atomically(path, serialized(model));
+  AtomicFile file(path);
+  inlined.write(model, [&](std::string_view bytes) { file.write(bytes); });
+  file.commit();
 }
 
 std::string export_bytes(const ir::Graph& graph, const ExportOptions& options) {
   auto [model, constants] = write(graph, options);
+  InlineData inlined;
   for (const std::string& name : constants.order) {
-    auto* proto = model.mutable_graph()->add_initializer();
-    describe_tensor(*proto, name, constants.tensors.at(name));
-    store_inline(*proto, constants.tensors.at(name));
+    describe_tensor(*model.mutable_graph()->add_initializer(), name, constants.tensors.at(name));
+    inlined.store(model.graph(), constants.tensors.at(name));
   }
-  return serialized(model);
+  std::string out;
+  inlined.write(model, [&](std::string_view bytes) { out += bytes; });
+  return out;
 }
 
 }  // namespace inc::onnx_io

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <onnx/defs/parser.h>
 
-#include "core/base/file.h"
 #include "core/onnx/build.h"
 #include "core/onnx/normalize.h"
 #include "core/onnx/onnx_io.h"
@@ -22,14 +21,6 @@ ir::Graph import_proto(onnx::ModelProto model, const std::vector<fs::path>& dire
   });
 }
 
-std::shared_ptr<const MappedFile> map_model(const fs::path& path) {
-  try {
-    return MappedFile::open(path);
-  } catch (const DataError& e) {
-    throw ModelError(e.what());
-  }
-}
-
 bool has_header(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '<';
@@ -40,11 +31,7 @@ bool has_header(std::string_view text) {
 ir::Graph import_model(const fs::path& path) {
   return with_context([&] { return fmt::format("while importing '{}'", path.string()); },
                       [&] {
-                        onnx::ModelProto model;
-                        {
-                          const auto file = map_model(path);
-                          model = parse_model(file->bytes().data(), file->bytes().size());
-                        }
+                        onnx::ModelProto model = parse_model(path);
                         std::error_code error;
                         const fs::path target = fs::canonical(path, error);
                         return import_proto(std::move(model), {path.parent_path(), target.parent_path()});
@@ -52,8 +39,7 @@ ir::Graph import_model(const fs::path& path) {
 }
 
 std::map<std::string, std::string> metadata_of(const fs::path& path) {
-  const auto file = map_model(path);
-  const onnx::ModelProto model = parse_model(file->bytes().data(), file->bytes().size());
+  const onnx::ModelProto model = parse_metadata(path);
   std::map<std::string, std::string> metadata;
   for (const auto& entry : model.metadata_props()) metadata[entry.key()] = entry.value();
   return metadata;

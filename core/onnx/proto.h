@@ -3,6 +3,7 @@
 // translated in both directions.
 #include <onnx/onnx_pb.h>
 
+#include <filesystem>
 #include <new>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ auto guarded(std::string_view what, Do&& act) -> decltype(act()) {
 
 /// Throws ModelError for bytes that are not a ModelProto.
 onnx::ModelProto parse_model(const void* data, std::size_t size);
+/// The same from a file, which is read piece by piece.
+onnx::ModelProto parse_model(const std::filesystem::path& path);
+/// A ModelProto with the metadata_props of the file alone; graphs are skipped.
+onnx::ModelProto parse_metadata(const std::filesystem::path& path);
 
 /// "node 'conv1' (Conv)"; without a name, by the first output.
 std::string describe(const onnx::NodeProto& node);

@@ -3,9 +3,11 @@
 #include <onnx/onnx_pb.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/file.h"
@@ -35,6 +37,18 @@ ir::Tensor tensor_of(onnx::TensorProto& proto, ExternalData& external, const std
 void describe_tensor(onnx::TensorProto& proto, const std::string& name, const ir::Tensor& tensor);
 /// The data as raw_data.
 void store_inline(onnx::TensorProto& proto, const ir::Tensor& tensor);
+
+/// The data of initializers on its way into the bytes of a model, never copied into a message.
+class InlineData {
+ public:
+  /// For the last initializer of the graph, which has been described.
+  void store(const onnx::GraphProto& graph, const ir::Tensor& tensor);
+  /// Serializes the model with the data, the graph last. Throws BackendError beyond 2 GB. Takes the graph out of the model.
+  void write(onnx::ModelProto& model, const std::function<void(std::string_view)>& out) const;
+
+ private:
+  std::map<int, ir::Tensor> tensors_;  // by initializer
+};
 
 /// The external data file being laid out: tensors are appended at aligned offsets, and written in one go.
 class DataFile {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <limits>
 #include <numeric>
+#include <set>
 
 #include "core/base/bfloat16.h"
 #include "core/base/error.h"
@@ -93,10 +94,33 @@ TEST(Files, AreReplacedWholeOrNotAtAll) {
   EXPECT_EQ(read_file(folder / "a"), "two");
   EXPECT_THROW(write_file_atomically(folder / "missing" / "a", "x"), BackendError);
   EXPECT_THROW(read_file(folder / "nothing"), DataError);
+  {
+    AtomicFile given_up(folder / "a");
+    given_up.write("three");
+  }
+  EXPECT_EQ(read_file(folder / "a"), "two");
+  AtomicFile pieces(folder / "a");
+  pieces.write("fo");
+  pieces.write("ur");
+  EXPECT_EQ(read_file(folder / "a"), "two");
+  pieces.commit();
+  EXPECT_EQ(read_file(folder / "a"), "four");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1);
   std::filesystem::remove_all(folder);
 }
 
+TEST(Hash, OfBulkDataTellsEveryBitAndItsPlace) {
+  std::vector<std::uint8_t> data(77, 0);
+  const std::uint64_t zeros = Hash64().add_bulk(data.data(), data.size()).value();
+  std::set<std::uint64_t> seen{zeros, Hash64().add_bulk(data.data(), data.size() - 1).value()};
+  for (std::uint8_t& byte : data)
+    for (int bit = 0; bit < 8; ++bit) {
+      byte = static_cast<std::uint8_t>(1u << bit);
+      seen.insert(Hash64().add_bulk(data.data(), data.size()).value());
+      byte = 0;
+    }
+  EXPECT_EQ(seen.size(), 2 + 8 * data.size());
+}
 
 TEST(Suggestions, AreGivenForSlipsOnly) {
   const std::vector<std::string> names{"max_trials", "timeout", "performance_only"};
