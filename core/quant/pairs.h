@@ -17,29 +17,35 @@ struct PairExtents {
 };
 PairExtents pair_extents(const ir::Shape& shape, PairOrder order);
 
-/// Calls fn(i, j) for every pair of flat indices. Pairs start at even positions of K, as every engine packs them.
-/// Convolutions are walked in three orders: along the input channels of a tap (channels innermost, each tap padded),
-/// flattened as stored (I, k…), and flattened channels-last (k…, I); the last two are im2col's.
+/// Calls fn(i, j, lane) for every pair of flat indices of outer block `o`; `lane`: the column, 0 for convolutions. Pairs
+/// start at even positions of K, as every engine packs them. Convolutions are walked in three orders: along the input
+/// channels of a tap (channels innermost, each tap padded), flattened as stored (I, k…), and flattened channels-last
+/// (k…, I); the last two are im2col's.
+template <class Fn>
+void for_each_pair_in(const PairExtents& e, std::int64_t o, Fn&& fn) {
+  const std::int64_t depth = e.taps > 0 ? e.k * e.taps : e.k, base = o * depth * e.lanes;
+  if (e.taps == 0) {
+    for (std::int64_t k = 0; k + 1 < e.k; k += 2)
+      for (std::int64_t lane = 0; lane < e.lanes; ++lane)
+        fn(base + k * e.lanes + lane, base + (k + 1) * e.lanes + lane, lane);
+    return;
+  }
+  for (std::int64_t i = 0; i + 1 < e.k; i += 2)
+    for (std::int64_t t = 0; t < e.taps; ++t) fn(base + i * e.taps + t, base + (i + 1) * e.taps + t, 0);
+  if (e.taps == 1) return;
+  for (std::int64_t p = 0; p + 1 < depth; p += 2) fn(base + p, base + p + 1, 0);
+  if (e.k % 2 == 0) return;
+  const auto channels_last = [&](std::int64_t p) { return base + p % e.k * e.taps + p / e.k; };
+  for (std::int64_t p = 0; p + 1 < depth; p += 2) fn(channels_last(p), channels_last(p + 1), 0);
+}
+
+/// Calls fn(i, j) for every pair of flat indices.
 template <class Fn>
 void for_each_pair(const ir::Shape& shape, PairOrder order, Fn&& fn) {
   if (order == PairOrder::None) return;
   const PairExtents e = pair_extents(shape, order);
-  const std::int64_t depth = e.taps > 0 ? e.k * e.taps : e.k;
-  for (std::int64_t o = 0; o < e.outer; ++o) {
-    const std::int64_t base = o * depth * e.lanes;
-    if (e.taps == 0) {
-      for (std::int64_t k = 0; k + 1 < e.k; k += 2)
-        for (std::int64_t lane = 0; lane < e.lanes; ++lane) fn(base + k * e.lanes + lane, base + (k + 1) * e.lanes + lane);
-      continue;
-    }
-    for (std::int64_t i = 0; i + 1 < e.k; i += 2)
-      for (std::int64_t t = 0; t < e.taps; ++t) fn(base + i * e.taps + t, base + (i + 1) * e.taps + t);
-    if (e.taps == 1) continue;
-    for (std::int64_t p = 0; p + 1 < depth; p += 2) fn(base + p, base + p + 1);
-    if (e.k % 2 == 0) continue;
-    const auto channels_last = [&](std::int64_t p) { return base + p % e.k * e.taps + p / e.k; };
-    for (std::int64_t p = 0; p + 1 < depth; p += 2) fn(channels_last(p), channels_last(p + 1));
-  }
+  for (std::int64_t o = 0; o < e.outer; ++o)
+    for_each_pair_in(e, o, [&](std::int64_t i, std::int64_t j, std::int64_t) { fn(i, j); });
 }
 
 }  // namespace inc::quant

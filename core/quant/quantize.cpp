@@ -16,18 +16,32 @@ constexpr float kRoundToEven = 12582912.0f;  // 1.5 · 2^23: adding it rounds |x
 constexpr std::int64_t kGrain = 1 << 16;
 
 template <class Q>
+inline Q quantized(float x, float scale, std::int32_t zero, float low, float high) noexcept {
+  float v = x / scale;
+  v = v == v ? v : 0.0f;
+  v = v < low ? low : v;
+  v = v > high ? high : v;
+  return static_cast<Q>(static_cast<std::int32_t>((v + kRoundToEven) - kRoundToEven) + zero);
+}
+
+/// One element of each channel.
+template <class Q>
+void quantize_row(const float* x, Q* q, std::int64_t count, const float* scale, const std::int32_t* zero) noexcept {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto low = static_cast<float>(std::numeric_limits<Q>::min() - zero[i]);
+    const auto high = static_cast<float>(std::numeric_limits<Q>::max() - zero[i]);
+    q[i] = quantized<Q>(x[i], scale[i], zero[i], low, high);
+  }
+}
+
+template <class Q>
 void quantize_run(const float* x, Q* q, std::int64_t count, float scale, std::int32_t zero) noexcept {
   if constexpr (sizeof(Q) <= 2) {
     const auto low = static_cast<float>(std::numeric_limits<Q>::min() - zero);
     const auto high = static_cast<float>(std::numeric_limits<Q>::max() - zero);
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) {
-      float v = x[i] / scale;
-      v = v == v ? v : 0.0f;
-      v = v < low ? low : v;
-      v = v > high ? high : v;
-      q[i] = static_cast<Q>(static_cast<std::int32_t>((v + kRoundToEven) - kRoundToEven) + zero);
-    }
+    for (std::int64_t i = 0; i < count; ++i) q[i] = quantized<Q>(x[i], scale, zero, low, high);
   } else {
     for (std::int64_t i = 0; i < count; ++i) {
       const double v = std::nearbyint(static_cast<double>(x[i]) / static_cast<double>(scale)) + zero;
@@ -66,6 +80,13 @@ void by_channel(const ir::Tensor& tensor, const QParams& qparams, Run&& run) {
   });
 }
 
+bool has_channels_innermost(const ir::Tensor& tensor, const QParams& qparams) {
+  const ir::Shape& shape = tensor.shape();
+  return tensor.count() > 0 && qparams.axis >= 0 && qparams.axis + 1 == static_cast<int>(shape.size()) &&
+         shape.back() == static_cast<std::int64_t>(qparams.scale.size()) &&
+         qparams.zero_point.size() == qparams.scale.size();
+}
+
 template <class Fn>
 void visit_quantized(DType dtype, Fn&& fn) {
   switch (dtype) {
@@ -92,6 +113,19 @@ ir::Tensor quantize(const ir::Tensor& x, const QParams& qparams) {
   const float* src = x.data<float>();
   visit_quantized(qparams.dtype, [&](auto tag) {
     auto* dst = out.mutable_data<decltype(tag)>();
+    using Q = decltype(tag);
+    if constexpr (sizeof(Q) <= 2) {
+      if (has_channels_innermost(x, qparams)) {
+        const auto channels = static_cast<std::int64_t>(qparams.scale.size());
+        parallel_for(x.count() / channels, std::max<std::int64_t>(1, kGrain / channels),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t row = begin; row < end; ++row)
+                         quantize_row(src + row * channels, dst + row * channels, channels, qparams.scale.data(),
+                                      qparams.zero_point.data());
+                     });
+        return;
+      }
+    }
     by_channel(x, qparams, [&](std::int64_t offset, std::int64_t count, std::size_t c) {
       quantize_run(src + offset, dst + offset, count, qparams.scale[c], qparams.zero_point[c]);
     });

@@ -35,31 +35,60 @@ void check_scheme(const Scheme& scheme) {
 
 std::vector<float> largest_magnitudes(const ir::Tensor& weight, const Channels& channels) {
   std::vector<float> largest(static_cast<std::size_t>(channels.count), 0.0f);
+  const auto refuse = [&](std::int64_t i) {
+    throw ModelError(fmt::format("weight is not finite: {} found at element {}", weight.data<float>()[i], i));
+  };
   const float* w = weight.data<float>();
-  for (std::int64_t i = 0; i < weight.count(); ++i) {
-    if (!std::isfinite(w[i])) throw ModelError(fmt::format("weight is not finite: {} found at element {}", w[i], i));
-    float& m = largest[channels.of(i)];
-    m = std::max(m, std::fabs(w[i]));
+  const std::int64_t inner = channels.axis < 0 ? weight.count() : channels.inner;
+  if (inner == 1) {
+    for (std::int64_t i = 0; i < weight.count(); ++i) {
+      if (!std::isfinite(w[i])) refuse(i);
+      float& m = largest[static_cast<std::size_t>(i % channels.count)];
+      m = std::max(m, std::fabs(w[i]));
+    }
+    return largest;
+  }
+  for (std::int64_t first = 0, row = 0; first < weight.count(); first += inner, ++row) {
+    float& m = largest[static_cast<std::size_t>(row % channels.count)];
+    for (std::int64_t i = first; i < first + inner; ++i) {
+      if (!std::isfinite(w[i])) refuse(i);
+      m = std::max(m, std::fabs(w[i]));
+    }
   }
   return largest;
+}
+
+/// Calls fn(i, j, channel) for every pair.
+template <class Fn>
+void for_each_pair_by_channel(const ir::Shape& shape, PairOrder order, const Channels& channels, Fn&& fn) {
+  if (order == PairOrder::None) return;
+  const PairExtents e = pair_extents(shape, order);
+  const bool by_block = channels.axis == 0 && e.outer == channels.count && e.lanes == 1;
+  const bool by_lane = channels.axis + 1 == static_cast<int>(shape.size()) && e.taps == 0 && e.lanes == channels.count;
+  for (std::int64_t o = 0; o < e.outer; ++o) {
+    const auto block = static_cast<std::size_t>(o);
+    for_each_pair_in(e, o, [&](std::int64_t i, std::int64_t j, std::int64_t lane) {
+      fn(i, j, by_block ? block : by_lane ? static_cast<std::size_t>(lane) : channels.of(i));
+    });
+  }
 }
 
 std::vector<double> largest_pair_sums(const ir::Tensor& weight, const Channels& channels, PairOrder pairs) {
   std::vector<double> largest(static_cast<std::size_t>(channels.count), 0.0);
   const float* w = weight.data<float>();
-  for_each_pair(weight.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
-    if ((w[i] < 0) != (w[j] < 0)) return;
-    double& m = largest[channels.of(i)];
-    m = std::max(m, std::fabs(static_cast<double>(w[i]) + static_cast<double>(w[j])));
+  for_each_pair_by_channel(weight.shape(), pairs, channels, [&](std::int64_t i, std::int64_t j, std::size_t c) {
+    const double sum = (w[i] < 0) != (w[j] < 0) ? 0 : std::fabs(static_cast<double>(w[i]) + static_cast<double>(w[j]));
+    largest[c] = std::max(largest[c], sum);
   });
   return largest;
 }
 
-std::vector<bool> saturating_channels(const ir::Tensor& q, const Channels& channels, PairOrder pairs) {
-  std::vector<bool> over(static_cast<std::size_t>(channels.count), false);
+std::vector<std::int32_t> saturating_channels(const ir::Tensor& q, const Channels& channels, PairOrder pairs) {
+  std::vector<std::int32_t> over(static_cast<std::size_t>(channels.count), 0);
   const std::int8_t* w = q.data<std::int8_t>();
-  for_each_pair(q.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
-    if ((w[i] < 0) == (w[j] < 0) && std::abs(w[i] + w[j]) > kPairLimit) over[channels.of(i)] = true;
+  for_each_pair_by_channel(q.shape(), pairs, channels, [&](std::int64_t i, std::int64_t j, std::size_t c) {
+    const bool beyond = (w[i] < 0) == (w[j] < 0) && std::abs(w[i] + w[j]) > kPairLimit;
+    over[c] |= static_cast<std::int32_t>(beyond);
   });
   return over;
 }
@@ -94,9 +123,9 @@ QuantizedWeight quantize_weight(const ir::Tensor& weight, const Scheme& scheme, 
   const auto sums = largest_pair_sums(weight, channels, pairs);
   for (const double limit : {128.0, 127.5, 127.0, 126.5}) {
     const auto over = saturating_channels(out.q, channels, pairs);
-    if (std::find(over.begin(), over.end(), true) == over.end()) return out;
+    if (std::find(over.begin(), over.end(), 1) == over.end()) return out;
     for (std::size_t c = 0; c < over.size(); ++c)
-      if (over[c]) out.qparams.scale[c] = std::max(unbounded[c], scale_for(sums[c], limit));
+      if (over[c] != 0) out.qparams.scale[c] = std::max(unbounded[c], scale_for(sums[c], limit));
     out.q = quantize(weight, out.qparams);
   }
   INC_CHECK(cannot_saturate(out.q, pairs), "pair-bounded weights cannot saturate");
