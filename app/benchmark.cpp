@@ -7,8 +7,7 @@
 
 #include "core/base/rng.h"
 #include "core/calib/calibrator.h"
-#include "core/quant/placement.h"
-#include "core/tuning/space.h"
+#include "core/tuning/candidate.h"
 
 namespace inc::app {
 namespace {
@@ -41,19 +40,32 @@ T random_value(Rng& rng) {
     return static_cast<T>(rng.below(2));
 }
 
-ir::Graph quantized(const ir::Graph& fused, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs) {
+bool names(const std::string& precisions, std::string_view one) {
+  return precisions.find(one) != std::string::npos;
+}
+
+ir::Graph converted(const ir::Graph& fused, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs,
+                    const std::string& precisions) {
+  tuning::SpaceOptions options;
+  options.int8 = names(precisions, "int8");
+  options.bf16 = names(precisions, "bf16");
   const auto executable = adaptor.prepare(fused);
-  const quant::RangeTable ranges = calib::calibrate(fused, *executable, std::span(&inputs, 1));
-  const auto space = tuning::build_space(fused, adaptor, {});
-  quant::WeightCache weights;
-  return quant::insert_qdq(fused, space.decode(space.shape.fastest()), ranges, weights);
+  const auto space = tuning::build_space(fused, adaptor, options);
+  quant::RangeTable ranges;
+  if (space.needs_ranges()) ranges = calib::calibrate(fused, *executable, std::span(&inputs, 1));
+  return tuning::CandidateBuilder(fused, ranges, space, adaptor, *executable).build(space.shape.fastest()).graph;
 }
 
 std::string precision_of(const ir::Graph& graph) {
-  const auto nodes = graph.nodes();
-  const bool any =
-      std::any_of(nodes.begin(), nodes.end(), [&](ir::NodeId id) { return graph.node(id).op == "QuantizeLinear"; });
-  return any ? "int8" : "fp32";
+  bool int8 = false, bf16 = false;
+  for (const ir::NodeId id : graph.nodes()) {
+    const ir::Node& node = graph.node(id);
+    int8 = int8 || node.op == "QuantizeLinear" || node.op == "DynamicQuantizeLinear";
+    bf16 = bf16 || std::any_of(node.outputs.begin(), node.outputs.end(),
+                               [&](ir::ValueId output) { return graph.value(output).type.dtype == DType::BFloat16; });
+  }
+  if (int8) return bf16 ? "int8+bf16" : "int8";
+  return bf16 ? "bf16" : "fp32";
 }
 
 }  // namespace
@@ -74,8 +86,8 @@ std::vector<ir::Tensor> random_inputs(const ir::Graph& graph, const BenchmarkOpt
 
 BenchmarkResult benchmark(const ir::Graph& graph, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs,
                           const BenchmarkOptions& options) {
-  const bool convert = options.precision == "int8" && precision_of(graph) == "fp32";
-  const ir::Graph executed = convert ? quantized(graph, adaptor, inputs) : graph;
+  const bool convert = !options.precision.empty() && options.precision != "fp32" && precision_of(graph) == "fp32";
+  const ir::Graph executed = convert ? converted(graph, adaptor, inputs, options.precision) : graph;
   const auto executable = adaptor.prepare(executed);
   BenchmarkResult result{precision_of(executed), inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].shape()[0], {}, {}};
   for (std::int64_t i = 0; i < options.warmup; ++i) executable->run(inputs);

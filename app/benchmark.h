@@ -12,7 +12,7 @@ namespace inc::app {
 struct BenchmarkOptions {
   std::int64_t batch = 1;
   std::map<std::string, ir::Shape> shapes;  ///< per input, overrides batch and symbolic dimensions
-  std::string precision;  ///< "" as the model is; "int8" quantizes with ranges of the benchmark's own inputs
+  std::string precision;  ///< "" as the model is; "int8" takes the ranges of the benchmark's inputs; "bf16", "int8+bf16"
   double seconds = 5;
   std::int64_t warmup = 5, iterations = -1;  ///< -1: as many as fit into `seconds`
   bool profile = false;

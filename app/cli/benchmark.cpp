@@ -102,7 +102,6 @@ void report(const BenchmarkSettings& settings, const std::string& model, const a
 
 ExitCode benchmark(BenchmarkSettings& settings) {
   if (!settings.isa.empty()) ::setenv("INC_MAX_ISA", settings.isa.c_str(), 1);
-  if (settings.options.precision == "bf16") throw ConfigError("--precision bf16 is not available: expected fp32 or int8");
   parse_shapes(settings);
   if (settings.config.empty() && settings.model.empty()) throw ConfigError("no model given: expected --model or --config");
   config::Config config;
@@ -113,7 +112,8 @@ ExitCode benchmark(BenchmarkSettings& settings) {
     config = configured(settings);
   }
   const auto adaptor = app::make_adaptor(settings.adaptor);
-  const pipeline::LoadedModel model = pipeline::load_model(config);
+  pipeline::LoadedModel model = pipeline::load_model(config);
+  pipeline::follow_bf16_plan(model);
   const auto inputs = app::random_inputs(model.fused, settings.options);
   const auto result = app::benchmark(model.fused, *adaptor, inputs, settings.options);
   if (settings.options.precision == "fp32" && result.precision != "fp32")
@@ -133,8 +133,9 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
   command->add_option("--batch", settings->options.batch, "Batch size")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--shape", settings->shapes, "Shape of an input: name=1x3x224x224")->take_all();
   command
-      ->add_option("--precision", settings->options.precision, "fp32, or int8 (quantized with ranges of the random inputs)")
-      ->check(CLI::IsMember({"fp32", "bf16", "int8"}));
+      ->add_option("--precision", settings->options.precision,
+                   "fp32, int8 (ranges of the random inputs), bf16, or int8+bf16")
+      ->check(CLI::IsMember({"fp32", "int8", "bf16", "int8+bf16"}));
   command->add_option("--isa", settings->isa,
                       "Use no instruction set beyond this one: avx2, avx512_core, avx512_core_vnni, …");
   command->add_option("--duration", settings->options.seconds, "Seconds to measure")

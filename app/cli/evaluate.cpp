@@ -17,7 +17,8 @@ namespace {
 ExitCode evaluate(const Settings& settings) {
   const config::Config config = configured(settings);
   const auto adaptor = app::make_adaptor(settings.adaptor);
-  const pipeline::LoadedModel model = pipeline::load_model(config);
+  pipeline::LoadedModel model = pipeline::load_model(config);
+  pipeline::follow_bf16_plan(model);
   const auto task = pipeline::accuracy_task(config);
   if (!task) throw ConfigError(fmt::format("{}: nothing to evaluate: expected evaluation.accuracy", settings.config));
   const auto executable = adaptor->prepare(model.fused);

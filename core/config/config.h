@@ -72,7 +72,7 @@ struct Recipes {
   bool scale_propagation_max_pooling = true, scale_propagation_concat = true;
   bool fast_bias_correction = true;
   bool depthwise_per_channel = true;
-  bool smooth_quant = false;
+  std::optional<bool> smooth_quant;  ///< absent: where it at least halves the output error
   SmoothQuantArgs smooth_quant_args;
   bool cross_layer_equalization = false;
   bool channel_reordering = true;

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "core/onnx/onnx_io.h"
-#include "core/passes/pass.h"
+#include "core/passes/forms.h"
 
 namespace inc::pipeline {
 namespace {
@@ -16,11 +16,12 @@ passes::ExportFormat format_of(const std::string& framework) {
   return passes::ExportFormat::Qdq;
 }
 
-/// What stayed Q/DQ, by reason.
-void note_refusals(const passes::Findings& findings, const std::string& framework, std::vector<std::string>& notes) {
+/// What was written how, and what stayed Q/DQ, by reason.
+void note_forms(const passes::WrittenForms& forms, const std::string& framework, std::vector<std::string>& notes) {
+  for (const auto& [op, count] : forms.written)
+    notes.push_back(fmt::format("{}: {} groups written as {}.", framework, count, op));
   std::map<std::string, std::size_t> reasons;
-  for (const auto& finding : findings)
-    if (!finding.applied) ++reasons[finding.why_not];
+  for (const auto& finding : forms.kept) ++reasons[finding.why_not];
   for (const auto& [reason, count] : reasons)
     notes.push_back(fmt::format("{}: {} groups stay in QDQ form: {}.", framework, count, reason));
 }
@@ -35,7 +36,7 @@ void write_model(const config::Config& config, const tuning::Candidate& candidat
   const passes::ExportFormat format = format_of(config.model.framework);
   passes::Findings findings;
   passes::lowering_pipeline(format).run(lowered, &findings);
-  if (format != passes::ExportFormat::Qdq) note_refusals(findings, config.model.framework, notes);
+  if (format != passes::ExportFormat::Qdq) note_forms(passes::written_forms(findings), config.model.framework, notes);
   onnx_io::ExportOptions options{{{"inc_cpp.version", INC_VERSION}}};
   if (as_plan) {
     options.metadata["inc_cpp.bf16"] = quant::bf16_plan_text(candidate.without_bf16, candidate.bf16);

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "core/calib/calibrator.h"
+#include "core/pipeline/calibration.h"
 #include "core/pipeline/identity.h"
 #include "core/pipeline/result.h"
 #include "core/pipeline/space_options.h"
@@ -13,34 +13,6 @@ namespace inc::pipeline {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-struct Calibrated {
-  quant::RangeTable ranges;
-  double seconds = 0;
-};
-
-/// Nothing to do where every range is taken at run time.
-Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
-                     const tuning::TuningSpace& space, const runtime::Executable& fp32, const QuantizeOptions& options) {
-  if (task == nullptr) return {};
-  const auto start = Clock::now();
-  if (options.progress) options.progress({"calibrate", 0, task->samples});
-  calib::CalibrationOptions wanted{task->samples, task->batch_size, space.methods()};
-  wanted.methods.insert(quant::RangeMethod::MinMax);
-  wanted.placement = qdq_options(config).placement;
-  wanted.should_stop = options.should_stop;
-  return {calib::calibrate(model.fused, fp32, *task->data, wanted), since(start)};
-}
-
-std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
-                                                    const QuantizeOptions& options) {
-  if (task == nullptr || !config.quantization.value_or(config::Quantization{}).recipes.fast_bias_correction) return {};
-  return tuning::CorrectionSource{*task->data, {.samples = task->samples, .should_stop = options.should_stop}};
-}
 
 search::Journal open_journal(const std::filesystem::path& path, const search::RunIdentity& id, bool resume,
                              search::History& history) {
@@ -73,21 +45,23 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   reorder_channels(model, config);
   const auto fp32 = adaptor.prepare(model.fused);
   const tuning::SpaceOptions allowed = space_options(config, adaptor);
-  const tuning::TuningSpace space = tuning::build_space(model.fused, adaptor, allowed);
+  tuning::TuningSpace allowed_space = tuning::build_space(model.fused, adaptor, allowed);
   const std::filesystem::path directory = make_output_directory(config, model, options);
-  const std::optional<CalibrationTask> samples = calibration_task(config, space);
+  const std::optional<CalibrationTask> samples = calibration_task(config, allowed_space);
   const CalibrationTask* task_or_null = samples ? &*samples : nullptr;
 
   const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config);
   search::History history;
   std::optional<search::Journal> journal;
   if (task)
-    journal = open_journal(directory / "journal.jsonl", identity(config, model, *task, space), options.resume, history);
+    journal =
+        open_journal(directory / "journal.jsonl", identity(config, model, *task, allowed_space), options.resume, history);
 
-  const Calibrated calibrated = calibrate(config, task_or_null, model, space, *fp32, options);
+  const Calibrated calibrated = calibrate(config, task_or_null, model, adaptor, *fp32, std::move(allowed_space), options);
+  const tuning::TuningSpace& space = calibrated.space;
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
                                       allowed.bf16_policies, corrections(config, task_or_null, options));
-  Result result{config, model, space, candidates, directory, start, calibrated.seconds};
+  Result result{config, model, space, candidates, directory, start, calibrated.seconds, calibrated.notes};
   if (!task) return finish(result, adaptor, options);
 
   tuning::Fp32Outputs outputs;

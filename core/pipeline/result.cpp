@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "core/base/file.h"
 #include "core/calib/difference.h"
 #include "core/pipeline/decisions.h"
@@ -13,6 +15,8 @@
 namespace inc::pipeline {
 namespace {
 
+constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
+
 /// One batch of the data the run has at hand.
 eval::Batch sample_batch(const Result& result) {
   const CalibrationTask other = result.task == nullptr ? calibration_task(result.config) : CalibrationTask{};
@@ -23,19 +27,47 @@ eval::Batch sample_batch(const Result& result) {
 }
 
 struct Measured {
-  double fp32_ms = 0, result_ms = 0;  ///< per sample
+  double fp32_ms = std::numeric_limits<double>::quiet_NaN(), result_ms = fp32_ms;  ///< per sample
   std::vector<runtime::StepProfile> profile;
 };
 
-Measured measure(const Result& result, const ir::Graph& candidate, const runtime::Adaptor& adaptor) {
+std::vector<double> milliseconds(std::span<const runtime::Executable* const> executables, const eval::Batch& batch) {
+  std::vector<double> out;
+  for (const auto& times : tuning::measure_latency(executables, batch.inputs))
+    out.push_back(tuning::percentile(times, 0.5) / static_cast<double>(batch.count));
+  return out;
+}
+
+std::size_t constant_bytes(const ir::Graph& graph) {
+  std::size_t bytes = 0;
+  for (const ir::ValueId id : graph.values())
+    if (const ir::Tensor* tensor = graph.constant(id)) bytes += tensor->bytes();
+  return bytes;
+}
+
+bool has_samples(const Result& result) {
+  return result.task != nullptr || names_samples(result.config);
+}
+
+/// Small models take turns, so that other work on the machine slows both; of large ones, FP32 comes first and alone.
+std::optional<double> fp32_alone(const Result& result) {
+  if (!has_samples(result) || constant_bytes(result.model.fused) <= kTakeTurns) return {};
+  const runtime::Executable* const one[] = {&result.candidates.fp32()};
+  const double ms = milliseconds(one, sample_batch(result)).front();
+  one[0]->rest();
+  return ms;
+}
+
+/// Nothing is known without samples.
+Measured measure(const Result& result, std::optional<double> fp32_ms, const ir::Graph& candidate,
+                 const runtime::Adaptor& adaptor) {
+  if (!has_samples(result)) return {};
   const eval::Batch batch = sample_batch(result);
   const auto executable = adaptor.prepare(candidate);
-  const runtime::Executable* both[] = {&result.candidates.fp32(), executable.get()};
-  const auto times = tuning::measure_latency(both, batch.inputs);
-  const auto per_sample = [&](const std::vector<double>& ms) {
-    return tuning::percentile(ms, 0.5) / static_cast<double>(batch.count);
-  };
-  return {per_sample(times[0]), per_sample(times[1]), executable->profile(batch.inputs, 1)};
+  const runtime::Executable* const both[] = {executable.get(), &result.candidates.fp32()};
+  const auto times = milliseconds(std::span(both).first(fp32_ms ? 1 : 2), batch);
+  result.candidates.fp32().rest();
+  return {fp32_ms.value_or(times.back()), times.front(), executable->profile(batch.inputs, 1)};
 }
 
 std::string decided(const Result& result) {
@@ -97,13 +129,15 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.machine = options.machine;
   report.resolved_config = config::write_config(result.config);
   const search::Point point = chosen_point(result);
+  const std::optional<double> fp32_ms = fp32_alone(result);
   const tuning::Candidate candidate = result.candidates.build(point);
-  const Measured measured = measure(result, candidate.graph, adaptor);
+  const Measured measured = measure(result, fp32_ms, candidate.graph, adaptor);
   report.baseline = {result.baseline.accuracy, measured.fp32_ms};
   describe_result(result, report);
   report.result.latency_ms = measured.result_ms;
   report.ops = decisions(candidate.graph, result.space, candidate.bf16, measured.profile, decided(result));
   report.statistics = statistics(candidate.graph, report.ops);
+  report.notes = result.notes;
   describe_calibration(result, point, report);
   if (const auto& moved = result.model.reordered; moved && moved->moved > 0)
     report.notes.push_back(

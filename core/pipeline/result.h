@@ -19,6 +19,7 @@ struct Result {
   std::filesystem::path directory;
   std::chrono::steady_clock::time_point start;
   double calibration_seconds = 0;
+  std::vector<std::string> notes{};
   report::Report::Baseline baseline{};
   const search::Outcome* outcome = nullptr;
   const tuning::Criterion* criterion = nullptr;

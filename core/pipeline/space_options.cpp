@@ -89,8 +89,8 @@ float strength(const std::string& text) {
   return alpha;
 }
 
-std::vector<tuning::SmoothingChoice> matrix_smoothing(const config::Recipes& recipes) {
-  if (!recipes.smooth_quant) return {{}};
+std::vector<tuning::SmoothingChoice> smoothing(const config::Recipes& recipes) {
+  if (!recipes.smooth_quant.value_or(false)) return {{}};
   std::vector<tuning::SmoothingChoice> out;
   for (const auto& alpha : recipes.smooth_quant_args.alpha) out.push_back({quant::Smoothing::SmoothQuant, strength(alpha)});
   if (out.empty()) out.push_back({quant::Smoothing::SmoothQuant});
@@ -149,7 +149,7 @@ SpaceOptions space_options(const config::Config& config, const runtime::Adaptor&
                                                                               : tuning::Approach::Static;
   options.first_anchor = recipes.first_conv_or_matmul_quantization;
   options.last_anchor = recipes.last_conv_or_matmul_quantization;
-  options.matrix_smoothing = matrix_smoothing(recipes);
+  options.matrix_smoothing = options.conv_smoothing = smoothing(recipes);
   if (recipes.cross_layer_equalization) options.conv_smoothing = {{quant::Smoothing::Equalize}};
   options.bf16 = static_cast<bool>(bf16_allowed(config, adaptor));
   add_rules(options, quantization.optype_wise, true);

@@ -9,6 +9,18 @@
 #include "core/passes/pass.h"
 
 namespace inc::pipeline {
+namespace {
+
+/// Of the calibration, otherwise of the evaluation, or null.
+const config::Dataloader* calibration_loader(const config::Config& config) {
+  if (config.quantization && config.quantization->calibration.dataloader)
+    return &*config.quantization->calibration.dataloader;
+  if (config.evaluation && config.evaluation->accuracy && config.evaluation->accuracy->dataloader)
+    return &*config.evaluation->accuracy->dataloader;
+  return nullptr;
+}
+
+}  // namespace
 
 std::filesystem::path model_path(const config::Config& config) {
   if (config.model.path.empty())
@@ -25,6 +37,16 @@ LoadedModel load_model(const config::Config& config) {
   if (config.model.quantized == "retune") passes::strip_quantization_pipeline().run(model.fused);
   passes::fusion_pipeline().run(model.fused);
   return model;
+}
+
+void follow_bf16_plan(LoadedModel& model) {
+  const auto metadata = onnx_io::metadata_of(model.path);
+  const auto plan = metadata.find("inc_cpp.bf16");
+  if (plan == metadata.end()) return;
+  quant::Bf16Constants constants;
+  model.fused =
+      with_context([&] { return fmt::format("while reading '{}'", model.path.string()); },
+                   [&] { return quant::cast_bf16(model.fused, quant::bf16_plan_of(model.fused, plan->second), constants); });
 }
 
 void reorder_channels(LoadedModel& model, const config::Config& config) {
@@ -48,18 +70,20 @@ std::optional<AccuracyTask> accuracy_task(const config::Config& config) {
 }
 
 CalibrationTask calibration_task(const config::Config& config) {
-  const config::Calibration calibration = config.quantization ? config.quantization->calibration : config::Calibration{};
-  const config::Dataloader* loader = calibration.dataloader ? &*calibration.dataloader : nullptr;
-  if (loader == nullptr && config.evaluation && config.evaluation->accuracy && config.evaluation->accuracy->dataloader)
-    loader = &*config.evaluation->accuracy->dataloader;
+  const config::Dataloader* loader = calibration_loader(config);
   if (loader == nullptr)
     throw ConfigError(
         fmt::format("{}: no calibration data: expected quantization.calibration.dataloader", config.file.string()));
   CalibrationTask task;
   task.data = eval::make_dataset(*loader, config.file.parent_path());
   task.batch_size = loader->batch_size;
+  const config::Calibration calibration = config.quantization ? config.quantization->calibration : config::Calibration{};
   task.samples = *std::max_element(calibration.sampling_size.begin(), calibration.sampling_size.end());
   return task;
+}
+
+bool names_samples(const config::Config& config) {
+  return calibration_loader(config) != nullptr;
 }
 
 std::optional<CalibrationTask> calibration_task(const config::Config& config, const tuning::TuningSpace& space) {

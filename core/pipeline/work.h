@@ -23,6 +23,9 @@ struct LoadedModel {
 std::filesystem::path model_path(const config::Config& config);
 /// Imports and fuses. Throws ModelError.
 LoadedModel load_model(const config::Config& config);
+/// Casts to BF16 what the file's metadata says (a model written with mixed_precision.format plan). Throws ModelError for
+/// metadata that is no plan.
+void follow_bf16_plan(LoadedModel& model);
 
 /// Puts its channels into the order that the recipe channel_reordering asks for.
 void reorder_channels(LoadedModel& model, const config::Config& config);
@@ -43,5 +46,7 @@ struct CalibrationTask {
 CalibrationTask calibration_task(const config::Config& config);
 /// The same where the space has options that need ranges; nothing otherwise.
 std::optional<CalibrationTask> calibration_task(const config::Config& config, const tuning::TuningSpace& space);
+/// Whether the configuration names data that calibration_task can read.
+bool names_samples(const config::Config& config);
 
 }  // namespace inc::pipeline

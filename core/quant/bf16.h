@@ -37,10 +37,14 @@ class Bf16Policies {
   /// Removing an operator from a list that it is not on changes nothing. Throws ConfigError for an operator type that does
   /// not exist here, and for one added to two lists at once.
   Bf16Policies& change(const Bf16Lists& lists);
+  /// Nodes that keep FP32 whatever the lists say.
+  Bf16Policies& deny(const std::set<ir::NodeId>& nodes);
   ops::Bf16Policy of(const ir::Node& node) const;
+  bool denied(const ir::Node& node) const { return denied_.contains(node.id); }
 
  private:
   std::map<std::string, ops::Bf16Policy> changed_;
+  std::set<ir::NodeId> denied_;
 };
 
 /// What is known of FP32 constants, and their BF16 forms: each computed once per storage, which is kept alive. Thread-safe.

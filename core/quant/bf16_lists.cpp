@@ -78,7 +78,13 @@ Bf16Policies& Bf16Policies::change(const Bf16Lists& lists) {
   return *this;
 }
 
+Bf16Policies& Bf16Policies::deny(const std::set<ir::NodeId>& nodes) {
+  denied_.insert(nodes.begin(), nodes.end());
+  return *this;
+}
+
 Bf16Policy Bf16Policies::of(const ir::Node& node) const {
+  if (denied(node)) return Bf16Policy::Deny;
   const auto changed = changed_.find(ops::reported_type(node));
   if (changed != changed_.end()) return changed->second;
   const ops::OpInfo* row = ops::find(node.op);

@@ -66,6 +66,7 @@ class Planner {
   }
 
   Support decide(const ir::Node& node) const {
+    if (policies_.denied(node)) return Support::no("kept in FP32 by the configuration");
     if (policies_.of(node) == ops::Bf16Policy::Deny)
       return Support::no(fmt::format("{} is on the deny list", ops::reported_type(node)));
     if (const Support s = has_bf16_form(graph_, node); !s) return s;

@@ -23,13 +23,13 @@ struct TapSink {
 
 /// One executed step, for `benchmark --profile`.
 struct StepProfile {
-  std::string name;       ///< of the graph node (the anchor, for a fused or quantized group)
-  std::string op_type;    ///< as in the report
-  std::string precision;  ///< "int8" | "bf16" | "fp32"; what really ran
-  std::string kernel;     ///< "onednn:brgconv:avx512_core_vnni", "inc:transpose:scalar", …
-  std::string isa;        ///< "avx2", "avx512_core_vnni", …, "scalar"
-  bool emulated = false;  ///< INT8 values carried out in FP32, or BF16 rounded in FP32
-  std::string note;       ///< why emulated, or empty
+  std::string name;         ///< of the graph node (the anchor, for a fused or quantized group)
+  std::string op_type;      ///< as in the report
+  std::string precision;    ///< "int8" | "bf16" | "fp32"; what really ran
+  std::string kernel;       ///< "onednn:brgconv:avx512_core_vnni", "inc:transpose:scalar", …
+  std::string isa;          ///< "avx2", "avx512_core_vnni", …, "scalar"
+  bool emulated = false;    ///< INT8 values carried out in FP32, or BF16 rounded in FP32
+  std::string note;         ///< why emulated, or empty
   double milliseconds = 0;  ///< mean over the profiled runs
 };
 
@@ -42,6 +42,9 @@ class Executable {
   virtual std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const TapSink& tap = {}) const = 0;
   /// Runs `iterations` times on the inputs and reports every step. Empty when the adaptor cannot tell.
   virtual std::vector<StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const = 0;
+  /// Frees what the next run can make again: compiled plans, weights in the layouts of kernels. For executables that will
+  /// not run for a while. Runs under way are not disturbed.
+  virtual void rest() const {}
 };
 
 class Adaptor {

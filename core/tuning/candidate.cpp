@@ -14,7 +14,9 @@ CandidateBuilder::CandidateBuilder(const ir::Graph& fused, const quant::RangeTab
       fp32_(fp32),
       qdq_(qdq),
       bf16_(std::move(bf16)),
-      source_(std::move(corrections)) {}
+      source_(std::move(corrections)) {
+  bf16_.deny(space.not_bf16);
+}
 
 const calib::BiasCorrection& CandidateBuilder::correction(const search::Point& point) {
   const search::Point all_int8 = space_.in_int8(point);

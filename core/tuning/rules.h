@@ -36,7 +36,7 @@ struct SpaceOptions {
   bool int8 = true;
   Approach approach = Approach::Static;
   TensorLimits activation, weight;
-  /// Options of MatMul and Gemm (SmoothQuant), and of convolutions (equalization).
+  /// Options of MatMul and Gemm, and of convolutions; none where an operator cannot carry one out.
   std::vector<SmoothingChoice> matrix_smoothing{{}}, conv_smoothing{{}};
   bool first_anchor = true, last_anchor = true;  ///< may be INT8
   bool bf16 = false;

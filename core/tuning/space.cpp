@@ -80,6 +80,7 @@ class SpaceBuilder {
     for (const ir::NodeId id : graph_.topological_order()) {
       const ir::Node& node = graph_.node(id);
       const Allowed allowed = rules_.allowed(node);
+      if (options_.bf16 && !allowed.bf16) space_.not_bf16.insert(id);
       std::vector<OpConfig> choices = int8_choices(node, allowed);
       if (allowed.bf16 && options_.bf16_policies.of(node) == ops::Bf16Policy::Allow) {
         OpConfig bf16;

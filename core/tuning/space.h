@@ -18,6 +18,7 @@ struct TuningSpace {
   std::vector<ir::NodeId> nodes;                      ///< per dimension
   std::vector<std::vector<quant::OpConfig>> options;  ///< per dimension, per option; the last one is FP32
   std::map<ir::NodeId, std::string> kept_fp32;        ///< anchors that cannot be INT8, with the reason
+  std::set<ir::NodeId> not_bf16;                      ///< operators that the rules keep out of BF16
   quant::QuantConfig decode(const search::Point& point) const;
   /// The point with every operator that has left INT8 back at its first INT8 option: what corrections are computed for.
   search::Point in_int8(const search::Point& point) const;

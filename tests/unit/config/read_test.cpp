@@ -123,11 +123,11 @@ mixed_precision:
 TEST(ReadConfig, RecipesAreOnOrOff) {
   const Config usual = read("quantization: {}\n");
   EXPECT_TRUE(usual.quantization->recipes.fast_bias_correction);
-  EXPECT_FALSE(usual.quantization->recipes.smooth_quant);
+  EXPECT_FALSE(usual.quantization->recipes.smooth_quant.has_value());
   const Config given = read(
       "quantization: {recipes: {fast_bias_correction: False, smooth_quant: True, smooth_quant_args: {alpha: [0.5, auto]}}}");
   EXPECT_FALSE(given.quantization->recipes.fast_bias_correction);
-  EXPECT_TRUE(given.quantization->recipes.smooth_quant);
+  EXPECT_EQ(given.quantization->recipes.smooth_quant, true);
   EXPECT_THAT(given.quantization->recipes.smooth_quant_args.alpha, ElementsAre("0.5", "auto"));
 }
 

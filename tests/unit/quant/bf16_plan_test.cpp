@@ -17,6 +17,15 @@ TEST(Bf16Plan, InferredOperatorsBetweenBf16Join) {
   EXPECT_EQ(net.plan().casts, 2u);
 }
 
+TEST(Bf16Plan, DeniedNodesStayFp32WhateverTheirOperatorMay) {
+  Bf16Net net(kChain);
+  const auto maker = [&](const char* value) { return *net.graph.value(*net.graph.find_value(value)).producer; };
+  net.policies.deny({maker("a"), maker("c")});
+  EXPECT_EQ(net.bf16(), "y");
+  EXPECT_EQ(net.why_not("a"), "kept in FP32 by the configuration");
+  EXPECT_EQ(net.why_not("c"), "kept in FP32 by the configuration");
+}
+
 TEST(Bf16Plan, InferredOperatorsAtTheRimStayFp32) {
   Bf16Net net(R"(g (float[4,4] x) => (float[4,4] y) <float[4,4] w, float[4] s> {
     a = Mul(x, s)  b = MatMul(a, w)  c = Add(b, s)  y = Sigmoid(c) })");

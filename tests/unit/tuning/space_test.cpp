@@ -157,6 +157,8 @@ TEST(BuildSpace, WithoutInt8ThereIsBf16AndFp32) {
   EXPECT_EQ(precisions(space, 0), (std::vector<std::string>{"bf16", "fp32"}));
   EXPECT_FALSE(space.needs_ranges());
   EXPECT_FALSE(space.uses(Precision::Int8));
+  ASSERT_EQ(space.not_bf16.size(), 1u);
+  EXPECT_EQ(net.graph.node(*space.not_bf16.begin()).op, "Gemm");
 }
 
 TEST(BuildSpace, ClosedEndsStayOutOfInt8) {

@@ -1,0 +1,144 @@
+#include "core/pipeline/calibration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "core/calib/calibrator.h"
+#include "core/pipeline/space_options.h"
+#include "core/tuning/probe.h"
+
+namespace inc::pipeline {
+namespace {
+
+using quant::RangeMethod;
+
+/// What is left of the distance from FP32 when a choice pays. SmoothQuant costs a multiplication per value where the
+/// producer cannot take it; a range method costs nothing.
+constexpr double kSmoothingPays = 0.5, kMethodPays = 0.75;
+constexpr std::int64_t kProbed = 24;
+constexpr RangeMethod kOtherMethods[] = {RangeMethod::Kl, RangeMethod::Mse, RangeMethod::Percentile};
+
+bool leaves_smoothing_open(const config::Config& config) {
+  return !config.quantization || !config.quantization->recipes.smooth_quant;
+}
+
+bool leaves_method_open(const config::Config& config) {
+  return !config.quantization || config.quantization->model_wise.activation.algorithm.empty();
+}
+
+/// Whether enough anchors would be smoothed to matter: a quarter.
+bool smooths(const tuning::TuningSpace& space) {
+  const auto smoothed = std::count_if(space.options.begin(), space.options.end(), [](const auto& options) {
+    return options.front().smoothing == quant::Smoothing::SmoothQuant;
+  });
+  return smoothed > 0 && 4 * smoothed >= static_cast<std::ptrdiff_t>(space.options.size());
+}
+
+class Chooser {
+ public:
+  Chooser(const config::Config& config, const CalibrationTask& task, const LoadedModel& model,
+          const runtime::Adaptor& adaptor, const runtime::Executable& fp32, Calibrated& calibrated)
+      : model_(model),
+        adaptor_(adaptor),
+        qdq_(qdq_options(config)),
+        allowed_(space_options(config, adaptor)),
+        calibrated_(calibrated),
+        probe_(model.fused, fp32, *task.data, task.samples, std::min(kProbed, (task.samples + 1) / 2)),
+        best_(distance(calibrated.space)) {}
+
+  void smoothing() {
+    std::vector<tuning::SpaceOptions> all;
+    for (const bool convolutions : {false, true}) {
+      tuning::SpaceOptions options = allowed_;
+      options.matrix_smoothing = {{quant::Smoothing::SmoothQuant}};
+      if (convolutions) options.conv_smoothing = options.matrix_smoothing;
+      if (smooths(tuning::build_space(model_.fused, adaptor_, options))) all.push_back(options);
+    }
+    if (!all.empty()) consider("SmoothQuant", all, kSmoothingPays);
+  }
+
+  void methods() {
+    std::vector<tuning::SpaceOptions> all;
+    for (const RangeMethod method : kOtherMethods) {
+      all.push_back(allowed_);
+      all.back().activation.methods = {method};
+    }
+    consider("Another range method", all, kMethodPays);
+  }
+
+ private:
+  tuning::Probe::Found distance(const tuning::TuningSpace& space) {
+    const quant::QuantConfig fastest = space.decode(space.shape.fastest());
+    return probe_(*adaptor_.prepare(quant::insert_qdq(model_.fused, fastest, calibrated_.ranges, weights_, qdq_)));
+  }
+
+  /// Takes the best of the variants when it pays.
+  void consider(const std::string& what, const std::vector<tuning::SpaceOptions>& variants, double pays) {
+    const double before = best_.typical;
+    bool used = false;
+    double least = std::numeric_limits<double>::infinity();
+    for (const auto& options : variants) {
+      tuning::TuningSpace space = tuning::build_space(model_.fused, adaptor_, options);
+      const tuning::Probe::Found found = distance(space);
+      least = std::min(least, found.typical);
+      if (!(found.typical <= (used ? 1 : pays) * best_.typical)) continue;
+      if (!(found.all.divergence() <= best_.all.divergence())) continue;
+      if (!calib::no_axis_worse(best_.all.by_axis(), found.all.by_axis())) continue;
+      used = true;
+      best_ = found;
+      allowed_ = options;
+      calibrated_.space = std::move(space);
+    }
+    calibrated_.notes.push_back(fmt::format("{} takes the typical output error of full INT8 from {:.2g} to {:.2g}: {}.",
+                                            what, before, least, used ? "used" : "not used"));
+  }
+
+  const LoadedModel& model_;
+  const runtime::Adaptor& adaptor_;
+  quant::QdqOptions qdq_;
+  tuning::SpaceOptions allowed_;
+  Calibrated& calibrated_;
+  quant::WeightCache weights_;
+  tuning::Probe probe_;
+  tuning::Probe::Found best_;
+};
+
+}  // namespace
+
+Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
+                     const runtime::Adaptor& adaptor, const runtime::Executable& fp32, tuning::TuningSpace space,
+                     const QuantizeOptions& options) {
+  Calibrated calibrated{{}, std::move(space), {}, 0};
+  if (task == nullptr) return calibrated;
+  const auto start = std::chrono::steady_clock::now();
+  if (options.progress) options.progress({"calibrate", 0, task->samples});
+  calib::CalibrationOptions wanted{task->samples, task->batch_size, calibrated.space.methods()};
+  if (leaves_method_open(config)) wanted.methods.insert(std::begin(kOtherMethods), std::end(kOtherMethods));
+  wanted.placement = qdq_options(config).placement;
+  wanted.should_stop = options.should_stop;
+  calibrated.ranges = calib::calibrate(model.fused, fp32, *task->data, wanted);
+  const bool stopped = options.should_stop && options.should_stop();
+  if (!stopped && (leaves_smoothing_open(config) || leaves_method_open(config))) {
+    Chooser choose(config, *task, model, adaptor, fp32, calibrated);
+    if (leaves_smoothing_open(config)) choose.smoothing();
+    if (leaves_method_open(config)) choose.methods();
+  }
+  fp32.rest();
+  calibrated.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return calibrated;
+}
+
+std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
+                                                    const QuantizeOptions& options) {
+  if (task == nullptr || !config.quantization.value_or(config::Quantization{}).recipes.fast_bias_correction) return {};
+  calib::CorrectionOptions wanted;
+  wanted.samples = task->samples;
+  wanted.qdq = qdq_options(config);
+  wanted.should_stop = options.should_stop;
+  return tuning::CorrectionSource{*task->data, std::move(wanted)};
+}
+
+}  // namespace inc::pipeline

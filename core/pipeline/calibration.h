@@ -1,0 +1,30 @@
+#pragma once
+// What the calibration samples decide before the search: ranges, smoothing, corrections.
+#include <optional>
+
+#include "core/pipeline/quantize.h"
+#include "core/pipeline/work.h"
+#include "core/tuning/candidate.h"
+
+namespace inc::pipeline {
+
+struct Calibrated {
+  quant::RangeTable ranges;
+  tuning::TuningSpace space;
+  std::vector<std::string> notes;
+  double seconds = 0;
+};
+
+/// One pass over the samples; nothing to do without a task, where every range is taken at run time.
+/// What the configuration leaves open is chosen by what it does to the outputs of the fastest candidate on a few samples:
+/// SmoothQuant where it at least halves their distance from FP32, then a range method other than min-max where that takes
+/// a quarter off it.
+Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
+                     const runtime::Adaptor& adaptor, const runtime::Executable& fp32, tuning::TuningSpace space,
+                     const QuantizeOptions& options);
+
+/// Where corrections take their samples from; nothing when the recipe is off or no ranges are calibrated.
+std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
+                                                    const QuantizeOptions& options);
+
+}  // namespace inc::pipeline
