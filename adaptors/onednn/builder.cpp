@@ -115,14 +115,14 @@ int Builder::constant(ir::Tensor tensor) {
   return add(std::move(slot));
 }
 
-int Builder::constant(const dnnl::memory& memory) {
+int Builder::constant(std::shared_ptr<const dnnl::memory> memory) {
   Slot slot;
   slot.kind = Slot::Kind::Constant;
-  slot.desc = memory.get_desc();
+  slot.desc = memory->get_desc();
   slot.dtype = DType::UInt8;
   slot.shape = {static_cast<std::int64_t>(slot.desc.get_size())};
-  slot.constant = static_cast<const std::byte*>(memory.get_data_handle());
-  slot.keeper = std::make_shared<const dnnl::memory>(memory);
+  slot.constant = static_cast<const std::byte*>(memory->get_data_handle());
+  slot.keeper = std::move(memory);
   return add(std::move(slot));
 }
 

@@ -52,7 +52,7 @@ class Builder {
   int scratch(DType dtype, ir::Shape shape, Desc desc = {});
   int scratch_bytes(const Desc& desc);
   int constant(ir::Tensor tensor);
-  int constant(const dnnl::memory& memory);
+  int constant(std::shared_ptr<const dnnl::memory> memory);
   /// Constant operand of a primitive: `tensor` seen as `from`, packed to `to`.
   int packed(ir::ValueId value, const Desc& from, const Desc& to);
   /// The same storage under another description.

@@ -120,4 +120,9 @@ std::vector<runtime::StepProfile> PlannedExecutable::profile(std::span<const ir:
   });
 }
 
+void PlannedExecutable::rest() const {
+  const std::lock_guard lock(mutex_);
+  plans_.clear();
+}
+
 }  // namespace inc::onednn

@@ -14,6 +14,7 @@ class PlannedExecutable final : public runtime::Executable {
   PlannedExecutable(const ir::Graph& graph, std::shared_ptr<PackedWeights> weights);
   std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const override;
   std::vector<runtime::StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const override;
+  void rest() const override;
 
  private:
   struct Compiled {

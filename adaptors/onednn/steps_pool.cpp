@@ -62,7 +62,10 @@ bool emit_pool(Builder& b, const ir::Node& node) {
     return false;
   const auto window = read_window(b, node);
   if (!window) return false;
-  const int from = b.any(node.inputs[0]);
+  const int here = b.any(node.inputs[0]);
+  // The library's fast kernels for integers want channels innermost.
+  const bool turn = *type != DataType::f32 && is_plain(b.slot(here).desc);
+  const int from = turn ? b.in(node.inputs[0], channels_last_desc(b.dtype(node.inputs[0]), shape)) : here;
   const Desc dst = any_desc(*type, b.shape(node.outputs[0]));
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);

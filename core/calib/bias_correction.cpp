@@ -159,12 +159,13 @@ BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& co
     const std::size_t affordable = std::max(walk.affordable(0), kFewestSamples * 3 / 4);
     batches = std::min(batches, static_cast<std::int64_t>(affordable) * kHeldBackEvery / (kHeldBackEvery - 1));
     const Sampling samples = sampling(batches, batch);
+    const HeldBack held_back(fused, fp32, data, samples.held_back, options.budget_bytes);
+    fp32.rest();
     const Shifts all = walk.run(samples.estimate);
     if (all.empty()) {
       out.why_not = "interrupted";
       return out;
     }
-    const HeldBack held_back(fused, fp32, data, samples.held_back, options.budget_bytes);
     out.samples = static_cast<std::int64_t>(samples.estimate.size() + held_back.size()) * batch;
     const auto distance = [&](const Shifts& shifts) {
       trial.bias_shift = shifts;

@@ -85,6 +85,7 @@ std::size_t CorrectionWalk::affordable(std::int64_t first) {
     for (const auto& [id, tensor] : live) bytes += tensor.bytes();
     most = std::max(most, bytes);
     forget(k, live);
+    pieces_[k]->rest();
   }
   return options_.budget_bytes / most;
 }
@@ -92,16 +93,14 @@ std::size_t CorrectionWalk::affordable(std::int64_t first) {
 Shifts CorrectionWalk::run(const std::vector<std::int64_t>& firsts) {
   wanted_.assign(anchors_.size(), {});
   std::vector<Live> live(firsts.size());
-  for (std::size_t i = 0; i < firsts.size(); ++i) {
-    start(firsts[i], live[i], true);
-    step(0, live[i]);
-  }
+  for (std::size_t i = 0; i < firsts.size(); ++i) start(firsts[i], live[i], true);
+  fp32_->rest();
   Shifts shifts;
   for (std::size_t k = 0; k < anchors_.size(); ++k) {
     if (options_.should_stop && options_.should_stop()) return {};
     std::vector<float> found;
     for (Live& sample : live) {
-      if (k > 0) step(k, sample);
+      step(k, sample);
       const auto means = channel_means(sample.at(cuts_[k]), axis(k, sample), batch_);
       found.insert(found.end(), means.begin(), means.end());
     }
@@ -112,6 +111,7 @@ Shifts CorrectionWalk::run(const std::vector<std::int64_t>& firsts) {
       if (last_use_.contains(cuts_[k])) sample[cuts_[k]] = shifted(sample.at(cuts_[k]), axis(k, sample), shift);
       forget(k, sample);
     }
+    pieces_[k]->rest();
   }
   return shifts;
 }

@@ -46,8 +46,10 @@ class Chooser {
         qdq_(qdq_options(config)),
         allowed_(space_options(config, adaptor)),
         calibrated_(calibrated),
-        probe_(model.fused, fp32, *task.data, task.samples, std::min(kProbed, (task.samples + 1) / 2)),
-        best_(distance(calibrated.space)) {}
+        probe_(model.fused, fp32, *task.data, task.samples, std::min(kProbed, (task.samples + 1) / 2)) {
+    fp32.rest();
+    best_ = distance(calibrated.space);
+  }
 
   void smoothing() {
     std::vector<tuning::SpaceOptions> all;
