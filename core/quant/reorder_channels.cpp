@@ -22,12 +22,26 @@ constexpr std::int64_t kMostChannels = 4096;  ///< the costs between them are a 
 
 using Order = std::vector<std::int64_t>;  ///< new position → old one
 
+/// Comparisons of two weights that a group may cost; beyond, only every n-th output is looked at.
+constexpr double kMostComparisons = 1e9;
+/// A pair can exceed the largest weight only when one of the two is more than half of it.
+constexpr float kLarge = 0.5f;
+
 /// The weights that one consumer sums over the channels of a group: for each channel its column, each output divided by its
 /// largest weight.
 struct Meeting {
-  std::int64_t depth = 0;      ///< outputs · taps
-  std::vector<float> columns;  ///< [channels, depth]
+  std::int64_t depth = 0;                        ///< outputs · taps
+  std::vector<float> columns;                    ///< [channels, depth]
+  std::vector<std::vector<std::int32_t>> large;  ///< per channel: where it exceeds kLarge
 };
+
+void find_large(Meeting& m, std::int64_t channels) {
+  m.large.resize(static_cast<std::size_t>(channels));
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t i = 0; i < m.depth; ++i)
+      if (std::abs(m.columns[static_cast<std::size_t>(c * m.depth + i)]) > kLarge)
+        m.large[static_cast<std::size_t>(c)].push_back(static_cast<std::int32_t>(i));
+}
 
 std::int64_t product(const ir::Shape& shape, std::size_t begin, std::size_t end) {
   return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -35,16 +49,16 @@ std::int64_t product(const ir::Shape& shape, std::size_t begin, std::size_t end)
 }
 
 /// Consumers have [outputs, channels, taps] or [channels, outputs].
-Meeting meeting_of(const ir::Tensor& weight, int axis, std::int64_t first, std::int64_t channels) {
+Meeting meeting_of(const ir::Tensor& weight, int axis, std::int64_t first, std::int64_t channels, std::int64_t every) {
   const ir::Shape& shape = weight.shape();
   const std::int64_t total = shape[static_cast<std::size_t>(axis)],
                      inner = product(shape, static_cast<std::size_t>(axis) + 1, shape.size());
-  const std::int64_t outputs = axis == 1 ? shape[0] : inner, taps = axis == 1 ? inner : 1;
+  const std::int64_t all = axis == 1 ? shape[0] : inner, taps = axis == 1 ? inner : 1, outputs = (all + every - 1) / every;
   const auto at = [&](std::int64_t o, std::int64_t c, std::int64_t t) {
-    return axis == 1 ? (o * total + c) * taps + t : c * outputs + o;
+    return axis == 1 ? (o * every * total + c) * taps + t : c * all + o * every;
   };
   const float* w = weight.data<float>();
-  Meeting m{outputs * taps, std::vector<float>(static_cast<std::size_t>(channels * outputs * taps))};
+  Meeting m{outputs * taps, std::vector<float>(static_cast<std::size_t>(channels * outputs * taps)), {}};
   for (std::int64_t o = 0; o < outputs; ++o) {
     float largest = 0;
     for (std::int64_t c = 0; c < total; ++c)
@@ -54,6 +68,7 @@ Meeting meeting_of(const ir::Tensor& weight, int axis, std::int64_t first, std::
       for (std::int64_t t = 0; t < taps; ++t)
         m.columns[static_cast<std::size_t>((c * outputs + o) * taps + t)] = w[at(o, first + c, t)] / largest;
   }
+  find_large(m, channels);
   return m;
 }
 
@@ -64,10 +79,13 @@ double cost_between(const std::vector<Meeting>& meetings, std::int64_t a, std::i
   for (const Meeting& m : meetings) {
     const float *x = &m.columns[static_cast<std::size_t>(a * m.depth)],
                 *y = &m.columns[static_cast<std::size_t>(b * m.depth)];
+    const auto &ones = m.large[static_cast<std::size_t>(a)], &others = m.large[static_cast<std::size_t>(b)];
     float part = 0;
-#pragma omp simd reduction(+ : part)
-    for (std::int64_t i = 0; i < m.depth; ++i) {
-      const float together = std::max(std::abs(x[i] + y[i]) - 1.0f, 0.0f), square = together * together;
+    for (auto i = ones.begin(), j = others.begin(); i != ones.end() || j != others.end();) {
+      const std::int32_t at = j == others.end() || (i != ones.end() && *i <= *j) ? *i : *j;
+      if (i != ones.end() && *i == at) ++i;
+      if (j != others.end() && *j == at) ++j;
+      const float together = std::max(std::abs(x[at] + y[at]) - 1.0f, 0.0f), square = together * together;
       part += square * square;
     }
     sum += static_cast<double>(part);
@@ -244,24 +262,40 @@ class Reorderer {
  private:
   void choose(int g, ReorderReport& report) {
     const std::int64_t channels = groups_.size[static_cast<std::size_t>(g)];
-    std::vector<Meeting> meetings;
-    for (const ChannelUse& use : groups_.consumers) {
-      const ir::Tensor& weight = *graph_.constant(graph_.node(use.node).inputs.at(use.input));
-      std::int64_t first = 0;
-      for (const int other : use.groups) {
-        if (other == g) meetings.push_back(meeting_of(weight, use.axis, first, channels));
-        first += groups_.size[static_cast<std::size_t>(other)];
-      }
-    }
-    if (meetings.empty() || channels < 3) return;
+    if (channels < 3 || !is_consumed(g)) return;
     const std::string& why = groups_.fixed[static_cast<std::size_t>(g)];
     if (!why.empty() || channels > kMostChannels) {
       report.kept.push_back(!why.empty() ? why : fmt::format("{} channels are more than {}", channels, kMostChannels));
       return;
     }
     ++report.groups;
-    Order order = chosen_order(Cost(meetings, channels), channels);
+    Order order = chosen_order(Cost(meetings_of(g, channels), channels), channels);
     if (!std::is_sorted(order.begin(), order.end())) orders_.emplace(g, std::move(order));
+  }
+
+  bool is_consumed(int g) const {
+    return std::any_of(groups_.consumers.begin(), groups_.consumers.end(), [&](const ChannelUse& use) {
+      return std::find(use.groups.begin(), use.groups.end(), g) != use.groups.end();
+    });
+  }
+
+  std::vector<Meeting> meetings_of(int g, std::int64_t channels) const {
+    double weights = 0;
+    for (const ChannelUse& use : groups_.consumers)
+      if (std::find(use.groups.begin(), use.groups.end(), g) != use.groups.end())
+        weights += static_cast<double>(graph_.constant(graph_.node(use.node).inputs.at(use.input))->count());
+    const double comparisons = weights * static_cast<double>(channels) / 2;
+    const auto every = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(comparisons / kMostComparisons)));
+    std::vector<Meeting> meetings;
+    for (const ChannelUse& use : groups_.consumers) {
+      const ir::Tensor& weight = *graph_.constant(graph_.node(use.node).inputs.at(use.input));
+      std::int64_t first = 0;
+      for (const int other : use.groups) {
+        if (other == g) meetings.push_back(meeting_of(weight, use.axis, first, channels, every));
+        first += groups_.size[static_cast<std::size_t>(other)];
+      }
+    }
+    return meetings;
   }
 
   Order order_of(const std::vector<int>& groups) const {
