@@ -22,7 +22,7 @@ def known_tests(build):
     for test in json.loads(listing.stdout)["tests"]:
         properties = {p["name"]: p["value"] for p in test.get("properties", [])}
         variables = dict(text.split("=", 1) for text in properties.get("ENVIRONMENT", []))
-        yield test["name"], test["command"], properties.get("LABELS", []), variables
+        yield test["name"], test.get("command"), properties.get("LABELS", []), variables
 
 
 def run_gtest(name, command, environment):
@@ -84,6 +84,9 @@ def main():
     start = time.time()
     for name, command, labels, variables in known_tests(args.build):
         if not re.search(args.only, name) or ("slow" in labels and not args.all):
+            continue
+        if command is None:
+            failed.append(f"{name} (its program is not built)")
             continue
         began = time.time()
         run = run_gtest if "gtest" in labels else run_script

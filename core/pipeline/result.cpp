@@ -8,6 +8,7 @@
 #include "core/calib/difference.h"
 #include "core/pipeline/decisions.h"
 #include "core/pipeline/output.h"
+#include "core/pipeline/space_options.h"
 #include "core/pipeline/summary.h"
 #include "core/quant/saturation.h"
 #include "core/tuning/latency.h"
@@ -138,6 +139,8 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.ops = decisions(candidate.graph, result.space, candidate.bf16, measured.profile, decided(result));
   report.statistics = statistics(candidate.graph, report.ops);
   report.notes = result.notes;
+  if (const Support s = bf16_allowed(result.config, adaptor); !s && names_bf16(result.config))
+    report.notes.push_back(fmt::format("BF16 is not used: {}.", s.why_not()));
   describe_calibration(result, point, report);
   if (const auto& moved = result.model.reordered; moved && moved->moved > 0)
     report.notes.push_back(

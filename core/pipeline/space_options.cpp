@@ -121,13 +121,16 @@ void add_rules(SpaceOptions& options, const std::vector<std::pair<std::string, c
 
 }  // namespace
 
+bool names_bf16(const config::Config& config) {
+  const auto& mixed = config.mixed_precision;
+  return mixed && std::find(mixed->precisions.begin(), mixed->precisions.end(), "bf16") != mixed->precisions.end();
+}
+
 Support bf16_allowed(const config::Config& config, const runtime::Adaptor& adaptor) {
   const auto force = switched("FORCE_BF16"), test = switched("MIX_PRECISION_TEST");
   if (force == false || test == false) return Support::no("forbidden by the environment");
   if (force == true || test == true) return Support::yes();
-  const auto& mixed = config.mixed_precision;
-  if (!mixed || std::find(mixed->precisions.begin(), mixed->precisions.end(), "bf16") == mixed->precisions.end())
-    return Support::no("mixed_precision does not name bf16");
+  if (!names_bf16(config)) return Support::no("mixed_precision does not name bf16");
   return adaptor.runs_natively(quant::Precision::Bf16);
 }
 

@@ -10,6 +10,8 @@ namespace inc::pipeline {
 /// Throws ConfigError for a combination that cannot be quantized.
 tuning::SpaceOptions space_options(const config::Config& config, const runtime::Adaptor& adaptor);
 
+/// Whether mixed_precision asks for BF16.
+bool names_bf16(const config::Config& config);
 /// Whether BF16 may be used: mixed_precision names it and the adaptor runs it on the CPU's own instructions. The
 /// environment variables FORCE_BF16 and MIX_PRECISION_TEST overrule both: 1 allows it on any CPU, 0 forbids it. Throws
 /// ConfigError for another value.

@@ -87,7 +87,10 @@ class SpaceBuilder {
         bf16.precision = Precision::Bf16;
         if (adaptor_.supports(graph_, id, bf16)) choices.push_back(bf16);
       }
-      if (!choices.empty()) add_dimension(node, std::move(choices));
+      if (!choices.empty())
+        add_dimension(node, std::move(choices));
+      else if (!options_.int8 && quant::quantizable(graph_, node))
+        space_.kept_fp32.emplace(id, "the configuration has no quantization");
     }
     return std::move(space_);
   }

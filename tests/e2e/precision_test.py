@@ -378,10 +378,13 @@ class Bf16(Session):
         self.put(small_nets.perceptron())
         self.quantize(None, env=AVX2, mixed_precision=self.BOTH)
         self.assertEqual(set(self.precisions("first", "second", "last")), {"fp32"})
+        self.assertIn("BF16 is not used: ", self.said)
+        self.assertEqual(self.ops["first"]["reason"], "the configuration has no quantization")
         for switch in ("FORCE_BF16", "MIX_PRECISION_TEST"):
             self.quantize(None, env=AVX2 | {switch: "1"}, mixed_precision=self.BOTH)
             self.assertEqual(set(self.precisions("first", "second", "last")), {"bf16"})
             self.quantize(None, env={switch: "0"}, mixed_precision=self.BOTH)
+            self.assertIn("BF16 is not used: forbidden by the environment", self.said)
             self.assertEqual(set(self.precisions("first", "second", "last")), {"fp32"})
             self.assertIn(switch, self.quantize(None, env={switch: "yes"}, mixed_precision=self.BOTH, code=2))
 
