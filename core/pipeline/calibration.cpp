@@ -46,10 +46,8 @@ class Chooser {
         qdq_(qdq_options(config)),
         allowed_(space_options(config, adaptor)),
         calibrated_(calibrated),
-        probe_(model.fused, fp32, *task.data, task.samples, std::min(kProbed, (task.samples + 1) / 2)) {
-    fp32.rest();
-    best_ = distance(calibrated.space);
-  }
+        fp32_(fp32),
+        task_(task) {}
 
   void smoothing() {
     std::vector<tuning::SpaceOptions> all;
@@ -74,11 +72,20 @@ class Chooser {
  private:
   tuning::Probe::Found distance(const tuning::TuningSpace& space) {
     const quant::QuantConfig fastest = space.decode(space.shape.fastest());
-    return probe_(*adaptor_.prepare(quant::insert_qdq(model_.fused, fastest, calibrated_.ranges, weights_, qdq_)));
+    return (*probe_)(*adaptor_.prepare(quant::insert_qdq(model_.fused, fastest, calibrated_.ranges, weights_, qdq_)));
+  }
+
+  /// FP32's outputs, and how far the plain candidate is from them; once.
+  void look() {
+    if (probe_) return;
+    probe_.emplace(model_.fused, fp32_, *task_.data, task_.samples, std::min(kProbed, (task_.samples + 1) / 2));
+    fp32_.rest();
+    best_ = distance(calibrated_.space);
   }
 
   /// Takes the best of the variants when it pays.
   void consider(const std::string& what, const std::vector<tuning::SpaceOptions>& variants, double pays) {
+    look();
     const double before = best_.typical;
     bool used = false;
     double least = std::numeric_limits<double>::infinity();
@@ -104,7 +111,9 @@ class Chooser {
   tuning::SpaceOptions allowed_;
   Calibrated& calibrated_;
   quant::WeightCache weights_;
-  tuning::Probe probe_;
+  const runtime::Executable& fp32_;
+  const CalibrationTask& task_;
+  std::optional<tuning::Probe> probe_;
   tuning::Probe::Found best_;
 };
 

@@ -23,7 +23,7 @@ constexpr std::int64_t kMostChannels = 4096;  ///< the costs between them are a 
 using Order = std::vector<std::int64_t>;  ///< new position → old one
 
 /// Comparisons of two weights that a group may cost; beyond, only every n-th output is looked at.
-constexpr double kMostComparisons = 1e9;
+constexpr double kMostComparisons = 1e8;
 /// A pair can exceed the largest weight only when one of the two is more than half of it.
 constexpr float kLarge = 0.5f;
 
