@@ -18,6 +18,8 @@ using quant::RangeMethod;
 /// What is left of the distance from FP32 when a choice pays. SmoothQuant costs a multiplication per value where the
 /// producer cannot take it; a range method costs nothing.
 constexpr double kSmoothingPays = 0.5, kMethodPays = 0.75;
+/// A few hard samples may lose a little where most gain much.
+constexpr double kTolerated = 1.25;
 constexpr std::int64_t kProbed = 24;
 constexpr RangeMethod kOtherMethods[] = {RangeMethod::Kl, RangeMethod::Mse, RangeMethod::Percentile};
 
@@ -94,7 +96,7 @@ class Chooser {
       const tuning::Probe::Found found = distance(space);
       least = std::min(least, found.typical);
       if (!(found.typical <= (used ? 1 : pays) * best_.typical)) continue;
-      if (!(found.all.divergence() <= best_.all.divergence())) continue;
+      if (!(found.all.divergence() <= kTolerated * best_.all.divergence())) continue;
       if (!calib::no_axis_worse(best_.all.by_axis(), found.all.by_axis())) continue;
       used = true;
       best_ = found;

@@ -20,15 +20,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 SHARED = pathlib.Path(os.environ.get("INC_SHARED", HERE.parents[1].parent / "shared"))
 
 # Task of reference_eval.py: (configuration, FP32 metric, tolerance, worst INT8 metric accepted). Points; stories: nll.
+# The marks allow for what re-drawing the rounding noise does to these samples (coco: about one point).
 TASKS = {
-    "cifar10": ("cifar10", 91.56, 0.05, 91.20),
-    "imagenet": ("imagenet", 58.20, 0.05, 50.80),
-    "mnist": ("mnist", 98.91, 0.05, 98.80),
-    "speech-dscnn": ("speech_dscnn", 93.05, 0.05, 92.00),
-    "speech-kwt": ("speech_kwt", 97.15, 0.05, 96.70),
-    "stories": ("stories", 1.4820, 0.002, 1.4960),
-    "coco": ("coco", None, None, 15.0),
-    "magika": ("magika", 96.28, 0.05, 95.70),
+    "cifar10": ("cifar10", 91.56, 0.05, 91.40),
+    "imagenet": ("imagenet", 58.20, 0.05, 57.20),
+    "mnist": ("mnist", 98.91, 0.05, 98.86),
+    "speech-dscnn": ("speech_dscnn", 93.05, 0.05, 92.75),
+    "speech-kwt": ("speech_kwt", 97.15, 0.05, 97.00),
+    "stories": ("stories", 1.4820, 0.002, 1.4910),
+    "coco": ("coco", None, None, 33.0),
+    "magika": ("magika", 96.28, 0.05, 96.18),
 }
 AGREEMENT = {"stories": 0.002}     # between engines; points elsewhere
 DEFAULT_AGREEMENT = 0.3
