@@ -86,8 +86,10 @@ void QdqInserter::quantize_everywhere() {
     for (const ir::NodeId user : std::set(graph_.value(value).consumers.begin(), graph_.value(value).consumers.end())) {
       const ir::Node& node = graph_.node(user);
       const bool anchor = static_cast<bool>(quantizable(graph_, node));
+      const std::uint32_t decides_shape = ops::info(node.op).value_inputs;
       for (std::size_t i = 0; i < node.inputs.size(); ++i)
-        if (node.inputs[i] == value && !rewired_.contains({user, i}) && (!anchor || i == kResidualInput))
+        if (node.inputs[i] == value && !rewired_.contains({user, i}) && (!anchor || i == kResidualInput) &&
+            (decides_shape >> i & 1u) == 0)
           read_quantized(node, i, qparams, scheme);
     }
   }

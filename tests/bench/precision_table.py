@@ -56,7 +56,7 @@ def run(binary, command, task, settings, threads, *more):
         line += ["--set", f"{key}={value}"]
     done = subprocess.run(line, capture_output=True, text=True, env=dict(os.environ, INC_SHARED=str(SHARED), OMP_WAIT_POLICY="passive"))
     if done.returncode not in (0, 1):
-        raise RuntimeError(done.stderr.strip().splitlines()[0] if done.stderr else f"exit code {done.returncode}")
+        raise RuntimeError(next((line for line in done.stderr.splitlines() if line.startswith("error")), None) or f"exit code {done.returncode}")
     return json.loads(done.stdout)
 
 

@@ -50,6 +50,20 @@ TEST(SpreadQdq, EverywhereReachesWhatPlacementLeavesOut) {
   EXPECT_EQ(c.input_of(usual, soft), "masked");
 }
 
+TEST(SpreadQdq, EverywhereLeavesInputsThatDecideShapes) {
+  Chain c;
+  const auto scales = c.graph.add_constant("scales", ir::Tensor::of<float>({4}, {1, 1, 2, 2}));
+  const auto resized = c.node("Resize", "resized", {c.first, ir::ValueId{}, scales}, {1, 4, 16, 16});
+  c.output(c.conv("last", resized));
+  RangeTable ranges;
+  for (const Watched& w : values_to_calibrate(c.graph, Placement::Everywhere))
+    ranges.tensor[{w.value, RangeMethod::MinMax}] = {-1, 1};
+  WeightCache cache;
+  const ir::Graph q = insert_qdq(c.graph, all_int8(c.graph), ranges, cache, kEverywhere);
+  EXPECT_EQ(c.input_of(q, resized, 0), "first_dequantized");
+  EXPECT_EQ(c.input_of(q, resized, 2), "scales");
+}
+
 TEST(SpreadQdq, MovementBetweenInt8NeighboursRunsOnLevels) {
   Chain c;
   const auto pool = c.node("MaxPool", "pool", {c.first}, {1, 4, 8, 8});
