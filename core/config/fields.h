@@ -146,7 +146,8 @@ void fields(V& v, Recipes& s) {
     "Biases absorb the mean error of quantization, layer by layer, where held-back samples confirm it");
   v("depthwise_per_channel", s.depthwise_per_channel, "A scale per channel for the inputs of depthwise convolutions");
   v("smooth_quant", s.smooth_quant,
-    "Move outliers of activations into the weights of MatMul, Gemm and Conv; absent: where that halves the output error");
+    "Move outliers of activations into the weights of MatMul, Gemm and Conv; absent: of MatMul and Gemm, where that halves "
+    "the output error");
   v("smooth_quant_args", s.smooth_quant_args, "Its parameters");
   v("cross_layer_equalization", s.cross_layer_equalization, "Even out the channels between neighbouring convolutions");
   v("channel_reordering", s.channel_reordering,

@@ -52,14 +52,9 @@ class Chooser {
         task_(task) {}
 
   void smoothing() {
-    std::vector<tuning::SpaceOptions> all;
-    for (const bool convolutions : {false, true}) {
-      tuning::SpaceOptions options = allowed_;
-      options.matrix_smoothing = {{quant::Smoothing::SmoothQuant}};
-      if (convolutions) options.conv_smoothing = options.matrix_smoothing;
-      if (smooths(tuning::build_space(model_.fused, adaptor_, options))) all.push_back(options);
-    }
-    if (!all.empty()) consider("SmoothQuant", all, kSmoothingPays);
+    tuning::SpaceOptions options = allowed_;
+    options.matrix_smoothing = {{quant::Smoothing::SmoothQuant}};
+    if (smooths(tuning::build_space(model_.fused, adaptor_, options))) consider("SmoothQuant", {options}, kSmoothingPays);
   }
 
   void methods() {

@@ -17,8 +17,8 @@ struct Calibrated {
 
 /// One pass over the samples; nothing to do without a task, where every range is taken at run time.
 /// What the configuration leaves open is chosen by what it does to the outputs of the fastest candidate on a few samples:
-/// SmoothQuant where it at least halves their distance from FP32, then a range method other than min-max where that takes
-/// a quarter off it.
+/// SmoothQuant of MatMul and Gemm where it at least halves their distance from FP32, then a range method other than min-max
+/// where that takes a quarter off it.
 Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
                      const runtime::Adaptor& adaptor, const runtime::Executable& fp32, tuning::TuningSpace space,
                      const QuantizeOptions& options);
