@@ -6,7 +6,10 @@
 
 namespace inc {
 
-void set_threads(int count) { omp_set_num_threads(count > 0 ? count : omp_get_num_procs()); }
+void set_threads(int count) {
+  static const int usual = omp_get_max_threads();
+  omp_set_num_threads(count > 0 ? count : usual);
+}
 int threads() noexcept { return omp_get_max_threads(); }
 
 void parallel_for(std::int64_t count, std::int64_t grain, const std::function<void(std::int64_t, std::int64_t)>& body) {

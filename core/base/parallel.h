@@ -5,7 +5,7 @@
 
 namespace inc {
 
-/// Threads for everything after this call; 0 means all cores.
+/// Threads for everything after this call; 0 means as many as OMP_NUM_THREADS says, all cores without it.
 void set_threads(int count);
 int threads() noexcept;
 
