@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <regex>
 
 #include "core/onnx/onnx_io.h"
 #include "core/passes/forms.h"
@@ -20,10 +21,12 @@ passes::ExportFormat format_of(const std::string& framework) {
 void note_forms(const passes::WrittenForms& forms, const std::string& framework, std::vector<std::string>& notes) {
   for (const auto& [op, count] : forms.written)
     notes.push_back(fmt::format("{}: {} groups written as {}.", framework, count, op));
-  std::map<std::string, std::size_t> reasons;
-  for (const auto& finding : forms.kept) ++reasons[finding.why_not];
-  for (const auto& [reason, count] : reasons)
-    notes.push_back(fmt::format("{}: {} groups stay in QDQ form: {}.", framework, count, reason));
+  static const std::regex kNames("'[^']*'");
+  std::map<std::string, std::vector<std::string>> alike;
+  for (const auto& finding : forms.kept) alike[std::regex_replace(finding.why_not, kNames, "")].push_back(finding.why_not);
+  for (const auto& [reason, all] : alike)
+    notes.push_back(fmt::format("{}: {} groups stay in QDQ form{}: {}.", framework, all.size(),
+                                all.size() > 1 ? ", for example" : "", all.front()));
 }
 
 }  // namespace
