@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::int64_t kMostChannels = 4096;  ///< the costs between them are a table
 
+constexpr double kLevels = 127;
+
 using Order = std::vector<std::int64_t>;  ///< new position → old one
 
 /// Comparisons of two weights that a group may cost; beyond, only every n-th output is looked at.
@@ -218,17 +220,23 @@ ir::Tensor permuted(const ir::Tensor& t, int axis, const Order& order) {
   return out;
 }
 
-/// Pair-bounded scale over full scale, summed over the channels of a weight.
+/// Pair-bounded scale over full scale before rounding, summed over the channels of a weight.
 void add_growth(const ir::Graph& graph, const ir::Node& anchor, double& sum, double& channels) {
   const ir::Tensor& weight = *graph.constant(anchor.inputs.at(1));
-  const int axis = ops::weight_axis(graph, anchor);
-  const PairOrder pairs = pair_order(graph, anchor);
-  Scheme scheme = default_weight_scheme();
-  const auto bounded = quantize_weight(weight, scheme, axis, pairs).qparams.scale;
-  scheme.bound = WeightBound::Full;
-  const auto full = quantize_weight(weight, scheme, axis, pairs).qparams.scale;
-  for (std::size_t c = 0; c < full.size(); ++c) sum += static_cast<double>(bounded[c]) / static_cast<double>(full[c]);
-  channels += static_cast<double>(full.size());
+  const ir::Shape& shape = weight.shape();
+  const auto axis = static_cast<std::size_t>(ops::weight_axis(graph, anchor));
+  const std::int64_t count = shape[axis], inner = product(shape, axis + 1, shape.size());
+  std::vector<float> largest(static_cast<std::size_t>(count)), pair = largest;
+  const float* w = weight.data<float>();
+  const auto channel = [&](std::int64_t i) { return static_cast<std::size_t>(inner == 1 ? i % count : i / inner % count); };
+  for (std::int64_t i = 0; i < weight.count(); ++i) largest[channel(i)] = std::max(largest[channel(i)], std::abs(w[i]));
+  for_each_pair(shape, pair_order(graph, anchor), [&](std::int64_t i, std::int64_t j) {
+    float& most = pair[channel(i)];
+    if (w[i] * w[j] > 0) most = std::max(most, std::abs(w[i] + w[j]));
+  });
+  for (std::size_t c = 0; c < largest.size(); ++c)
+    sum += largest[c] > 0 ? std::max(1.0, double{pair[c]} * kLevels / (kPairLimit * double{largest[c]})) : 1.0;
+  channels += static_cast<double>(count);
 }
 
 double mean_growth(const ir::Graph& graph) {
