@@ -123,7 +123,7 @@ TEST_P(ShippedConfigs, AreReadAndWrittenBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Config, ShippedConfigs,
-                         ::testing::Values("quickstart.yaml", "resnet50.yaml", "mobilenet_v2.yaml", "bert.yaml"));
+                         ::testing::Values("quickstart.yaml", "resnet50.yaml", "mobilenet_v2.yaml", "bert.yaml", "bf16.yaml"));
 
 TEST(ShippedConfigs, TakeTheirDataPathsFromTheEnvironment) {
   ::setenv("IMAGENET", "/somewhere", 1);
