@@ -117,13 +117,14 @@ class ShippedConfigs : public ::testing::TestWithParam<const char*> {};
 TEST_P(ShippedConfigs, AreReadAndWrittenBack) {
   const Config config = read_config(fs::path(INC_SOURCE_DIR) / "configs" / GetParam());
   EXPECT_TRUE(config.notices.empty());
-  EXPECT_TRUE(config.quantization && config.evaluation && config.evaluation->accuracy->metric);
+  EXPECT_TRUE((config.quantization || config.mixed_precision) && config.evaluation && config.evaluation->accuracy->metric);
   const std::string text = write_config(config);
   EXPECT_EQ(write_config(read_config_text(text, "c.yaml")), text);
 }
 
 INSTANTIATE_TEST_SUITE_P(Config, ShippedConfigs,
-                         ::testing::Values("quickstart.yaml", "resnet50.yaml", "mobilenet_v2.yaml", "bert.yaml", "bf16.yaml"));
+                         ::testing::Values("quickstart.yaml", "resnet50.yaml", "mobilenet_v2.yaml", "bert.yaml",
+                                           "bf16.yaml"));
 
 TEST(ShippedConfigs, TakeTheirDataPathsFromTheEnvironment) {
   ::setenv("IMAGENET", "/somewhere", 1);
