@@ -45,10 +45,6 @@ TensorLimits limits(const config::TensorRule& rule) {
   return out;
 }
 
-TensorLimits activation_limits(const config::ActivationRule& rule) {
-  return limits(rule);
-}
-
 TensorLimits weight_limits(const config::WeightRule& rule) {
   TensorLimits out = limits(rule);
   out.methods.clear();
@@ -76,7 +72,7 @@ std::optional<bool> bf16_of(const config::OpRule& rule) {
 }
 
 SpaceOptions::Rule rule_of(const config::OpRule& rule) {
-  return {"", "", int8_of(rule), bf16_of(rule), activation_limits(rule.activation), weight_limits(rule.weight)};
+  return {"", "", int8_of(rule), bf16_of(rule), limits(rule.activation), weight_limits(rule.weight)};
 }
 
 float strength(const std::string& text) {
@@ -141,7 +137,7 @@ SpaceOptions space_options(const config::Config& config, const runtime::Adaptor&
   const auto& wise = quantization.model_wise;
   const auto& recipes = quantization.recipes;
   if (int8_of(wise) == false) options.rules.push_back(rule_of(wise));
-  options.activation = activation_limits(wise.activation);
+  options.activation = limits(wise.activation);
   options.weight = weight_limits(wise.weight);
   if (options.weight.bounds.empty() && sums_exactly(config.target.isa, adaptor))
     options.weight.bounds = {quant::WeightBound::Full};

@@ -35,8 +35,6 @@ class CandidateBuilder {
   const calib::BiasCorrection& correction(const search::Point& point);
   bool corrects() const noexcept { return source_.has_value(); }
   const quant::RangeTable& ranges() const noexcept { return ranges_; }
-  const ir::Graph& fused() const noexcept { return fused_; }
-  const TuningSpace& space() const noexcept { return space_; }
   const runtime::Adaptor& adaptor() const noexcept { return adaptor_; }
   const runtime::Executable& fp32() const noexcept { return fp32_; }
 
