@@ -37,7 +37,15 @@ class OnednnAdaptor final : public runtime::Adaptor {
     return Support::yes();
   }
 
+  Support keeps_time() const override { return Support::yes(); }
+
   std::string_view name() const override { return "onednn"; }
+
+  std::string version() const override {
+    const dnnl::version_t* library = dnnl::version();
+    return "oneDNN " + std::to_string(library->major) + "." + std::to_string(library->minor) + "." +
+           std::to_string(library->patch);
+  }
 
  private:
   std::shared_ptr<PackedWeights> weights_ = std::make_shared<PackedWeights>();

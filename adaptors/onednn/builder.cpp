@@ -216,6 +216,7 @@ int Builder::reorder(ir::ValueId value, int from, const Desc& desc) {
 Step& Builder::step(const ir::Node& node, std::string kernel, std::vector<int> reads, std::vector<int> writes,
                     std::function<void(Frame&)> body) {
   Step made;
+  made.profile.node = current_;
   made.profile.name = node.name;
   made.profile.op_type = ops::find(node.op) != nullptr ? ops::reported_type(node) : node.op;
   made.profile.precision = "fp32";
@@ -260,6 +261,7 @@ void Builder::tap(ir::ValueId value) {
 
 void Builder::emit(const ir::Node& node) {
   if (done_.contains(node.id)) return;
+  current_ = node.id;
   const bool known_already =
       std::all_of(node.outputs.begin(), node.outputs.end(), [&](ir::ValueId v) { return v.none() || is_known(v); });
   if (known_already) return;
@@ -289,6 +291,7 @@ void Builder::emit_outputs() {
   std::set<int> taken;
   for (std::size_t i = 0; i < graph().outputs().size(); ++i) {
     const ir::ValueId value = graph().outputs()[i];
+    if (const auto producer = graph().value(value).producer) current_ = *producer;
     const int from = plain(value);
     Slot& made = plan_.slots[static_cast<std::size_t>(from)];
     if (made.kind == Slot::Kind::Arena && made.root == from && taken.insert(from).second) {

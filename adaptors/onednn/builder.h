@@ -101,6 +101,7 @@ class Builder {
   std::map<ir::ValueId, ir::ValueId> narrow_;  // and back
   std::map<ir::NodeId, std::size_t> position_;
   std::set<ir::NodeId> done_;
+  ir::NodeId current_;  ///< whose steps are being made
   std::set<ir::ValueId> tapped_;
   std::uint32_t next_extra_ = 0x80000000u;
 };

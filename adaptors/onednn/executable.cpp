@@ -35,6 +35,13 @@ auto with_backend_errors(Do&& act) -> decltype(act()) {
   }
 }
 
+double median(std::vector<double>& values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 }  // namespace
 
 PlannedExecutable::PlannedExecutable(const ir::Graph& graph, std::shared_ptr<PackedWeights> weights)
@@ -107,15 +114,17 @@ std::vector<runtime::StepProfile> PlannedExecutable::profile(std::span<const ir:
     }
     const Borrowed frame(compiled->frames);
     for (const Step& step : compiled->plan.steps) profiles.push_back(step.profile);
-    for (int iteration = 0; iteration <= iterations; ++iteration) {
+    std::vector<std::vector<double>> times(profiles.size(), std::vector<double>(static_cast<std::size_t>(iterations)));
+    for (int iteration = -1; iteration < iterations; ++iteration) {
       frame->bind(inputs, nullptr);
       for (std::size_t i = 0; i < profiles.size(); ++i) {
         const auto start = std::chrono::steady_clock::now();
         frame->run(i);
         const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-        if (iteration > 0) profiles[i].milliseconds += took.count() / iterations;
+        if (iteration >= 0) times[i][static_cast<std::size_t>(iteration)] = took.count();
       }
     }
+    for (std::size_t i = 0; i < profiles.size(); ++i) profiles[i].milliseconds = median(times[i]);
     return profiles;
   });
 }

@@ -10,6 +10,7 @@ namespace {
 
 runtime::StepProfile profiled(const ir::Node& node, double milliseconds) {
   runtime::StepProfile p;
+  p.node = node.id;
   p.name = node.name;
   p.op_type = ops::reported_type(node);
   p.precision = "fp32";

@@ -112,6 +112,7 @@ std::vector<runtime::StepProfile> Interpreter::profile(std::span<const ir::Tenso
   for (const auto& step : steps_) {
     const auto& node = graph_.node(step.node);
     runtime::StepProfile entry;
+    entry.node = node.id;
     entry.name = node.name;
     entry.op_type = ops::reported_type(node);
     entry.precision = precision_of(graph_, node);

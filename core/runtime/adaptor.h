@@ -23,6 +23,7 @@ struct TapSink {
 
 /// One executed step, for `benchmark --profile`.
 struct StepProfile {
+  ir::NodeId node;          ///< of the prepared graph; the anchor, for a group; the reader, for a conversion that it needs
   std::string name;         ///< of the graph node (the anchor, for a fused or quantized group)
   std::string op_type;      ///< as in the report
   std::string precision;    ///< "int8" | "bf16" | "fp32"; what really ran
@@ -30,7 +31,7 @@ struct StepProfile {
   std::string isa;          ///< "avx2", "avx512_core_vnni", …, "scalar"
   bool emulated = false;    ///< INT8 values carried out in FP32, or BF16 rounded in FP32
   std::string note;         ///< why emulated, or empty
-  double milliseconds = 0;  ///< mean over the profiled runs
+  double milliseconds = 0;  ///< median over the profiled runs
 };
 
 /// A model made ready to run. Immutable and thread-safe: run() may be called from several threads at once.
@@ -57,7 +58,11 @@ class Adaptor {
   /// Whether this CPU, under the ISA cap, has instructions for that precision: products of 8-bit integers summed exactly
   /// (VNNI, AMX), dot products of BF16. Without them results are the same, but not faster.
   virtual Support runs_natively(quant::Precision precision) const = 0;
+  /// Whether the time that its executables take says how fast a model is. Oracles and imitations of other CPUs: no.
+  virtual Support keeps_time() const { return Support::no(std::string(name()) + " is not an engine for deployment"); }
   virtual std::string_view name() const = 0;
+  /// Of the engine and of what it is built on: times of one version say little of another.
+  virtual std::string version() const { return {}; }
 };
 
 }  // namespace inc::runtime
