@@ -1,11 +1,13 @@
 #include "adaptors/onednn/builder.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "adaptors/onednn/bf16.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
 #include "core/base/error.h"
+#include "core/ops/macs.h"
 #include "core/ops/ops.h"
 
 namespace inc::onednn {
@@ -43,25 +45,29 @@ bool Builder::observed(ir::ValueId value) const {
   return wanted_.contains(value) || (graph().alive(value) && graph().is_output(value));
 }
 
-bool Builder::dies_at(ir::ValueId value, const ir::Node& node) const {
+std::size_t Builder::last_use(ir::ValueId value) const {
+  constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
   if (const auto it = narrow_.find(value); it != narrow_.end()) value = it->second;
-  if (!graph().alive(value) || observed(value) || is_known(value)) return false;
+  if (!graph().alive(value) || observed(value) || is_known(value)) return kNever;
   const ir::Value& v = graph().value(value);
-  if (!v.producer) return false;
-  const std::size_t here = position_.at(node.id);
-  return std::all_of(v.consumers.begin(), v.consumers.end(), [&](ir::NodeId id) {
+  if (!v.producer) return kNever;
+  std::size_t last = 0;
+  for (const ir::NodeId id : v.consumers) {
     const ir::Node& user = graph().node(id);
-    return user.op == "DequantizeLinear" ? dies_at(user.outputs[0], node) : position_.at(id) <= here;
-  });
+    last = std::max(last, user.op == "DequantizeLinear" ? last_use(user.outputs[0]) : position_.at(id));
+  }
+  return last;
 }
 
 bool Builder::exclusive(ir::ValueId value, const ir::Node& node) {
-  if (!dies_at(value, node)) return false;
-  const int home = any(value);
-  if (slot(home).kind != Slot::Kind::Arena || slot(home).root != home) return false;
+  const std::size_t here = position_.at(node.id);
+  if (last_use(value) > here) return false;
+  const int root = slot(any(value)).root;
+  if (slot(root).kind != Slot::Kind::Arena) return false;
   return std::all_of(homes_.begin(), homes_.end(), [&](const auto& entry) {
-    return entry.first == value ||
-           std::all_of(entry.second.begin(), entry.second.end(), [&](int other) { return slot(other).root != home; });
+    const auto& [other, homes] = entry;
+    const bool shares = std::any_of(homes.begin(), homes.end(), [&](int home) { return slot(home).root == root; });
+    return other == value || !shares || last_use(other) < here;
   });
 }
 
@@ -280,6 +286,27 @@ void Builder::emit(const ir::Node& node) {
   if (!emit_natively(node)) emit_generic(*this, node);
 }
 
+void Builder::count_macs(const ir::Node& node, std::size_t first) {
+  std::int64_t macs = 0;
+  const auto add_up = [&](const ir::Node& part) {
+    std::vector<ir::Shape> inputs, outputs;
+    for (const ir::ValueId v : part.inputs) inputs.push_back(v.none() ? ir::Shape{} : shape(v));
+    for (const ir::ValueId v : part.outputs) outputs.push_back(v.none() ? ir::Shape{} : shape(v));
+    macs += ops::macs(part, inputs, outputs);
+  };
+  if (plan_.steps.size() > first) add_up(node);
+  for (const ir::NodeId id : absorbed_) add_up(graph().node(id));
+  absorbed_.clear();
+  if (macs == 0) return;
+  Step* worker = nullptr;
+  for (std::size_t i = first; i < plan_.steps.size(); ++i) {
+    Step& step = plan_.steps[i];
+    if (step.profile.op_type != ops::reported_type(node)) continue;
+    if (worker == nullptr || step.primitive || !worker->primitive) worker = &step;
+  }
+  if (worker != nullptr) worker->profile.macs = macs;
+}
+
 bool Builder::emit_natively(const ir::Node& node) {
   for (const auto emitter : {emit_in_8_bits, emit_quantization, emit_linear, emit_pool, emit_elementwise, emit_movement,
                              emit_normalize, emit_reduce})
@@ -329,7 +356,9 @@ Plan Builder::build() {
   }
   for (const ir::NodeId id : prepared_.order()) {
     const ir::Node& node = graph().node(id);
+    const std::size_t first = plan_.steps.size();
     with_context([&] { return "while compiling node '" + node.name + "' of type " + node.op; }, [&] { emit(node); });
+    count_macs(node, first);
     for (const ir::ValueId output : node.outputs)
       if (!output.none()) tap(output);
   }

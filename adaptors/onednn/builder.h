@@ -26,9 +26,7 @@ class Builder {
   bool is_known(ir::ValueId value) const;
   /// Somebody outside the plan wants to see it: a graph output or a tap.
   bool observed(ir::ValueId value) const;
-  /// No node after `node` uses the value, and nobody observes it.
-  bool dies_at(ir::ValueId value, const ir::Node& node) const;
-  /// The value's storage may be overwritten by the step of `node`: it dies there and nothing else lives in it.
+  /// The value's storage may be overwritten by the step of `node`: all that lives in it dies there or died before.
   bool exclusive(ir::ValueId value, const ir::Node& node);
 
   /// A constant that is not part of the graph.
@@ -68,12 +66,20 @@ class Builder {
                   std::vector<std::pair<int, int>> args);
 
   /// The node is part of another node's step.
-  void mark_done(ir::NodeId node) { done_.insert(node); }
+  void mark_done(ir::NodeId node) {
+    done_.insert(node);
+    absorbed_.push_back(node);
+  }
   /// The DequantizeLinear node that makes this value from 8-bit data, when it has not been carried out.
   const ir::Node* pending_dequantize(ir::ValueId value) const;
 
  private:
+  /// Position of the last node that uses the value; beyond every node where it is observed or not made by a node.
+  std::size_t last_use(ir::ValueId value) const;
   void emit(const ir::Node& node);
+  /// Writes the multiply-adds of the node, and of those that became part of it, to the step that does them: of the steps
+  /// since `first`, the last primitive or else the last one of that type.
+  void count_macs(const ir::Node& node, std::size_t first);
   void emit_outputs();
   void tap(ir::ValueId value);
   void touch(ir::ValueId value);
@@ -102,6 +108,7 @@ class Builder {
   std::map<ir::NodeId, std::size_t> position_;
   std::set<ir::NodeId> done_;
   ir::NodeId current_;  ///< whose steps are being made
+  std::vector<ir::NodeId> absorbed_;  // done since count_macs
   std::set<ir::ValueId> tapped_;
   std::uint32_t next_extra_ = 0x80000000u;
 };
