@@ -15,6 +15,7 @@ Isa detect() noexcept {
 }
 
 std::atomic<Isa> g_cap{Isa::Avx512};
+std::atomic<bool> g_vnni{true};
 
 }  // namespace
 
@@ -23,8 +24,14 @@ Isa isa() noexcept {
   return std::min(detected, g_cap.load(std::memory_order_relaxed));
 }
 
-void cap_isa(Isa most) noexcept {
+bool has_vnni() noexcept {
+  static const bool detected = detect() == Isa::Avx512 && __builtin_cpu_supports("avx512vnni");
+  return detected && isa() == Isa::Avx512 && g_vnni.load(std::memory_order_relaxed);
+}
+
+void cap_isa(Isa most, bool vnni) noexcept {
   g_cap.store(most, std::memory_order_relaxed);
+  g_vnni.store(vnni, std::memory_order_relaxed);
 }
 
 const char* isa_name() noexcept {

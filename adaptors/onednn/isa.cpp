@@ -46,7 +46,7 @@ void cap(std::string_view name) {
     if (row.name != name) continue;
     if (dnnl::set_max_cpu_isa(row.isa) != dnnl::status::success)
       throw BackendError("INC_MAX_ISA=" + std::string(name) + ": oneDNN no longer accepts a cap, it has already run");
-    kernels::cap_isa(row.kernels);
+    kernels::cap_isa(row.kernels, row.vnni);
     return;
   }
   std::vector<std::string> names;
