@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 
+#include "core/ops/macs.h"
 #include "core/ops/ops.h"
 
 namespace inc::onednn {
@@ -19,6 +20,12 @@ runtime::StepProfile profiled(const ir::Node& node, double milliseconds) {
   p.note = "shapes depend on data";
   p.milliseconds = milliseconds;
   return p;
+}
+
+std::vector<ir::Shape> shapes_of(const std::vector<ir::Tensor>& tensors) {
+  std::vector<ir::Shape> shapes;
+  for (const ir::Tensor& tensor : tensors) shapes.push_back(tensor.defined() ? tensor.shape() : ir::Shape{});
+  return shapes;
 }
 
 }  // namespace
@@ -41,7 +48,10 @@ std::vector<ir::Tensor> interpret(const Prepared& prepared, std::span<const ir::
     const auto start = std::chrono::steady_clock::now();
     auto outputs = ops::evaluate(node, arguments, graph.opset);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    if (profile != nullptr) profile->push_back(profiled(node, took.count()));
+    if (profile != nullptr) {
+      profile->push_back(profiled(node, took.count()));
+      profile->back().macs = ops::macs(node, shapes_of(arguments), shapes_of(outputs));
+    }
     for (std::size_t i = 0; i < node.outputs.size(); ++i)
       if (!node.outputs[i].none()) values[node.outputs[i]] = std::move(outputs[i]);
   }

@@ -1,5 +1,6 @@
 #pragma once
 // The execution interface. An adaptor turns a graph (plain, fused or QDQ) into an executable.
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
@@ -32,6 +33,7 @@ struct StepProfile {
   bool emulated = false;    ///< INT8 values carried out in FP32, or BF16 rounded in FP32
   std::string note;         ///< why emulated, or empty
   double milliseconds = 0;  ///< median over the profiled runs
+  std::int64_t macs = 0;    ///< multiply-adds of the operators in the step (core/ops/macs.h)
 };
 
 /// A model made ready to run. Immutable and thread-safe: run() may be called from several threads at once.
@@ -41,7 +43,8 @@ class Executable {
   /// `inputs` in the order of graph.inputs(). Returns the graph outputs in order. Throws DataError when an input's
   /// dtype or shape does not fit the graph.
   virtual std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const TapSink& tap = {}) const = 0;
-  /// Runs `iterations` times on the inputs and reports every step. Empty when the adaptor cannot tell.
+  /// Runs `iterations` times on the inputs, after one run that is not timed, and reports every step. Empty when the
+  /// adaptor cannot tell.
   virtual std::vector<StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const = 0;
   /// Frees what the next run can make again: compiled plans, weights in the layouts of kernels. For executables that will
   /// not run for a while. Runs under way are not disturbed.
