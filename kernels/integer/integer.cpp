@@ -1,0 +1,275 @@
+#include "kernels/integer/integer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/parallel.h"
+#include "kernels/integer/panel.h"
+#include "kernels/variants.h"
+
+namespace inc::kernels {
+
+using std::int64_t;
+
+INC_KERNEL_DECLARE(void multiply_panel(const IntegerPanel& panel) noexcept)
+INC_KERNEL_DECLARE(void widen(const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed,
+                              std::int32_t zero_point) noexcept)
+
+namespace {
+
+constexpr int64_t kBandBytes = 256 << 10;  // stays in the second-level cache while all panels pass over it
+constexpr int64_t kSlack = 64;             // read behind the last number of a band, times weights of zero
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+int64_t up(int64_t a, int64_t b) {
+  return ceil_div(a, b) * b;
+}
+
+/// Bands are cut along the height.
+IntegerShape upright(IntegerShape s, bool& turned) {
+  const bool point = s.kernel_height == 1 && s.kernel_width == 1;
+  const bool dense = s.stride_height == 1 && s.stride_width == 1 && s.top == 0 && s.left == 0 && s.height == s.out_height &&
+                     s.width == s.out_width;
+  if (point && dense) {
+    s.height = s.out_height = s.images * s.height * s.width;
+    s.images = s.width = s.out_width = 1;
+  } else if (s.height == 1 && s.out_height == 1 && s.kernel_height == 1 && s.top == 0) {
+    turned = true;
+    std::swap(s.height, s.width);
+    std::swap(s.out_height, s.out_width);
+    std::swap(s.kernel_height, s.kernel_width);
+    std::swap(s.stride_height, s.stride_width);
+    std::swap(s.dilation_height, s.dilation_width);
+    std::swap(s.top, s.left);
+  }
+  return s;
+}
+
+struct Run {
+  int64_t taps_high, taps_wide, length;
+};
+
+/// Neighbours in memory are one run.
+Run runs(const IntegerShape& s, int64_t columns) {
+  Run r{s.kernel_height, s.kernel_width, s.channels / s.groups};
+  if (s.groups != 1) return r;
+  if (r.taps_wide == 1 || s.dilation_width == 1) r.length *= r.taps_wide, r.taps_wide = 1;
+  if (r.taps_wide == 1 && s.dilation_height == 1 && columns * s.channels == r.length)
+    r.length *= r.taps_high, r.taps_high = 1;
+  return r;
+}
+
+void widen_on(Isa isa, const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed, std::int32_t zero) noexcept {
+  switch (isa) {
+    case Isa::Baseline:
+      return baseline::widen(src, dst, count, is_signed, zero);
+    case Isa::Avx2:
+      return avx2::widen(src, dst, count, is_signed, zero);
+    case Isa::Avx512:
+      return avx512::widen(src, dst, count, is_signed, zero);
+  }
+}
+
+void multiply_panel_on(Isa isa, const IntegerPanel& panel) noexcept {
+  switch (isa) {
+    case Isa::Baseline:
+      return baseline::multiply_panel(panel);
+    case Isa::Avx2:
+      return avx2::multiply_panel(panel);
+    case Isa::Avx512:
+      return avx512::multiply_panel(panel);
+  }
+}
+
+/// One share of the work.
+class Worker {
+ public:
+  Worker(const IntegerPlan& plan, const IntegerOperands& operands, const IntegerFinish& finish, std::byte* band) noexcept
+      : p_(plan), s_(plan.shape), o_(operands), f_(finish), band_(reinterpret_cast<std::int16_t*>(band)) {}
+
+  void run(int64_t image, int64_t band, int64_t first_panel, int64_t last_panel) noexcept {
+    const int64_t first = band * p_.band, rows = std::min(p_.band, s_.out_height - first);
+    if (image != image_ || band != index_) widen_band(image, first, rows);
+    image_ = image, index_ = band;
+    const int64_t pixel = (image * s_.out_height + first) * s_.out_width;
+    for (int64_t panel = first_panel; panel < last_panel; ++panel) multiply(panel, pixel, rows * s_.out_width);
+  }
+
+ private:
+  void widen_band(int64_t image, int64_t first, int64_t rows) noexcept {
+    const int64_t line = p_.columns * s_.channels, height = p_.band_height(rows);
+    for (int64_t r = 0; r < height; ++r) {
+      const int64_t row = (first * p_.pixel_rows + r) * p_.row_step - s_.top;
+      std::int16_t* to = band_ + r * line;
+      if (row < 0 || row >= s_.height)
+        std::fill_n(to, line, std::int16_t{0});
+      else
+        widen_line(o_.src + (image * s_.height + row) * s_.width * s_.channels, to);
+    }
+    std::memset(band_ + height * line, 0, kSlack);
+  }
+
+  void widen_line(const std::byte* row, std::int16_t* to) const noexcept {
+    const int64_t channels = s_.channels;
+    if (p_.column_step != 1) {
+      for (int64_t c = 0; c < p_.columns; ++c) {
+        const int64_t column = c * p_.column_step - s_.left;
+        if (column < 0 || column >= s_.width)
+          std::fill_n(to + c * channels, channels, std::int16_t{0});
+        else
+          widen_numbers(row + column * channels, to + c * channels, channels);
+      }
+      return;
+    }
+    const int64_t begin = std::clamp<int64_t>(s_.left, 0, p_.columns);
+    const int64_t end = std::clamp<int64_t>(s_.width + s_.left, begin, p_.columns);
+    std::fill_n(to, begin * channels, std::int16_t{0});
+    widen_numbers(row + (begin - s_.left) * channels, to + begin * channels, (end - begin) * channels);
+    std::fill(to + end * channels, to + p_.columns * channels, std::int16_t{0});
+  }
+
+  void widen_numbers(const std::byte* from, std::int16_t* to, int64_t count) const noexcept {
+    widen_on(p_.isa, from, to, count, o_.src_signed, o_.src_zero_point);
+  }
+
+  void multiply(int64_t panel, int64_t pixel, int64_t pixels) noexcept {
+    const int64_t group = panel / p_.panels, per_group = s_.out_channels / s_.groups;
+    const int64_t inside = panel % p_.panels * p_.width, channel = group * per_group + inside;
+    const auto bytes = static_cast<int64_t>(p_.packed_bytes()) / (s_.groups * p_.panels);
+    const int64_t out = f_.output == IntegerFinish::Output::Float || f_.output == IntegerFinish::Output::Int32 ? 4 : 1;
+    const int64_t added = f_.residual == IntegerFinish::Residual::Float ? 4 : 1;
+    IntegerPanel t{};
+    t.band = reinterpret_cast<const std::byte*>(band_ + group * (s_.channels / s_.groups));
+    t.pixels = p_.pixels.data();
+    t.pixel_count = pixels;
+    t.rows = p_.rows;
+    t.taps = p_.taps.data();
+    t.tap_count = static_cast<int64_t>(p_.taps.size());
+    t.run_bytes = p_.run * 2;
+    t.weights = o_.packed + panel * bytes;
+    t.wide = p_.wide;
+    t.columns = std::min(p_.width, per_group - inside);
+    for (int64_t c = 0; c < t.columns; ++c) {
+      t.scale[c] = f_.scale != nullptr ? f_.scale[channel + c] * f_.run_scale : f_.run_scale;
+      t.bias[c] = f_.bias != nullptr ? f_.bias[channel + c] : 0.0f;
+      t.factor[c] = f_.factor != nullptr ? f_.factor[channel + c] : 1.0f;
+    }
+    t.has_factor = f_.factor != nullptr;
+    t.stride = s_.out_channels;
+    t.dst = o_.dst + (pixel * s_.out_channels + channel) * out;
+    if (f_.residual_data != nullptr) t.residual = f_.residual_data + (pixel * s_.out_channels + channel) * added;
+    t.finish = &f_;
+    multiply_panel_on(p_.isa, t);
+  }
+
+  const IntegerPlan& p_;
+  const IntegerShape& s_;
+  const IntegerOperands& o_;
+  const IntegerFinish& f_;
+  std::int16_t* band_;
+  int64_t image_ = -1, index_ = -1;
+};
+
+std::size_t band_bytes(const IntegerPlan& p) noexcept {
+  const int64_t bytes = p.band_height(p.band) * p.columns * p.shape.channels * 2 + kSlack;
+  return static_cast<std::size_t>(up(bytes, 64));
+}
+
+template <class W>
+void pack_as(const IntegerPlan& p, const IntegerWeights& w, W* to) noexcept {
+  const IntegerShape& s = p.shape;
+  const int64_t per_group = s.out_channels / s.groups, inner = s.channels / s.groups;
+  const auto taps = static_cast<int64_t>(p.taps.size());
+  const auto at = [&](int64_t channel, int64_t tap, int64_t k) {
+    const int64_t flat = tap * p.real_run + k, position = flat / inner;
+    const int64_t row = position / s.kernel_width * (p.turned ? w.column : w.row);
+    const int64_t column = position % s.kernel_width * (p.turned ? w.row : w.column);
+    return w.data[channel * w.out + flat % inner * w.in + row + column] - w.zero_point;
+  };
+  for (int64_t group = 0; group < s.groups; ++group)
+    for (int64_t panel = 0; panel < p.panels; ++panel)
+      for (int64_t tap = 0; tap < taps; ++tap)
+        for (int64_t k = 0; k < p.run; k += 2)
+          for (int64_t c = 0; c < p.width; ++c)
+            for (int64_t i = k; i < k + 2; ++i) {
+              const int64_t inside = panel * p.width + c;
+              const bool real = inside < per_group && i < p.real_run;
+              *to++ = real ? static_cast<W>(at(group * per_group + inside, tap, i)) : W{0};
+            }
+}
+
+}  // namespace
+
+int64_t IntegerPlan::band_height(int64_t out_rows) const noexcept {
+  return (out_rows - 1) * pixel_rows + (shape.kernel_height - 1) * shape.dilation_height + 1;
+}
+
+std::size_t IntegerPlan::packed_bytes() const noexcept {
+  return static_cast<std::size_t>(shape.groups * panels * width * depth() * (wide ? 2 : 1));
+}
+
+std::size_t IntegerPlan::workspace_bytes(int workers) const noexcept {
+  return band_bytes(*this) * static_cast<std::size_t>(workers);
+}
+
+bool fits_int32(const IntegerShape& s, bool wide) noexcept {
+  const int64_t count = s.channels / s.groups * s.kernel_height * s.kernel_width;
+  return count * 255 * (wide ? 255 : 128) <= INT32_MAX;
+}
+
+IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
+  IntegerPlan p;
+  const IntegerShape& s = p.shape = upright(given, p.turned);
+  p.isa = isa();
+  p.wide = wide;
+  p.width = p.isa == Isa::Avx512 ? 32 : 16;
+  p.rows = p.isa == Isa::Avx512 ? 12 : p.isa == Isa::Avx2 ? 6 : 4;
+  p.panels = ceil_div(s.out_channels / s.groups, p.width);
+  const bool thin = s.kernel_width == 1, flat = s.kernel_height == 1;
+  p.column_step = thin ? s.stride_width : 1;
+  p.row_step = flat ? s.stride_height : 1;
+  p.pixel_columns = thin ? 1 : s.stride_width;
+  p.pixel_rows = flat ? 1 : s.stride_height;
+  p.columns = (s.out_width - 1) * p.pixel_columns + (s.kernel_width - 1) * s.dilation_width + 1;
+  const Run run = runs(s, p.columns);
+  p.real_run = run.length;
+  p.run = up(run.length, 4);
+  for (int64_t y = 0; y < run.taps_high; ++y)
+    for (int64_t x = 0; x < run.taps_wide; ++x)
+      p.taps.push_back((y * s.dilation_height * p.columns + x * s.dilation_width) * s.channels * 2);
+  const int64_t line = p.columns * s.channels * 2;
+  const int64_t lines = std::max<int64_t>(1, kBandBytes / line) - (p.band_height(1) - p.pixel_rows);
+  p.band = std::clamp<int64_t>(lines / p.pixel_rows, 1, s.out_height);
+  p.band = ceil_div(s.out_height, ceil_div(s.out_height, p.band));
+  for (int64_t y = 0; y < p.band; ++y)
+    for (int64_t x = 0; x < s.out_width; ++x)
+      p.pixels.push_back(static_cast<std::int32_t>((y * p.pixel_rows * p.columns + x * p.pixel_columns) * s.channels * 2));
+  return p;
+}
+
+void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept {
+  if (plan.wide)
+    pack_as(plan, weights, reinterpret_cast<std::int16_t*>(packed));
+  else
+    pack_as(plan, weights, reinterpret_cast<std::int8_t*>(packed));
+}
+
+void multiply_integers(const IntegerPlan& p, const IntegerOperands& operands, const IntegerFinish& finish) noexcept {
+  const int64_t bands = ceil_div(p.shape.out_height, p.band), all = p.shape.images * bands;
+  const int64_t panels = p.shape.groups * p.panels, workers = std::max(1, operands.workers);
+  const int64_t chunks = workers == 1 ? 1 : std::clamp<int64_t>(ceil_div(4 * workers, all), 1, panels);
+  const int64_t items = all * chunks;
+  parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t w = begin; w < end; ++w) {
+      Worker worker(p, operands, finish, operands.workspace + w * static_cast<int64_t>(band_bytes(p)));
+      for (int64_t i = items * w / workers; i < items * (w + 1) / workers; ++i) {
+        const int64_t part = i / chunks, chunk = i % chunks;
+        worker.run(part / bands, part % bands, panels * chunk / chunks, panels * (chunk + 1) / chunks);
+      }
+    }
+  });
+}
+
+}  // namespace inc::kernels

@@ -1,0 +1,96 @@
+#pragma once
+// Products of 8-bit integers summed exactly in int32 on CPUs without VNNI: convolutions over channels-last data and
+// multiplications of matrices, with everything behind the sums in the same pass.
+//
+// Data are widened to int16, less their zero point, one band of rows at a time; padding becomes zeros there. Pairs of
+// products of int16 cannot overflow int32 (vpmaddwd), so weights may use all 8 bits, and all 9 bits less a zero point.
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/isa.h"
+#include "kernels/quantize/quantize.h"
+
+namespace inc::kernels {
+
+/// A convolution [images, height, width, channels] → [images, out_height, out_width, out_channels]. A multiplication of M
+/// rows of K numbers to N is the convolution of M images of 1×1 pixels with K channels to N.
+struct IntegerShape {
+  std::int64_t images = 1, height = 1, width = 1, channels = 1;
+  std::int64_t out_height = 1, out_width = 1, out_channels = 1, groups = 1;
+  std::int64_t kernel_height = 1, kernel_width = 1, stride_height = 1, stride_width = 1;
+  std::int64_t dilation_height = 1, dilation_width = 1, top = 0, left = 0;
+};
+
+/// Weights as int8 less one zero point, at any strides (in elements).
+struct IntegerWeights {
+  const std::int8_t* data = nullptr;
+  std::int64_t out = 0, in = 0, row = 0, column = 0;
+  std::int32_t zero_point = 0;
+};
+
+/// How a shape is carried out; made once. Reads only what is set here, whatever the ISA cap says later.
+struct IntegerPlan {
+  IntegerShape shape;  ///< a multiplication as one column of pixels; a single row turned into a column
+  bool turned = false;
+  Isa isa = Isa::Baseline;
+  bool wide = false;                               ///< packed as int16 instead of int8
+  std::int64_t width = 16, rows = 4;               ///< of a tile: output channels and pixels
+  std::int64_t panels = 1;                         ///< of `width` channels, per group
+  std::vector<std::int64_t> taps;                  ///< bytes from an output pixel's first number to the start of each run
+  std::int64_t run = 0;                            ///< numbers of a tap, a multiple of 4
+  std::int64_t real_run = 0;                       ///< without what fills up
+  std::int64_t band = 1;                           ///< output rows that are widened together
+  std::int64_t columns = 0;                        ///< of a widened row
+  std::int64_t row_step = 1, column_step = 1;      ///< input rows and columns per widened one
+  std::int64_t pixel_rows = 1, pixel_columns = 1;  ///< widened rows and columns per output pixel
+  std::vector<std::int32_t> pixels;                ///< bytes from the start of a widened band to each output pixel of it
+
+  std::int64_t depth() const noexcept { return static_cast<std::int64_t>(taps.size()) * run; }
+  std::int64_t band_height(std::int64_t out_rows) const noexcept;
+  std::size_t packed_bytes() const noexcept;
+  std::size_t workspace_bytes(int workers) const noexcept;
+};
+
+/// `wide`: the weights need more than 8 bits.
+IntegerPlan plan_integers(const IntegerShape& shape, bool wide);
+/// The sums of any 8-bit data and weights stay within int32.
+bool fits_int32(const IntegerShape& shape, bool wide) noexcept;
+void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept;
+
+enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSigmoid };
+
+/// From a sum to the result, in this order:
+///   x = float(sum) * (scale[c] * run_scale) + bias[c];  x += residual;  x = activation(x);  x = clip(x, low, high);
+///   x *= factor[c];  result = quantize(x) as in kernels/quantize, or x.
+struct IntegerFinish {
+  enum class Output : std::uint8_t { UInt8, Int8, Float, Int32 };  ///< Int32: the sum itself, nothing else
+  enum class Residual : std::uint8_t { None, UInt8, Int8, Float };
+  Output output = Output::Float;
+  Residual residual = Residual::None;
+  IntegerActivation activation = IntegerActivation::None;
+  const float* scale = nullptr;  ///< per output channel
+  float run_scale = 1;
+  const float* bias = nullptr;    ///< per output channel, or none
+  const float* factor = nullptr;  ///< per output channel, or none
+  const std::byte* residual_data = nullptr;
+  float residual_scale = 1;
+  std::int32_t residual_zero_point = 0;
+  float alpha = 0, beta = 0;  ///< of the activation, as in ONNX
+  float low = -__builtin_inff(), high = __builtin_inff();
+  float out_scale = 1;
+  std::int32_t out_zero_point = 0;
+};
+
+struct IntegerOperands {
+  const std::byte* src = nullptr;  ///< dense, channels last
+  bool src_signed = false;
+  std::int32_t src_zero_point = 0;
+  const std::byte* packed = nullptr;
+  std::byte* dst = nullptr;        ///< dense, channels last
+  std::byte* workspace = nullptr;  ///< 64-byte aligned, workspace_bytes(workers)
+  int workers = 1;                 ///< shares of the work; the result does not depend on it
+};
+void multiply_integers(const IntegerPlan& plan, const IntegerOperands& operands, const IntegerFinish& finish) noexcept;
+
+}  // namespace inc::kernels
