@@ -6,9 +6,11 @@
 #include "adaptors/onednn/bf16.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
+#include "adaptors/onednn/walk.h"
 #include "core/base/error.h"
 #include "core/ops/macs.h"
 #include "core/ops/ops.h"
+#include "kernels/move/move.h"
 
 namespace inc::onednn {
 
@@ -210,10 +212,18 @@ int Builder::reorder(ir::ValueId value, int from, const Desc& desc) {
   const Desc source = slot(from).desc;
   INC_CHECK(!source.is_zero(), "layout of a type oneDNN knows");
   const int to = scratch(slot(from).dtype, slot(from).shape, desc);
-  const dnnl::reorder::primitive_desc pd(cpu(), source, cpu(), desc);
   ir::Node named;
   named.name = graph().alive(value) ? graph().value(value).name : "";
   named.op = "Reorder";
+  if (slot(from).dtype == DType::Float && is_permuted(source) && is_permuted(desc)) {
+    const ir::Shape shape = slot(from).shape, read = strides_along(slot(from), shape),
+                    write = strides_along(slot(to), shape);
+    step(named, "inc:copy:sse2", {from}, {to},
+         [=](Frame& f) { kernels::copy_strided(f.at(from), read, f.at(to), write, shape, sizeof(float)); });
+    bind(value, to);
+    return to;
+  }
+  const dnnl::reorder::primitive_desc pd(cpu(), source, cpu(), desc);
   primitive(named, pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
   bind(value, to);
   return to;

@@ -18,7 +18,7 @@ struct Copy {
 
 void add_copy(Builder& b, const ir::Node& node, Copy c) {
   const std::size_t size = size_of(b.slot(c.to).dtype);
-  b.step(node, "inc:copy:scalar", {c.from}, {c.to}, [c = std::move(c), size](Frame& f) {
+  b.step(node, "inc:copy:sse2", {c.from}, {c.to}, [c = std::move(c), size](Frame& f) {
     const auto bytes = static_cast<std::int64_t>(size);
     kernels::copy_strided(f.at(c.from) + c.from_offset * bytes, c.from_strides, f.at(c.to) + c.to_offset * bytes,
                           c.to_strides, c.dims, size);

@@ -1,5 +1,7 @@
 #include "kernels/move/move.h"
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -13,6 +15,7 @@ namespace {
 using std::int64_t;
 constexpr int64_t kGrain = 1 << 14;
 constexpr int kMostDims = 16;
+constexpr int64_t kBand = 64;  // rows that one thread copies at least, a multiple of every tile
 
 struct Walk {
   int rank = 0;
@@ -55,18 +58,100 @@ void copy_row(const T* src, int64_t src_stride, T* dst, int64_t dst_stride, int6
   }
 }
 
+/// dst[r][c] = src[c][r] for a tile of kTile × kTile elements; `src` and `dst` are the distances between their rows.
+template <class T>
+constexpr int64_t kTile = sizeof(T) == 4 ? 4 : 8;
+
+void transpose_tile(const std::uint32_t* from, int64_t src, std::uint32_t* to, int64_t dst) noexcept {
+  const auto row = [&](int64_t i) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + i * src)); };
+  __m128 a = row(0), b = row(1), c = row(2), d = row(3);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  const auto store = [&](int64_t i, __m128 v) { _mm_storeu_ps(reinterpret_cast<float*>(to + i * dst), v); };
+  store(0, a), store(1, b), store(2, c), store(3, d);
+}
+
+void transpose_tile(const std::uint16_t* from, int64_t src, std::uint16_t* to, int64_t dst) noexcept {
+  __m128i a[8], b[8];
+  for (int i = 0; i < 8; ++i) a[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * src));
+  for (int i = 0; i < 4; ++i) {
+    b[2 * i] = _mm_unpacklo_epi16(a[i], a[i + 4]);
+    b[2 * i + 1] = _mm_unpackhi_epi16(a[i], a[i + 4]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    a[2 * i] = _mm_unpacklo_epi16(b[i], b[i + 4]);
+    a[2 * i + 1] = _mm_unpackhi_epi16(b[i], b[i + 4]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    b[2 * i] = _mm_unpacklo_epi16(a[i], a[i + 4]);
+    b[2 * i + 1] = _mm_unpackhi_epi16(a[i], a[i + 4]);
+  }
+  for (int i = 0; i < 8; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * dst), b[i]);
+}
+
+void transpose_tile(const std::uint8_t* from, int64_t src, std::uint8_t* to, int64_t dst) noexcept {
+  const auto row = [&](int64_t i) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + i * src)); };
+  __m128i a[4], b[4];
+  for (int i = 0; i < 4; ++i) a[i] = _mm_unpacklo_epi8(row(i), row(i + 4));
+  for (int i = 0; i < 2; ++i) {
+    b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 2]);
+    b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 2]);
+  }
+  for (int i = 0; i < 2; ++i) {
+    a[2 * i] = _mm_unpacklo_epi8(b[i], b[i + 2]);
+    a[2 * i + 1] = _mm_unpackhi_epi8(b[i], b[i + 2]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + 2 * i * dst), a[i]);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + (2 * i + 1) * dst), _mm_unpackhi_epi64(a[i], a[i]));
+  }
+}
+
+/// dst[r][c] = src[c][r] for two or three columns of a dense destination: a row's store is finished by the next row's.
+void interleave(const std::uint32_t* from, int64_t src, std::uint32_t* to, int64_t rows, int64_t columns) noexcept {
+  const auto four = [&](int64_t c, int64_t r) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + c * src + r)); };
+  int64_t r = 0;
+  for (; r + 6 <= rows; r += 4) {
+    __m128 a = four(0, r), b = four(1, r), c = columns == 3 ? four(2, r) : b, d = c;
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    float* at = reinterpret_cast<float*>(to + r * columns);
+    _mm_storeu_ps(at, a), _mm_storeu_ps(at + columns, b);
+    _mm_storeu_ps(at + 2 * columns, c), _mm_storeu_ps(at + 3 * columns, d);
+  }
+  for (; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) to[r * columns + c] = from[c * src + r];
+}
+
+/// dst[r][c] = src[c][r]; `src` and `dst` are the distances between rows. In blocks whose lines stay in the first cache.
+template <class T>
+void transpose(const T* from, int64_t src, T* to, int64_t dst, int64_t rows, int64_t columns) noexcept {
+  if constexpr (sizeof(T) == 4)
+    if ((columns == 2 || columns == 3) && dst == columns) return interleave(from, src, to, rows, columns);
+  constexpr int64_t kRows = 16, kColumns = 64, kStep = kTile<T>;
+  for (int64_t c0 = 0; c0 < columns; c0 += kColumns)
+    for (int64_t r0 = 0; r0 < rows; r0 += kRows) {
+      const int64_t past_c = std::min(columns, c0 + kColumns), past_r = std::min(rows, r0 + kRows);
+      const int64_t tiled_c = past_c - (past_c - c0) % kStep, tiled_r = past_r - (past_r - r0) % kStep;
+      for (int64_t c = c0; c < tiled_c; c += kStep)
+        for (int64_t r = r0; r < tiled_r; r += kStep) transpose_tile(from + c * src + r, src, to + r * dst + c, dst);
+      for (int64_t r = r0; r < past_r; ++r)
+        for (int64_t c = r < tiled_r ? tiled_c : c0; c < past_c; ++c) to[r * dst + c] = from[c * src + r];
+    }
+}
+
 /// The two innermost axes in square tiles, so that neither side jumps through memory.
 template <class T>
 void copy_plane(const T* src, int64_t s0, int64_t s1, T* dst, int64_t d0, int64_t d1, int64_t rows,
                 int64_t columns) noexcept {
+  if constexpr (sizeof(T) < 8)
+    if (s0 == 1 && d1 == 1) return transpose(src, s1, dst, d0, rows, columns);
   if (d1 == 1 && s1 == 1) {
     for (int64_t r = 0; r < rows; ++r) copy_row(src + r * s0, s1, dst + r * d0, d1, columns);
     return;
   }
-  constexpr int64_t kTile = 16;
-  for (int64_t r0 = 0; r0 < rows; r0 += kTile)
-    for (int64_t c0 = 0; c0 < columns; c0 += kTile) {
-      const int64_t r1 = std::min(rows, r0 + kTile), width = std::min(columns - c0, kTile);
+  constexpr int64_t kSide = 16;
+  for (int64_t r0 = 0; r0 < rows; r0 += kSide)
+    for (int64_t c0 = 0; c0 < columns; c0 += kSide) {
+      const int64_t r1 = std::min(rows, r0 + kSide), width = std::min(columns - c0, kSide);
       for (int64_t r = r0; r < r1; ++r) copy_row(src + r * s0 + c0 * s1, s1, dst + r * d0 + c0 * d1, d1, width);
     }
 }
@@ -85,7 +170,7 @@ void copy_all(const std::byte* from, std::byte* to, const Walk& w) noexcept {
   const std::size_t row = last - 1;
   int64_t outer = 1;
   for (std::size_t i = 0; i < row; ++i) outer *= w.dims[i];
-  const int64_t bands = outer == 1 ? std::min<int64_t>(w.dims[row], 64) : 1;
+  const int64_t bands = outer == 1 ? (w.dims[row] + kBand - 1) / kBand : 1;
   const int64_t plane = w.dims[row] * w.dims[last];
   parallel_for(outer * bands, std::max<int64_t>(1, kGrain * bands / std::max<int64_t>(1, plane)),
                [&](int64_t begin, int64_t end) {
@@ -95,7 +180,8 @@ void copy_all(const std::byte* from, std::byte* to, const Walk& w) noexcept {
                      s += rest % w.dims[axis] * w.src[axis];
                      d += rest % w.dims[axis] * w.dst[axis];
                    }
-                   const int64_t first = w.dims[row] * (i % bands) / bands, past = w.dims[row] * (i % bands + 1) / bands;
+                   const int64_t first = bands == 1 ? 0 : i % bands * kBand;
+                   const int64_t past = bands == 1 ? w.dims[row] : std::min(w.dims[row], first + kBand);
                    copy_plane(src + s + first * w.src[row], w.src[row], w.src[last], dst + d + first * w.dst[row],
                               w.dst[row], w.dst[last], past - first, w.dims[last]);
                  }

@@ -124,16 +124,25 @@ TEST_P(Kernels, BroadcastEitherOperand) {
 
 TEST_P(Kernels, CopyAnyStrides) {
   Rng rng(2);
-  for (const std::size_t size : {1u, 2u, 4u, 8u}) {
-    const std::vector<std::int64_t> dims{3, 17, 5, 33}, plain{17 * 5 * 33, 5 * 33, 33, 1}, last{17 * 5 * 33, 1, 33 * 17, 17};
-    const std::int64_t count = 3 * 17 * 5 * 33;
-    std::vector<std::byte> x(static_cast<std::size_t>(count) * size), y(x.size()), back(x.size());
-    for (std::byte& v : x) v = static_cast<std::byte>(rng.below(256));
-    copy_strided(x.data(), plain, y.data(), last, dims, size);
-    EXPECT_NE(x, y);
-    copy_strided(y.data(), last, back.data(), plain, dims, size);
-    EXPECT_EQ(x, back);
-  }
+  for (const std::size_t size : {1u, 2u, 4u, 8u})
+    for (const std::int64_t channels : {1, 2, 3, 4, 7, 12, 17, 85}) {
+      const std::int64_t height = 5, width = 33, plane = height * width;
+      const std::vector<std::int64_t> dims{3, channels, height, width}, plain{channels * plane, plane, width, 1},
+          last{channels * plane, 1, width * channels, channels};
+      const std::int64_t count = 3 * channels * plane;
+      std::vector<std::byte> x(static_cast<std::size_t>(count) * size), y(x.size()), back(x.size()), expected(x.size());
+      for (std::byte& v : x) v = static_cast<std::byte>(rng.below(256));
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t image = i / (channels * plane), channel = i / plane % channels, at = i % plane;
+        const auto from = static_cast<std::size_t>(i) * size,
+                   to = static_cast<std::size_t>((image * plane + at) * channels + channel) * size;
+        std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(from), size, expected.begin() + static_cast<std::ptrdiff_t>(to));
+      }
+      copy_strided(x.data(), plain, y.data(), last, dims, size);
+      EXPECT_EQ(y, expected) << size << " bytes, " << channels << " channels";
+      copy_strided(y.data(), last, back.data(), plain, dims, size);
+      EXPECT_EQ(back, x) << size << " bytes, " << channels << " channels";
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Kernels, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& item) {
