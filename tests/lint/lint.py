@@ -31,7 +31,7 @@ DOORS = {
     r"onnx/|google/protobuf": ["core/onnx"],
     r"yaml-cpp/": ["core/config"],
     r"(oneapi/)?dnnl|dnnl\.": ["adaptors/onednn"],
-    r"nlohmann/": ["core/search", "core/report", "core/config", "core/quant", "app"],
+    r"nlohmann/": ["core/search", "core/tuning", "core/report", "core/config", "core/quant", "app"],
     r"CLI/": ["app"],
     r"jpeglib|png\.h|zlib": ["core/eval"],
     r"spdlog/": ["core/base"],

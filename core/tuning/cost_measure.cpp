@@ -1,0 +1,219 @@
+#include "core/tuning/cost_measure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <tuple>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "core/calib/calibrator.h"
+#include "core/tuning/latency.h"
+
+namespace inc::tuning {
+namespace {
+
+using Classes = std::vector<std::uint8_t>;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMixedPerClass = 5, kProposals = 32;
+constexpr int kProfiled = 1, kLeastRounds = 3, kMostRounds = 15;
+/// Of the rounds' times this quantile counts: other work on the machine only ever adds.
+constexpr double kQuantile = 0.3;
+/// Candidates of larger models are measured one after the other.
+constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
+
+double milliseconds(Clock::time_point since) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - since).count();
+}
+
+double clock_overhead() {
+  double least = 1;
+  for (int i = 0; i < 100; ++i) least = std::min(least, milliseconds(Clock::now()));
+  return least;
+}
+
+using Meeting = std::tuple<std::size_t, std::uint8_t, std::size_t, std::uint8_t>;
+
+std::set<std::pair<std::size_t, std::size_t>> neighbours(const CostLayout& layout) {
+  std::set<std::pair<std::size_t, std::size_t>> pairs;
+  for (const CostSite& site : layout.sites) {
+    if (site.own) {
+      for (const std::size_t other : site.before) pairs.emplace(other, *site.own);
+      for (const std::size_t other : site.after) pairs.emplace(*site.own, other);
+    } else {
+      for (const std::size_t a : site.before)
+        for (const std::size_t b : site.after) pairs.emplace(a, b);
+    }
+  }
+  return pairs;
+}
+
+std::string shapes_of(const std::vector<ir::Tensor>& inputs) {
+  std::string text;
+  for (const ir::Tensor& input : inputs) text += fmt::format("{}{}", text.empty() ? "" : " ", fmt::join(input.shape(), "x"));
+  return text;
+}
+
+std::size_t constant_bytes(const ir::Graph& graph) {
+  std::size_t bytes = 0;
+  for (const ir::ValueId id : graph.values())
+    if (const ir::Tensor* tensor = graph.constant(id)) bytes += tensor->bytes();
+  return bytes;
+}
+
+quant::RangeTable ranges(const CostTask& task) {
+  if (!task.space.needs_ranges()) return {};
+  calib::CalibrationOptions options;
+  options.methods = task.space.methods();
+  options.placement = task.qdq.placement;
+  return calib::calibrate(task.fused, task.fp32, std::span(&task.inputs, 1), options);
+}
+
+}  // namespace
+
+std::vector<Classes> cost_designs(const CostLayout& layout) {
+  const std::size_t count = layout.classes.size();
+  std::set<std::string> names;
+  Classes first(count, 0), last;
+  std::size_t most_classes = 1;
+  for (const auto& classes : layout.classes) {
+    most_classes = std::max(most_classes, classes.size());
+    names.insert(classes.begin(), classes.end());
+    last.push_back(static_cast<std::uint8_t>(classes.size() - 1));
+  }
+  std::vector<Classes> designs;
+  const auto add = [&](const Classes& design) {
+    if (std::find(designs.begin(), designs.end(), design) == designs.end()) designs.push_back(design);
+  };
+  add(first);
+  add(last);
+  for (const std::string& name : names) {
+    Classes uniform = last;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto at = std::find(layout.classes[i].begin(), layout.classes[i].end(), name);
+      if (at != layout.classes[i].end()) uniform[i] = static_cast<std::uint8_t>(at - layout.classes[i].begin());
+    }
+    add(uniform);
+  }
+  const auto pairs = neighbours(layout);
+  std::set<Meeting> met;
+  const auto meet = [&](const Classes& design, std::set<Meeting>& into) {
+    for (const auto& [a, b] : pairs) into.emplace(a, design[a], b, design[b]);
+  };
+  for (const Classes& design : designs) meet(design, met);
+  Rng rng(1);
+  for (std::size_t n = 0; n < kMixedPerClass * (most_classes - 1); ++n) {
+    Classes best;
+    std::size_t most = 0;
+    for (std::size_t proposal = 0; proposal < kProposals; ++proposal) {
+      Classes mixed(count);
+      for (std::size_t i = 0; i < count; ++i) mixed[i] = static_cast<std::uint8_t>(rng.below(layout.classes[i].size()));
+      std::set<Meeting> seen;
+      meet(mixed, seen);
+      const auto fresh = 1 + static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(),
+                                                                    [&](const Meeting& m) { return !met.contains(m); }));
+      if (fresh <= most) continue;
+      most = fresh;
+      best = std::move(mixed);
+    }
+    meet(best, met);
+    add(best);
+  }
+  return designs;
+}
+
+CostMeter::CostMeter(const CostTask& task, const CostLayout& layout, CostOptions options)
+    : task_(task),
+      layout_(layout),
+      options_(std::move(options)),
+      ranges_(ranges(task)),
+      candidates_(task.fused, ranges_, task.space, task.adaptor, task.fp32, task.qdq, task.bf16) {}
+
+std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& designs) {
+  std::vector<Runner> runners;
+  for (const Classes& design : designs) {
+    try {
+      Runner runner{design, candidates_.build(layout_.point_of(design)).graph, nullptr, {}, {}};
+      runner.executable = task_.adaptor.prepare(runner.graph);
+      runner.executable->run(task_.inputs);
+      runner.site_ms.resize(layout_.sites.size());
+      runners.push_back(std::move(runner));
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return runners;
+}
+
+void CostMeter::round(Runner& runner) const {
+  static const double overhead = clock_overhead();
+  std::vector<double> sites(layout_.sites.size());
+  for (const auto& step : runner.executable->profile(task_.inputs, kProfiled))
+    if (const auto site = layout_.site(runner.graph, step.node)) sites[*site] += std::max(0.0, step.milliseconds - overhead);
+  for (std::size_t i = 0; i < sites.size(); ++i) runner.site_ms[i].push_back(sites[i]);
+  const auto start = Clock::now();
+  runner.executable->run(task_.inputs);
+  runner.run_ms.push_back(milliseconds(start));
+}
+
+void CostMeter::take_turns(std::vector<Runner>& runners) const {
+  const auto start = Clock::now();
+  for (int i = 0; i < kMostRounds; ++i) {
+    if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * options_.seconds) break;
+    for (Runner& runner : runners) {
+      if (options_.should_stop && options_.should_stop()) return;
+      round(runner);
+    }
+  }
+}
+
+CostSample CostMeter::sample(const Runner& runner) const {
+  CostSample out{runner.classes, {}, percentile(runner.run_ms, kQuantile)};
+  for (const auto& times : runner.site_ms) out.site_ms.push_back(static_cast<float>(percentile(times, kQuantile)));
+  return out;
+}
+
+CostProfile CostMeter::measure() {
+  const auto start = Clock::now();
+  CostProfile profile;
+  profile.machine = options_.machine;
+  profile.model = structure_hash(task_.fused);
+  profile.shapes = shapes_of(task_.inputs);
+  profile.batch = task_.batch;
+  profile.dims = layout_.dims;
+  profile.classes = layout_.classes;
+  for (const CostSite& site : layout_.sites) profile.sites.push_back(site.name);
+  const auto designs = cost_designs(layout_);
+  const bool together = constant_bytes(task_.fused) <= kTakeTurns;
+  const std::size_t group = together ? designs.size() : 1;
+  const double seconds = options_.seconds;
+  if (!together) options_.seconds = seconds / static_cast<double>(designs.size());
+  for (std::size_t i = 0; i < designs.size(); i += group) {
+    std::vector<Runner> runners =
+        prepare({designs.begin() + static_cast<std::ptrdiff_t>(i),
+                 designs.begin() + static_cast<std::ptrdiff_t>(std::min(designs.size(), i + group))});
+    take_turns(runners);
+    for (const Runner& runner : runners)
+      if (!runner.run_ms.empty()) profile.samples.push_back(sample(runner));
+  }
+  options_.seconds = seconds;
+  profile.seconds = milliseconds(start) / 1e3;
+  return profile;
+}
+
+void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
+  const auto start = Clock::now();
+  const std::vector<Classes> designs = cost_designs(layout_);
+  std::vector<Runner> runners = prepare({chosen, designs[0], designs[1]});
+  if (runners.size() < 3) return;
+  take_turns(runners);
+  if (runners.back().run_ms.size() < static_cast<std::size_t>(kLeastRounds)) return;
+  profile.samples.push_back(sample(runners[0]));
+  profile.checks.push_back({chosen, sample(runners[0]).run_ms, sample(runners[1]).run_ms, sample(runners[2]).run_ms});
+  profile.seconds += milliseconds(start) / 1e3;
+}
+
+}  // namespace inc::tuning

@@ -1,0 +1,62 @@
+#pragma once
+// Measures what the cost model is fitted to: a few designed candidates that take turns.
+#include <functional>
+
+#include "core/tuning/candidate.h"
+#include "core/tuning/cost_profile.h"
+
+namespace inc::tuning {
+
+/// What is measured; references outlive the meter.
+struct CostTask {
+  const ir::Graph& fused;
+  const TuningSpace& space;
+  const runtime::Adaptor& adaptor;
+  const runtime::Executable& fp32;        ///< of `fused`
+  const std::vector<ir::Tensor>& inputs;  ///< of one run: their values give the ranges, their shapes the plan
+  std::int64_t batch = 1;                 ///< samples in it
+  quant::QdqOptions qdq = {};
+  quant::Bf16Policies bf16 = {};
+};
+
+struct CostOptions {
+  CostMachine machine = {};
+  double seconds = 3;  ///< for all candidates together; at least three rounds are run
+  std::function<bool()> should_stop = {};
+};
+
+/// Assignments of classes worth measuring: every operator in its first, in its last, and where it has it in each class; then
+/// mixed ones that show as many meetings of classes between neighbours as they can. Always the same for the same layout.
+std::vector<std::vector<std::uint8_t>> cost_designs(const CostLayout& layout);
+
+class CostMeter {
+ public:
+  CostMeter(const CostTask& task, const CostLayout& layout, CostOptions options);
+
+  /// The designs. A candidate that cannot be executed is left out.
+  CostProfile measure();
+  /// One more assignment, in turns with every first and every last option: a sample and a check. Nothing where it cannot be
+  /// executed.
+  void measure(const std::vector<std::uint8_t>& chosen, CostProfile& profile);
+
+ private:
+  struct Runner {
+    std::vector<std::uint8_t> classes;
+    ir::Graph graph;
+    std::unique_ptr<const runtime::Executable> executable;
+    std::vector<std::vector<double>> site_ms;  ///< per site, per round
+    std::vector<double> run_ms;                ///< per round
+  };
+  std::vector<Runner> prepare(const std::vector<std::vector<std::uint8_t>>& designs);
+  void take_turns(std::vector<Runner>& runners) const;
+  void round(Runner& runner) const;
+  CostSample sample(const Runner& runner) const;
+
+  const CostTask& task_;
+  const CostLayout& layout_;
+  CostOptions options_;
+  quant::RangeTable ranges_;
+  CandidateBuilder candidates_;
+};
+
+}  // namespace inc::tuning

@@ -1,0 +1,150 @@
+// Predicted against measured times of uniform and random mixed points: cost_model [--int8] MODEL[:input=1x2x3]...
+// One JSON line per model, then a Markdown table. OMP_NUM_THREADS says how many threads.
+#include "core/tuning/cost_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "app/benchmark.h"
+#include "app/session.h"
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "core/calib/calibrator.h"
+#include "core/onnx/onnx_io.h"
+#include "core/passes/pass.h"
+#include "core/tuning/cost_measure.h"
+#include "core/tuning/latency.h"
+
+namespace inc {
+namespace {
+
+constexpr int kMixed = 6;
+
+struct Point {
+  std::string name;
+  search::Point point;
+  double predicted = 0, measured = 0;
+  double error() const { return std::abs(predicted - measured) / measured; }
+};
+
+ir::Shape shape_of(const std::string& text) {
+  ir::Shape shape;
+  for (std::size_t i = 0; i < text.size(); i = text.find('x', i) == std::string::npos ? text.size() : text.find('x', i) + 1)
+    shape.push_back(std::stoll(text.substr(i)));
+  return shape;
+}
+
+/// "model.onnx:ids=1x128:mask=1x128".
+std::string take_shapes(std::string argument, app::BenchmarkOptions& options) {
+  for (std::size_t colon; (colon = argument.rfind(':')) != std::string::npos; argument.resize(colon)) {
+    const std::size_t equal = argument.find('=', colon);
+    if (equal == std::string::npos) throw ConfigError("input=shape expected in " + argument);
+    options.shapes[argument.substr(colon + 1, equal - colon - 1)] = shape_of(argument.substr(equal + 1));
+  }
+  return argument;
+}
+
+std::vector<Point> points_of(const tuning::TuningSpace& space) {
+  std::vector<Point> points;
+  for (const std::string label : {"fp32", "int8", "bf16"}) {
+    search::Point point = space.shape.fp32();
+    for (std::size_t i = 0; i < point.size(); ++i) {
+      const auto& options = space.shape.dims[i].options;
+      const auto at = std::find(options.begin(), options.end(), label);
+      if (at != options.end()) point[i] = static_cast<std::uint16_t>(at - options.begin());
+    }
+    if (label == "fp32" || point != space.shape.fp32()) points.push_back({label, point});
+  }
+  Rng rng(7);
+  for (int n = 0; n < kMixed; ++n) {
+    search::Point point;
+    for (const auto& dim : space.shape.dims) point.push_back(static_cast<std::uint16_t>(rng.below(dim.options.size())));
+    points.push_back({fmt::format("mixed {}", n + 1), point});
+  }
+  return points;
+}
+
+void measure(tuning::CandidateBuilder& candidates, std::vector<Point>& points, const std::vector<ir::Tensor>& inputs) {
+  std::vector<std::unique_ptr<const runtime::Executable>> executables;
+  std::vector<const runtime::Executable*> turns;
+  for (const Point& point : points) {
+    executables.push_back(candidates.adaptor().prepare(candidates.build(point.point).graph));
+    turns.push_back(executables.back().get());
+  }
+  // Each runs warm, as it does when it runs alone.
+  for (auto& executable : executables) executable->run(inputs);
+  std::vector<std::vector<double>> times(points.size());
+  for (int round = 0; round < 9; ++round)
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      executables[i]->run(inputs);
+      const auto start = std::chrono::steady_clock::now();
+      executables[i]->run(inputs);
+      times[i].push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].measured = tuning::percentile(times[i], 0.3);
+}
+
+void run(const std::string& argument, bool bf16) {
+  app::BenchmarkOptions shapes;
+  const std::string path = take_shapes(argument, shapes);
+  ir::Graph fused = onnx_io::import_model(path);
+  passes::fusion_pipeline().run(fused);
+  const auto inputs = app::random_inputs(fused, shapes);
+  const auto adaptor = app::make_adaptor();
+  const auto fp32 = adaptor->prepare(fused);
+  tuning::SpaceOptions options;
+  options.bf16 = bf16;
+  if (adaptor->runs_natively(quant::Precision::Int8)) options.weight.bounds = {quant::WeightBound::Full};
+  const auto space = tuning::build_space(fused, *adaptor, options);
+  const auto layout = tuning::cost_layout(fused, space);
+  const tuning::CostTask task{fused, space, *adaptor, *fp32, inputs};
+  tuning::CostMeter meter(task, layout, {});
+  const auto profile = meter.measure();
+  const tuning::CostModel model(layout, tuning::fit_costs(layout, profile), 1, space);
+  const auto ranges = calib::calibrate(fused, *fp32, std::span(&inputs, 1));
+  tuning::CandidateBuilder candidates(fused, ranges, space, *adaptor, *fp32);
+  auto points = points_of(space);
+  measure(candidates, points, inputs);
+  std::vector<double> errors;
+  const std::string name = path.substr(path.rfind('/') + 1);
+  std::string row =
+      fmt::format("| {} | {} | {} | {:.1f} |", name, space.nodes.size(), profile.samples.size(), profile.seconds);
+  for (Point& point : points) {
+    point.predicted = model.predict(point.point);
+    errors.push_back(point.error());
+    fmt::print(stderr, "{:30} {:8} predicted {:9.4f} measured {:9.4f} {:+6.1f} %\n", name, point.name, point.predicted,
+               point.measured, 100 * (point.predicted / point.measured - 1));
+    if (point.name.rfind("mixed", 0) != 0) row += fmt::format(" {:.3f} / {:.3f} |", point.predicted, point.measured);
+  }
+  if (!bf16) row += " |";
+  fmt::print("{} {:.1f} | {:.1f} |\n", row, 100 * tuning::percentile(errors, 0.5),
+             100 * *std::max_element(errors.begin(), errors.end()));
+  std::fflush(stdout);
+}
+
+}  // namespace
+}  // namespace inc
+
+int main(int argc, char** argv) {
+  bool bf16 = true;
+  fmt::print(
+      "| model | operators | candidates | seconds | fp32 ms | int8 ms | bf16 ms | median error % | worst % |\n"
+      "|---|---|---|---|---|---|---|---|---|\n");
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--int8") {
+      bf16 = false;
+      continue;
+    }
+    try {
+      inc::run(argument, bf16);
+    } catch (const inc::Error& e) {
+      fmt::print(stderr, "{}: {}\n", argument, e.full_message());
+      return 1;
+    }
+  }
+}
