@@ -41,72 +41,106 @@ constexpr std::int64_t size_of_output(Output kind) {
   return kind == Output::Float || kind == Output::Int32 ? 4 : 1;
 }
 
-template <Output kOutput, Residual kResidual>
-INC_ALWAYS void finish_16(const IntegerPanel& p, const std::int32_t* sums, std::int64_t at, const std::byte* addend,
-                          std::byte* dst) {
+/// Quantization without activation and factors where every value is finite and its quotient by the scale of the output
+/// fits int32 and has no tiny remainder.
+bool is_plain(const IntegerPanel& p) {
   const Finish& f = *p.finish;
-  if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 64));
-  Floats x = add(mul(load_integers(sums), load(p.scale + at)), load(p.bias + at));
-  if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
-  x = activate(f, x);
-  if (p.has_factor) x = mul(x, load(p.factor + at));
-  if constexpr (kOutput == Output::Float) return store(reinterpret_cast<float*>(dst), x);
-  const float zero = static_cast<float>(f.out_zero_point), lo = kOutput == Output::UInt8 ? 0.0f : -128.0f;
-  x = zero_where_nan(div(x, all(f.out_scale)));
-  store_8(dst, min(max(x, all(lo - zero)), all(lo + 255.0f - zero)), f.out_zero_point);
+  if (f.output == Output::Float || f.output == Output::Int32 || f.residual == Residual::Float || p.has_factor) return false;
+  if (f.activation != IntegerActivation::None || !(f.out_scale > 1e-30f && f.out_scale < 1e30f)) return false;
+  const float added = f.residual == Residual::None ? 0.0f : 512.0f * __builtin_fabsf(f.residual_scale);
+  float all = 0;
+  for (std::int64_t c = 0; c < p.columns; ++c)
+    all += p.most_sum * __builtin_fabsf(p.scale[c]) + __builtin_fabsf(p.bias[c]) + added;
+  return all / f.out_scale < 1e9f;
 }
 
-template <Output kOutput, Residual kResidual>
-void finish_tile(const IntegerPanel& p, const std::int32_t* sums, std::int64_t first, std::int64_t rows) {
-  constexpr std::int64_t kOut = size_of_output(kOutput), kAdd = size_of_residual(kResidual);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    std::byte* dst = p.dst + (first + r) * p.stride * kOut;
-    const std::byte* addend = kResidual == Residual::None ? nullptr : p.residual + (first + r) * p.stride * kAdd;
-    for (std::int64_t at = 0; at < p.columns; at += 16) {
-      const std::int32_t* from = sums + r * kWidth + at;
-      const std::int64_t left = p.columns - at;
-      if (left >= 16) {
-        finish_16<kOutput, kResidual>(p, from, at, addend + at * kAdd, dst + at * kOut);
+/// What is the same for all pixels of 16 channels.
+struct Channels {
+  Floats scale, bias, factor;
+};
+
+template <Output kOutput, Residual kResidual, bool kPlain>
+struct Finisher {
+  static constexpr std::int64_t kOut = size_of_output(kOutput), kAdd = size_of_residual(kResidual);
+  const Finish f;
+  const bool has_factor;
+  const Quantizer quantizer;
+
+  explicit Finisher(const IntegerPanel& p) : f(*p.finish), has_factor(p.has_factor), quantizer(make_quantizer(f)) {}
+
+  static Quantizer make_quantizer(const Finish& f) {
+    const float zero = static_cast<float>(f.out_zero_point), lo = kOutput == Output::UInt8 ? 0.0f : -128.0f;
+    const auto as_8 = [&](float bound) {
+      float v = bound / f.out_scale;
+      v = v < lo - zero ? lo - zero : v;
+      v = v > lo + 255.0f - zero ? lo + 255.0f - zero : v;
+      return static_cast<std::int32_t>(__builtin_rintf(v) + zero);
+    };
+    if constexpr (!kPlain) return Quantizer(f.out_scale, f.out_zero_point, 0, 0);
+    return Quantizer(f.out_scale, f.out_zero_point, as_8(f.low), as_8(f.high));
+  }
+
+  INC_ALWAYS void sixteen(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
+    if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 64));
+    Floats x = add(mul(load_integers(sums), c.scale), c.bias);
+    if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
+    if constexpr (kPlain) return quantizer.template store<kOutput == Output::UInt8>(dst, x);
+    x = activate(f, x);
+    if (has_factor) x = mul(x, c.factor);
+    if constexpr (kOutput == Output::Float) return store(reinterpret_cast<float*>(dst), x);
+    const float zero = static_cast<float>(f.out_zero_point), lo = kOutput == Output::UInt8 ? 0.0f : -128.0f;
+    x = zero_where_nan(div(x, all(f.out_scale)));
+    store_8(dst, min(max(x, all(lo - zero)), all(lo + 255.0f - zero)), f.out_zero_point);
+  }
+
+  /// The first `count` of 16 channels.
+  void some(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst, std::size_t count) const {
+    alignas(64) std::byte made[64], added[64] = {};
+    if constexpr (kResidual != Residual::None) std::memcpy(added, addend, count * kAdd);
+    sixteen(c, sums, added, made);
+    std::memcpy(dst, made, count * kOut);
+  }
+};
+
+template <Output kOutput, Residual kResidual, bool kPlain>
+void run_panel(const IntegerPanel& p) {
+  using F = Finisher<kOutput, kResidual, kPlain>;
+  alignas(64) std::int32_t sums[kMostWidth * kMostRows];
+  const F finish(p);
+  IntegerTile t{p.weights, p.taps, p.taps + p.tap_count, p.run_bytes, sums, {}};
+  const std::int64_t tiles = (p.pixel_count + p.rows - 1) / p.rows, stride = p.stride, columns = p.columns;
+  for (std::int64_t i = 0, first = 0, rows = 0; i < tiles; ++i, first += rows) {
+    rows = (p.pixel_count - first + tiles - i - 1) / (tiles - i);
+    for (std::int64_t r = 0; r < rows; ++r) t.rows[r] = p.band + p.pixels[first + r];
+    tile(t, rows, p.wide);
+    for (std::int64_t at = 0; at < columns; at += 16) {
+      const Channels c{load(p.scale + at), load(p.bias + at), load(p.factor + at)};
+      std::byte* dst = p.dst + (first * stride + at) * F::kOut;
+      const std::byte* addend = kResidual == Residual::None ? nullptr : p.residual + (first * stride + at) * F::kAdd;
+      if (columns - at >= 16) {
+        for (std::int64_t r = 0; r < rows; ++r)
+          finish.sixteen(c, sums + r * kWidth + at, addend + r * stride * F::kAdd, dst + r * stride * F::kOut);
         continue;
       }
-      alignas(64) std::byte made[64], added[64] = {};
-      if constexpr (kResidual != Residual::None)
-        std::memcpy(added, addend + at * kAdd, static_cast<std::size_t>(left * kAdd));
-      finish_16<kOutput, kResidual>(p, from, at, added, made);
-      std::memcpy(dst + at * kOut, made, static_cast<std::size_t>(left * kOut));
+      for (std::int64_t r = 0; r < rows; ++r)
+        finish.some(c, sums + r * kWidth + at, addend + r * stride * F::kAdd, dst + r * stride * F::kOut,
+                    static_cast<std::size_t>(columns - at));
     }
   }
 }
 
-using FinishTile = void (*)(const IntegerPanel&, const std::int32_t*, std::int64_t, std::int64_t);
-
-template <Output kOutput>
-FinishTile choose_finish(Residual residual) {
-  switch (residual) {
+template <Output kOutput, bool kPlain>
+void run_panel(const IntegerPanel& p) {
+  switch (p.finish->residual) {
     case Residual::None:
-      return finish_tile<kOutput, Residual::None>;
+      return run_panel<kOutput, Residual::None, kPlain>(p);
     case Residual::UInt8:
-      return finish_tile<kOutput, Residual::UInt8>;
+      return run_panel<kOutput, Residual::UInt8, kPlain>(p);
     case Residual::Int8:
-      return finish_tile<kOutput, Residual::Int8>;
+      return run_panel<kOutput, Residual::Int8, kPlain>(p);
     case Residual::Float:
-      return finish_tile<kOutput, Residual::Float>;
+      return run_panel<kOutput, Residual::Float, false>(p);
   }
-  return nullptr;
-}
-
-FinishTile choose_finish(const Finish& f) {
-  switch (f.output) {
-    case Output::UInt8:
-      return choose_finish<Output::UInt8>(f.residual);
-    case Output::Int8:
-      return choose_finish<Output::Int8>(f.residual);
-    case Output::Float:
-      return choose_finish<Output::Float>(f.residual);
-    case Output::Int32:
-      return finish_tile<Output::Int32, Residual::None>;
-  }
-  return nullptr;
 }
 
 template <class Q>
@@ -118,15 +152,15 @@ void widen_run(const Q* __restrict src, std::int16_t* __restrict dst, std::int64
 }  // namespace
 
 void multiply_panel(const IntegerPanel& p) noexcept {
-  alignas(64) std::int32_t sums[kMostWidth * kMostRows];
-  const FinishTile finish = choose_finish(*p.finish);
-  IntegerTile t{p.weights, p.taps, p.taps + p.tap_count, p.run_bytes, sums, {}};
-  const std::int64_t tiles = (p.pixel_count + p.rows - 1) / p.rows;
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const std::int64_t first = p.pixel_count * i / tiles, rows = p.pixel_count * (i + 1) / tiles - first;
-    for (std::int64_t r = 0; r < rows; ++r) t.rows[r] = p.band + p.pixels[first + r];
-    tile(t, rows, p.wide);
-    finish(p, sums, first, rows);
+  switch (p.finish->output) {
+    case Output::UInt8:
+      return is_plain(p) ? run_panel<Output::UInt8, true>(p) : run_panel<Output::UInt8, false>(p);
+    case Output::Int8:
+      return is_plain(p) ? run_panel<Output::Int8, true>(p) : run_panel<Output::Int8, false>(p);
+    case Output::Float:
+      return run_panel<Output::Float, false>(p);
+    case Output::Int32:
+      return run_panel<Output::Int32, Residual::None, false>(p);
   }
 }
 

@@ -156,6 +156,7 @@ class Worker {
       t.bias[c] = f_.bias != nullptr ? f_.bias[channel + c] : 0.0f;
       t.factor[c] = f_.factor != nullptr ? f_.factor[channel + c] : 1.0f;
     }
+    t.most_sum = static_cast<float>(p_.depth()) * 255.0f * 255.0f;
     t.has_factor = f_.factor != nullptr;
     t.stride = s_.out_channels;
     t.dst = o_.dst + (pixel * s_.out_channels + channel) * out;

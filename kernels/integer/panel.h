@@ -18,6 +18,7 @@ struct IntegerPanel {
   bool wide;
   std::int64_t columns;  ///< real channels of the panel
   float scale[kMostWidth], bias[kMostWidth], factor[kMostWidth];
+  float most_sum;  ///< bound of its magnitude
   bool has_factor;
   std::byte* dst;             ///< first pixel and channel
   const std::byte* residual;  ///< likewise

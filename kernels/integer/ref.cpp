@@ -58,6 +58,20 @@ void store_8(std::byte* to, const Floats& a, std::int32_t zero_point) {
     to[i] = static_cast<std::byte>(static_cast<std::int32_t>(__builtin_rintf(a.v[i])) + zero_point);
 }
 
+struct Quantizer {
+  float scale;
+  std::int32_t zero_point, low, high;
+  Quantizer(float s, std::int32_t zero, std::int32_t least, std::int32_t most)
+      : scale(s), zero_point(zero), low(least), high(most) {}
+  template <bool>
+  void store(std::byte* to, const Floats& x) const {
+    for (int i = 0; i < 16; ++i) {
+      const std::int32_t q = static_cast<std::int32_t>(__builtin_rintf(x.v[i] / scale)) + zero_point;
+      to[i] = static_cast<std::byte>(q < low ? low : q > high ? high : q);
+    }
+  }
+};
+
 template <class W>
 void multiply(const IntegerTile& t, std::int64_t rows) {
   for (std::int64_t i = 0; i < rows * kWidth; ++i) t.sums[i] = 0;

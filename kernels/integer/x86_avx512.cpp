@@ -93,6 +93,28 @@ inline void store_8(std::byte* to, Floats x, std::int32_t zero_point) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(q));
 }
 
+/// Quantizes where nothing under- or overflows: x / scale rounded as a division rounds (Markstein: two corrections by the
+/// exact remainder, with the rounded reciprocal), which takes half the time of a division.
+struct Quantizer {
+  __m512 scale, reciprocal;
+  __m512i zero, low, high;
+  Quantizer(float s, std::int32_t zero_point, std::int32_t least, std::int32_t most)
+      : scale(_mm512_set1_ps(s)),
+        reciprocal(_mm512_set1_ps(1.0f / s)),
+        zero(_mm512_set1_epi32(zero_point)),
+        low(_mm512_set1_epi32(least)),
+        high(_mm512_set1_epi32(most)) {}
+
+  template <bool>
+  inline __attribute__((always_inline)) void store(std::byte* to, Floats x) const {
+    __m512 q = _mm512_mul_ps(x.a, reciprocal);
+    q = _mm512_fmadd_ps(_mm512_fnmadd_ps(q, scale, x.a), reciprocal, q);
+    q = _mm512_fmadd_ps(_mm512_fnmadd_ps(q, scale, x.a), reciprocal, q);
+    const __m512i r = _mm512_add_epi32(_mm512_cvtps_epi32(q), zero);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(_mm512_min_epi32(_mm512_max_epi32(r, low), high)));
+  }
+};
+
 }  // namespace
 }  // namespace inc::kernels::INC_KERNEL_ISA
 
