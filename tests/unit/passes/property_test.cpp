@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/ir/print.h"
 #include "core/ops/ops.h"
 #include "core/passes/pass.h"
@@ -181,6 +183,43 @@ TEST(RandomGraphs, FuseAndLowerWithoutChangingTheResult) {
     ASSERT_NO_FATAL_FAILURE(expect_same(before, lowered, rng));
   }
   EXPECT_LT(after_nodes * 3, before_nodes * 2) << "the random graphs leave nothing to fuse";
+}
+
+TEST(Slices, JoinTheConvolutionInAnyOrderOfPhases) {
+  std::vector<std::int64_t> order{0, 1, 2, 3};
+  do {
+    const std::int64_t height = 6, width = 10, channels = 3;
+    ir::Graph before;
+    before.opset = 17;
+    Rng rng(static_cast<std::uint64_t>(order[0] * 100 + order[1] * 10 + order[2]));
+    const auto typed = [](ir::Shape shape) { return ir::TensorType::of(DType::Float, shape); };
+    const ir::ValueId x = before.add_input("x", typed({1, channels, height, width}));
+    const auto integers = [&](std::vector<std::int64_t> values) {
+      return before.add_constant("i", ir::Tensor::of<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
+    };
+    ir::NodeSpec join{"Concat", {}, {}, "join", {typed({1, 4 * channels, height / 2, width / 2})}, {}};
+    join.attrs.set("axis", std::int64_t{1});
+    for (const std::int64_t phase : order) {
+      const ir::ValueId ends = integers({1LL << 40, 1LL << 40}), axes = integers({-2, 3}), steps = integers({2, 2});
+      join.inputs.push_back(before.add_node({"Slice",
+                                             {x, integers({phase / 2, phase % 2}), ends, axes, steps},
+                                             {},
+                                             "slice",
+                                             {typed({1, channels, height / 2, width / 2})},
+                                             {}})[0]);
+    }
+    const ir::ValueId t = before.add_node(std::move(join))[0];
+    const ir::ValueId w =
+        before.add_constant("w", inc::testing::random_tensor(DType::Float, {5, 4 * channels, 3, 2}, rng, -1, 1));
+    ir::NodeSpec conv{"Conv", {t, w}, {}, "conv", {typed({1, 5, 2, 5})}, {}};
+    conv.attrs.set("strides", std::vector<std::int64_t>{2, 1});
+    conv.attrs.set("pads", std::vector<std::int64_t>{1, 0, 0, 1});
+    before.add_output(before.add_node(std::move(conv))[0]);
+    ir::Graph after = before;
+    fusion_pipeline().run(after);
+    EXPECT_EQ(after.nodes().size(), 1u);
+    ASSERT_NO_FATAL_FAILURE(expect_same(before, after, rng));
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 }  // namespace
