@@ -7,7 +7,8 @@
 
 namespace inc::onednn {
 
-bool emit_linear(Builder& builder, const ir::Node& node);  ///< Conv, MatMul, Gemm and their groups
+bool emit_linear(Builder& builder, const ir::Node& node);     ///< Conv, MatMul, Gemm and their groups
+bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel
 bool emit_convolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);
 bool emit_global_pool(Builder& builder, const ir::Node& node);
@@ -20,6 +21,8 @@ bool emit_reduce(Builder& builder, const ir::Node& node);
 bool emit_quantization(Builder& builder, const ir::Node& node);
 /// Operators between DequantizeLinear and QuantizeLinear that run on the 8-bit data.
 bool emit_in_8_bits(Builder& builder, const ir::Node& node);
+/// Reserves every softmax between two matrix products, with what scales, masks and moves heads around them, as one step.
+void reserve_attention(Builder& builder);
 void emit_generic(Builder& builder, const ir::Node& node);
 
 /// Dequantizes the pending value into a new row-major FP32 slot.

@@ -1,0 +1,204 @@
+// Windows of any height over 16-bit pairs; included by the variants inside their anonymous namespace. Two input rows at a
+// time are widened and interleaved into scratch, so that one instruction multiplies two taps; each pair of output rows
+// reads a ring of them.
+
+/// The vectors of one ISA. A store takes the results of four neighbouring output pixels.
+struct Pairs8 {
+  using Int = __m256i;
+  using Real = __m256;
+  static constexpr I64 kLanes = 8, kBytes = 32;
+  static INC_INLINE Int bytes(U8 v) { return _mm256_set1_epi8(static_cast<char>(v)); }
+  static INC_INLINE Int load(const std::byte* p) { return _mm256_loadu_si256(reinterpret_cast<const Int*>(p)); }
+  static INC_INLINE Real load_real(const float* p) { return _mm256_loadu_ps(p); }
+  static INC_INLINE void widen(const std::byte* a, const std::byte* b, Int flip, std::byte* to) {
+    const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(a));
+    const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(b));
+    const __m128i both = _mm_xor_si128(_mm_unpacklo_epi8(low, high), _mm256_castsi256_si128(flip));
+    _mm256_storeu_si256(reinterpret_cast<Int*>(to), _mm256_cvtepu8_epi16(both));
+  }
+  static INC_INLINE Int add_products(Int sum, Int w, const std::byte* v) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(w, load(v)));
+  }
+  static INC_INLINE Real scaled(Int sum, Real scale, Real shift) {
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, shift);
+  }
+  static INC_INLINE void store_real(std::byte* const (&to)[4], const Real (&v)[4], const float* low, const float* high) {
+    const Real lo = load_real(low), hi = load_real(high);
+    for (int t = 0; t < 4; ++t)
+      _mm256_storeu_ps(reinterpret_cast<float*>(to[t]), _mm256_min_ps(_mm256_max_ps(v[t], lo), hi));
+  }
+  static INC_INLINE void store_bytes(std::byte* const (&to)[4], const Real (&v)[4], int zero, const std::byte* low,
+                                     const std::byte* high, U8 flip) {
+    const Int plus = _mm256_set1_epi16(static_cast<short>(zero));
+    const Int a = _mm256_packs_epi32(_mm256_cvtps_epi32(v[0]), _mm256_cvtps_epi32(v[1]));
+    const Int b = _mm256_packs_epi32(_mm256_cvtps_epi32(v[2]), _mm256_cvtps_epi32(v[3]));
+    Int q = _mm256_packus_epi16(_mm256_adds_epi16(a, plus), _mm256_adds_epi16(b, plus));
+    q = _mm256_permutevar8x32_epi32(q, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    q = _mm256_max_epu8(q, _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(low))));
+    q = _mm256_min_epu8(q, _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high))));
+    q = _mm256_xor_si256(q, bytes(flip));
+    const __m128i first = _mm256_castsi256_si128(q), second = _mm256_extracti128_si256(q, 1);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to[0]), first);
+    _mm_storeh_pd(reinterpret_cast<double*>(to[1]), _mm_castsi128_pd(first));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to[2]), second);
+    _mm_storeh_pd(reinterpret_cast<double*>(to[3]), _mm_castsi128_pd(second));
+  }
+};
+
+#ifdef __AVX512F__
+struct Pairs16 {
+  using Int = __m512i;
+  using Real = __m512;
+  static constexpr I64 kLanes = 16, kBytes = 64;
+  static INC_INLINE Int bytes(U8 v) { return _mm512_set1_epi8(static_cast<char>(v)); }
+  static INC_INLINE Int load(const std::byte* p) { return _mm512_loadu_si512(p); }
+  static INC_INLINE Real load_real(const float* p) { return _mm512_loadu_ps(p); }
+  static INC_INLINE void widen(const std::byte* a, const std::byte* b, Int flip, std::byte* to) {
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b));
+    const __m256i both = _mm256_set_m128i(_mm_unpackhi_epi8(low, high), _mm_unpacklo_epi8(low, high));
+    _mm512_storeu_si512(to, _mm512_cvtepu8_epi16(_mm256_xor_si256(both, _mm512_castsi512_si256(flip))));
+  }
+  static INC_INLINE Int add_products(Int sum, Int w, const std::byte* v) {
+#ifdef __AVX512VNNI__
+    return _mm512_dpwssd_epi32(sum, w, load(v));
+#else
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(w, load(v)));
+#endif
+  }
+  static INC_INLINE Real scaled(Int sum, Real scale, Real shift) {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, shift);
+  }
+  static INC_INLINE void store_real(std::byte* const (&to)[4], const Real (&v)[4], const float* low, const float* high) {
+    const Real lo = load_real(low), hi = load_real(high);
+    for (int t = 0; t < 4; ++t) _mm512_storeu_ps(to[t], _mm512_min_ps(_mm512_max_ps(v[t], lo), hi));
+  }
+  static INC_INLINE void store_bytes(std::byte* const (&to)[4], const Real (&v)[4], int zero, const std::byte* low,
+                                     const std::byte* high, U8 flip) {
+    const Int plus = _mm512_set1_epi16(static_cast<short>(zero));
+    const Int a = _mm512_packs_epi32(_mm512_cvtps_epi32(v[0]), _mm512_cvtps_epi32(v[1]));
+    const Int b = _mm512_packs_epi32(_mm512_cvtps_epi32(v[2]), _mm512_cvtps_epi32(v[3]));
+    Int q = _mm512_packus_epi16(_mm512_adds_epi16(a, plus), _mm512_adds_epi16(b, plus));
+    q = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), q);
+    q = _mm512_max_epu8(q, _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))));
+    q = _mm512_min_epu8(q, _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high))));
+    q = _mm512_xor_si512(q, bytes(flip));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to[0]), _mm512_castsi512_si128(q));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to[1]), _mm512_extracti32x4_epi32(q, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to[2]), _mm512_extracti32x4_epi32(q, 2));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to[3]), _mm512_extracti32x4_epi32(q, 3));
+  }
+};
+#endif
+
+template <class P, int kStride>
+struct PairSweep {
+  static constexpr I64 kLanes = P::kLanes, kColumns = 4, kGroup = 4;
+
+  const DepthwiseJob& job;
+  const DepthwiseShape& s;
+  I64 image, top, slots, width;  ///< width: pixels of a row in scratch
+  std::byte* scratch;
+  std::byte* beyond;
+
+  I64 channel(I64 block) const {
+    return block + 1 < job.blocks || s.channels < kLanes ? block * kLanes : s.channels - kLanes;
+  }
+  std::byte* slot(I64 pair, I64 group) const { return scratch + (group * slots + pair % slots) * width * P::kBytes; }
+
+  void widen(I64 pair, I64 begin, I64 end) const {
+    const std::byte* rows[2];
+    for (int i = 0; i < 2; ++i) {
+      const I64 y = top + 2 * pair + i;
+      rows[i] = y < 0 || y >= s.height ? job.pad : job.src + (image * s.height + y) * s.width * s.channels;
+    }
+    const typename P::Int flip = P::bytes(job.flip_in);
+    const I64 right = s.left + s.width < width ? s.left + s.width : width;
+    for (I64 block = begin; block < end; ++block) {
+      std::byte* to = slot(pair, block - begin);
+      const I64 first = channel(block);
+      for (I64 u = 0; u < s.left && u < width; ++u) P::widen(job.pad, job.pad, flip, to + u * P::kBytes);
+      for (I64 u = s.left; u < right; ++u) {
+        const I64 at = (u - s.left) * s.channels + first;
+        P::widen(rows[0] + at, rows[1] + at, flip, to + u * P::kBytes);
+      }
+      for (I64 u = right; u < width; ++u) P::widen(job.pad, job.pad, flip, to + u * P::kBytes);
+    }
+  }
+
+  /// One output row of one block. Constant extents keep the weights of small windows in registers.
+  template <int kWidth, int kPairs>
+  INC_INLINE void row(std::byte* out, I64 pair, I64 block, I64 group, I64 which) const {
+    const I64 taps_w = kWidth > 0 ? kWidth : s.kernel_w, pairs = kPairs > 0 ? kPairs : slots;
+    const std::byte* weights = job.weights + block * job.weight_bytes + which * pairs * taps_w * P::kBytes;
+    const std::byte* init = job.init + block * P::kBytes;
+    const auto scale = P::load_real(job.scale + block * kLanes), shift = P::load_real(job.shift + block * kLanes);
+    const I64 first = channel(block), size = job.real ? 4 : 1;
+    for (I64 ox = 0; ox < s.out_width; ox += kColumns) {
+      typename P::Int sums[kColumns];
+      for (auto& sum : sums) sum = P::load(init);
+#pragma GCC unroll 8
+      for (I64 p = 0; p < pairs; ++p) {
+        const std::byte* from = slot(pair + p, group) + ox * kStride * P::kBytes;
+#pragma GCC unroll 8
+        for (I64 kx = 0; kx < taps_w; ++kx) {
+          const auto w = P::load(weights + (p * taps_w + kx) * P::kBytes);
+#pragma GCC unroll 8
+          for (I64 t = 0; t < kColumns; ++t)
+            sums[t] = P::add_products(sums[t], w, from + (t * kStride + kx * (kWidth > 0 ? 1 : s.dilation_w)) * P::kBytes);
+        }
+      }
+      std::byte* to[kColumns];
+      for (I64 t = 0; t < kColumns; ++t)
+        to[t] = ox + t < s.out_width && out != nullptr ? out + ((ox + t) * s.channels + first) * size : beyond;
+      typename P::Real results[kColumns];
+#pragma GCC unroll 8
+      for (I64 t = 0; t < kColumns; ++t) results[t] = P::scaled(sums[t], scale, shift);
+      if (job.real)
+        P::store_real(to, results, static_cast<const float*>(job.low) + block * kLanes,
+                      static_cast<const float*>(job.high) + block * kLanes);
+      else
+        P::store_bytes(to, results, job.out_zero, static_cast<const std::byte*>(job.low) + block * kLanes,
+                       static_cast<const std::byte*>(job.high) + block * kLanes, job.flip_out);
+    }
+  }
+
+  template <int kWidth, int kPairs>
+  static void run(const DepthwiseJob& job, I64 strip, I64 begin, I64 end, std::byte* scratch) {
+    const DepthwiseShape& s = job.shape;
+    const I64 strips = (s.out_height + job.rows - 1) / job.rows, first = strip % strips * job.rows;
+    const I64 last = first + job.rows < s.out_height ? first + job.rows : s.out_height;
+    constexpr I64 kRows = kStride == 1 ? 2 : 1;
+    alignas(64) std::byte beyond[4 * kLanes];
+    const I64 slots = kPairs > 0 ? kPairs : job.slots;
+    const PairSweep sweep{job, s, strip / strips, first * kStride - s.top, slots, job.scratch_width, scratch, beyond};
+    for (I64 p = 0; p + 1 < slots; ++p) sweep.widen(p, begin, end);
+    const I64 row_bytes = s.out_width * s.channels * (job.real ? 4 : 1);
+    for (I64 oy = first; oy < last; oy += kRows) {
+      const I64 pair = (oy - first) / kRows;
+      sweep.widen(pair + slots - 1, begin, end);
+      for (I64 block = begin; block < end; ++block)
+        for (I64 r = 0; r < kRows && oy + r < last; ++r)
+          sweep.template row<kWidth, kPairs>(job.dst + (sweep.image * s.out_height + oy + r) * row_bytes, pair, block,
+                                             block - begin, r);
+    }
+  }
+};
+
+/// No sweep where rows are dilated or strides differ.
+template <class P>
+DepthwiseVariant pair_variant(const DepthwiseShape& s) {
+  if (s.channels < P::kLanes || s.dilation_h != 1 || s.stride_h != s.stride_w || s.stride_h > 2) return {};
+  DepthwiseVariant v{nullptr, P::kLanes, 16, DepthwiseForm::Pairs};
+  v.blocks = PairSweep<P, 1>::kGroup;
+  v.slots = (s.kernel_h + (s.stride_h == 1 ? 2 : 1)) / 2;
+  const bool one = s.stride_h == 1, small = s.dilation_w == 1;
+  if (small && s.kernel_w == 3 && v.slots == 2)
+    v.sweep = one ? PairSweep<P, 1>::template run<3, 2> : PairSweep<P, 2>::template run<3, 2>;
+  else
+    v.sweep = one ? PairSweep<P, 1>::template run<0, 0> : PairSweep<P, 2>::template run<0, 0>;
+  const I64 columns = PairSweep<P, 1>::kColumns, wide = (s.out_width + columns - 1) / columns * columns;
+  v.scratch_width = (wide - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+  v.scratch_bytes = v.scratch_width * v.slots * v.blocks * P::kBytes;
+  return v;
+}
