@@ -1,6 +1,7 @@
 #include "adaptors/onednn/plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -20,6 +21,12 @@ std::unique_ptr<std::byte, void (*)(void*)> allocate(std::size_t bytes) {
   auto* storage = static_cast<std::byte*>(std::aligned_alloc(kAlign, aligned(bytes)));
   if (storage == nullptr) throw BackendError("out of memory: " + std::to_string(bytes) + " bytes for one run");
   return {storage, std::free};
+}
+
+/// Storage that nobody but `held` refers to, new where somebody does.
+void renew(std::shared_ptr<std::byte>& held, std::size_t bytes) {
+  if (held.use_count() != 1) held = allocate(bytes);
+  std::atomic_thread_fence(std::memory_order_acquire);
 }
 
 void find_lifetimes(Plan& plan) {
@@ -88,15 +95,16 @@ void Frame::bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap
   tap_ = tap;
   inputs_.assign(inputs.begin(), inputs.end());
   outputs_.clear();
-  for (const int slot : plan_.outputs) {
-    const Slot& made = plan_.slots[static_cast<std::size_t>(slot)];
-    outputs_.emplace_back(made.dtype, made.shape);
+  results_.resize(plan_.outputs.size());
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    const Slot& made = plan_.slots[static_cast<std::size_t>(plan_.outputs[i])];
+    renew(results_[i], static_cast<std::size_t>(ir::element_count(made.shape)) * size_of(made.dtype));
+    outputs_.emplace_back(made.dtype, made.shape, results_[i].get(), results_[i]);
   }
   for (const int slot : moving_) {
     const Slot& root = plan_.slots[static_cast<std::size_t>(plan_.slots[static_cast<std::size_t>(slot)].root)];
     const auto index = static_cast<std::size_t>(root.index);
-    point(slot,
-          root.kind == Slot::Kind::Input ? const_cast<std::byte*>(inputs_[index].raw()) : outputs_[index].mutable_raw());
+    point(slot, root.kind == Slot::Kind::Input ? const_cast<std::byte*>(inputs_[index].raw()) : results_[index].get());
   }
 }
 

@@ -80,6 +80,7 @@ class Frame {
   std::vector<dnnl::memory> memories_;
   std::vector<std::unordered_map<int, dnnl::memory>> args_;
   std::vector<ir::Tensor> inputs_, outputs_;
+  std::vector<std::shared_ptr<std::byte>> results_;  ///< storage of each output, used again once nobody else holds it
   dnnl::stream stream_;
   const runtime::TapSink* tap_ = nullptr;
 };
