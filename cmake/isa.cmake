@@ -11,6 +11,11 @@ foreach(variant ${variants})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms inside its own AVX512 header
       list(APPEND flags -Wno-maybe-uninitialized)
     endif()
+  elseif(variant MATCHES "x86_avx512bf16\\.cpp$")
+    list(APPEND flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma -mprefer-vector-width=512)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms inside its own AVX512 header
+      list(APPEND flags -Wno-maybe-uninitialized)
+    endif()
   elseif(variant MATCHES "x86_avx512vnni\\.cpp$")
     list(APPEND flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mprefer-vector-width=512)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms inside its own AVX512 header

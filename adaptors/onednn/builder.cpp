@@ -157,6 +157,14 @@ void Builder::bind(ir::ValueId value, int slot) {
   homes_[value].push_back(slot);
 }
 
+void Builder::reserve(ir::NodeId anchor, std::vector<ir::NodeId> parts, std::function<void(Builder&)> emit) {
+  for (const ir::NodeId part : parts) {
+    done_.insert(part);
+    position_.at(part) = position_.at(anchor);
+  }
+  reserved_.emplace(anchor, Reserved{std::move(parts), std::move(emit)});
+}
+
 const ir::Node* Builder::pending_dequantize(ir::ValueId value) const {
   if (value.none() || homes_.contains(value) || !graph().alive(value) || is_known(value)) return nullptr;
   const ir::Node* producer = graph().producer(value);
@@ -291,6 +299,10 @@ void Builder::emit(const ir::Node& node) {
       if (!v.none()) bind(v, constant(ir::Tensor(dtype(v), shape(v))));
     return;
   }
+  if (const auto it = reserved_.find(node.id); it != reserved_.end()) {
+    absorbed_ = it->second.parts;
+    return it->second.emit(*this);
+  }
   if (empty_input) return emit_generic(*this, node);
   if (touches_bf16(*this, node)) return emit_bf16(node);
   if (!emit_natively(node)) emit_generic(*this, node);
@@ -364,6 +376,7 @@ Plan Builder::build() {
     bind(value, add(std::move(slot)));
     tap(value);
   }
+  reserve_attention(*this);
   for (const ir::NodeId id : prepared_.order()) {
     const ir::Node& node = graph().node(id);
     const std::size_t first = plan_.steps.size();

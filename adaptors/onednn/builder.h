@@ -70,6 +70,9 @@ class Builder {
     done_.insert(node);
     absorbed_.push_back(node);
   }
+  /// Before anything is emitted: `parts` become part of the step of `anchor`, which `emit` makes; all they read is kept
+  /// until then.
+  void reserve(ir::NodeId anchor, std::vector<ir::NodeId> parts, std::function<void(Builder&)> emit);
   /// The DequantizeLinear node that makes this value from 8-bit data, when it has not been carried out.
   const ir::Node* pending_dequantize(ir::ValueId value) const;
 
@@ -107,6 +110,11 @@ class Builder {
   std::map<ir::ValueId, ir::ValueId> narrow_;  // and back
   std::map<ir::NodeId, std::size_t> position_;
   std::set<ir::NodeId> done_;
+  struct Reserved {
+    std::vector<ir::NodeId> parts;
+    std::function<void(Builder&)> emit;
+  };
+  std::map<ir::NodeId, Reserved> reserved_;
   ir::NodeId current_;  ///< whose steps are being made
   std::vector<ir::NodeId> absorbed_;  // done since count_macs
   std::set<ir::ValueId> tapped_;

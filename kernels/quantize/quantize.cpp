@@ -53,6 +53,10 @@ I32 integer(std::byte value, bool is_signed) noexcept {
 
 }  // namespace
 
+void quantize_row(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
+  quantize_run(src, dst, count, as);
+}
+
 void quantize(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
   parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { quantize_run(src + begin, dst + begin, end - begin, as); });
 }

@@ -14,6 +14,8 @@ struct Affine8 {
 };
 
 void quantize(const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
+/// The same for a piece of a row, on the calling thread.
+void quantize_row(const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
 /// ONNX DynamicQuantizeLinear: u8 with the scale and zero point of the interval that holds 0 and all numbers of src.
 void quantize_to_range(const float* src, std::uint8_t* dst, std::int64_t count, float* scale,
                        std::uint8_t* zero_point) noexcept;

@@ -1,0 +1,80 @@
+// FP32 vectors of the widest kind the ISA has, for kernel bodies; included inside the anonymous namespace of a variant.
+// Not a header in its own right: no guard, no includes. The body includes <immintrin.h> and <cstring> first.
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+typedef float V __attribute__((vector_size(4 * kLanes)));
+typedef std::int32_t VI __attribute__((vector_size(4 * kLanes)));
+
+#define INC_INLINE inline __attribute__((always_inline))
+
+INC_INLINE V load(const float* from) {
+  V v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+INC_INLINE void store(float* to, V v) {
+  std::memcpy(to, &v, sizeof v);
+}
+INC_INLINE V splat(float x) {
+#if defined(__AVX512F__)
+  return (V)_mm512_set1_ps(x);
+#elif defined(__AVX2__)
+  return (V)_mm256_set1_ps(x);
+#else
+  return (V)_mm_set1_ps(x);
+#endif
+}
+INC_INLINE V multiply_add(V a, V b, V c) {
+#if defined(__AVX512F__)
+  return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+  return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+/// The larger; NaN in `a` alone is dropped.
+INC_INLINE V larger(V a, V b) {
+  return a > b ? a : b;
+}
+
+template <class F>
+INC_INLINE float across(V v, F combine) {
+  float lane[kLanes];
+  std::memcpy(lane, &v, sizeof v);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lane[i] = combine(lane[i], lane[i + width]);
+  return lane[0];
+}
+INC_INLINE float sum_across(V v) {
+  return across(v, [](float a, float b) { return a + b; });
+}
+INC_INLINE float largest_across(V v) {
+  return across(v, [](float a, float b) { return a > b ? a : b; });
+}
+
+/// exp(x) for x ≤ 88, relative error below 3e-7, 0 below -87.3: 2^n times the polynomial of Cephes' expf over
+/// [-ln 2 / 2, ln 2 / 2]. NaN stays NaN.
+INC_INLINE V exponential(V x) {
+  const V low = splat(-87.3f), magic = splat(12582912.0f);
+  const V held = x < low ? low : x;
+  const V shifted = multiply_add(held, splat(1.44269504f), magic);
+  const V n = shifted - magic;
+  V f = multiply_add(n, splat(-0.693359375f), held);
+  f = multiply_add(n, splat(2.12194440e-4f), f);
+  V p = splat(1.9875691500e-4f);
+  p = multiply_add(p, f, splat(1.3981999507e-3f));
+  p = multiply_add(p, f, splat(8.3334519073e-3f));
+  p = multiply_add(p, f, splat(4.1665795894e-2f));
+  p = multiply_add(p, f, splat(1.6666665459e-1f));
+  p = multiply_add(p, f, splat(5.0000001201e-1f));
+  p = multiply_add(p, f * f, f + splat(1.0f));
+  const VI power = ((VI)shifted << 23) + 0x3f800000;
+  return x < low ? V{} : p * (V)power;
+}
