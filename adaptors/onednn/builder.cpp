@@ -137,9 +137,23 @@ int Builder::constant(std::shared_ptr<const dnnl::memory> memory) {
 int Builder::packed(ir::ValueId value, const Desc& from, const Desc& to) {
   const ir::Tensor& tensor = *known(value);
   if (from == to) return view(constant(tensor), tensor.dtype(), tensor.shape(), to);
-  const bool stored = prepared_.is_constant(value);
-  const std::uint64_t content = stored ? prepared_.content(value) : tensor.content_hash();
-  return constant(weights_.get(content, tensor.raw(), from, to));
+  return constant(weights_.get(content(value), tensor.raw(), from, to));
+}
+
+int Builder::packed(ir::ValueId value, const std::string& layout, std::size_t bytes,
+                    const std::function<void(std::byte*)>& pack) {
+  auto memory = weights_.get(content(value), layout, bytes, pack);
+  Slot slot;
+  slot.kind = Slot::Kind::Constant;
+  slot.dtype = DType::UInt8;
+  slot.shape = {static_cast<std::int64_t>(bytes)};
+  slot.constant = memory.get();
+  slot.keeper = std::move(memory);
+  return add(std::move(slot));
+}
+
+std::uint64_t Builder::content(ir::ValueId value) const {
+  return prepared_.is_constant(value) ? prepared_.content(value) : known(value)->content_hash();
 }
 
 int Builder::view(int base, DType dtype, ir::Shape shape, Desc desc) {

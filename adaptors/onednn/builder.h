@@ -53,6 +53,8 @@ class Builder {
   int constant(std::shared_ptr<const dnnl::memory> memory);
   /// Constant operand of a primitive: `tensor` seen as `from`, packed to `to`.
   int packed(ir::ValueId value, const Desc& from, const Desc& to);
+  /// The same for our own kernels: PackedWeights::get.
+  int packed(ir::ValueId value, const std::string& layout, std::size_t bytes, const std::function<void(std::byte*)>& pack);
   /// The same storage under another description.
   int view(int slot, DType dtype, ir::Shape shape, Desc desc = {});
   void bind(ir::ValueId value, int slot);
@@ -97,6 +99,7 @@ class Builder {
   void discard_unrounded(ir::ValueId value);
   void touch_bf16(ir::ValueId value);
   int add(Slot slot);
+  std::uint64_t content(ir::ValueId value) const;
 
   const Prepared& prepared_;
   const Shapes& shapes_;

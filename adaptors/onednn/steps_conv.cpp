@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/integer.h"
 #include "adaptors/onednn/isa.h"
 #include "adaptors/onednn/linear.h"
 
@@ -133,6 +134,28 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
   return true;
 }
 
+/// The group in kernels/integer; data of any rank as rows and columns of pixels.
+bool convolve_exactly(Builder& b, Anchor& a, const Geometry& g) {
+  if (g.in.size() > 4) return false;
+  const bool flat = g.in.size() == 3;
+  const ir::Shape& w = b.shape(a.weight);
+  const std::int64_t width = w.back(), height = flat ? 1 : w[2];
+  IntegerForm form;
+  kernels::IntegerShape& s = form.shape;
+  s.images = g.in[0], s.channels = g.in[1], s.out_channels = g.channels, s.groups = g.groups;
+  s.width = g.in.back(), s.out_width = g.out.back(), s.kernel_width = g.weight_shape.back();
+  s.stride_width = g.strides.back(), s.dilation_width = g.dilations.back() + 1, s.left = g.before.back();
+  if (!flat) {
+    s.height = g.in[2], s.out_height = g.out[2], s.kernel_height = g.weight_shape[g.weight_shape.size() - 2];
+    s.stride_height = g.strides[0], s.dilation_height = g.dilations[0] + 1, s.top = g.before[0];
+  }
+  form.strides = {nullptr, w[1] * height * width, height * width, width, 1, 0};
+  form.src = channels_last_desc(a.input->scale.dtype, b.shape(a.x));
+  form.dst = channels_last_desc(DType::Float, b.shape(a.node.outputs[0]));
+  form.bias = a.bias;
+  return emit_integers(b, a, form);
+}
+
 bool convolve_integers(Builder& b, const ir::Node& node) {
   const std::size_t rank = b.shape(node.inputs[0]).size();
   if (rank < 3 || rank > 5) return false;
@@ -140,6 +163,7 @@ bool convolve_integers(Builder& b, const ir::Node& node) {
   if (!anchor) return false;
   const Geometry geometry = read_geometry(b, node);
   if (anchor->weights->zero_point != 0) anchor->note = kWideWeights;
+  if (convolve_exactly(b, *anchor, geometry)) return true;
   return make_steps(*anchor, [&](const Attempt& attempt) { return convolve(b, *anchor, geometry, attempt); });
 }
 
@@ -153,6 +177,7 @@ bool emit_convolution(Builder& b, const ir::Node& node) {
   const Geometry geometry = read_geometry(b, node);
   Anchor anchor = read_anchor(b, node, 0);
   if (anchor.integer && anchor.weights->zero_point != 0) anchor.note = kWideWeights;
+  if (convolve_exactly(b, anchor, geometry)) return true;
   return make_steps(anchor, [&](const Attempt& attempt) { return convolve(b, anchor, geometry, attempt); });
 }
 

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/integer.h"
 #include "adaptors/onednn/isa.h"
 #include "adaptors/onednn/linear.h"
 #include "core/base/parallel.h"
@@ -200,11 +201,26 @@ bool multiply(Builder& b, const Anchor& a, const Form& f, const Attempt& attempt
   return true;
 }
 
+/// The group in kernels/integer.
+bool multiply_exactly(Builder& b, Anchor& a, const Form& f) {
+  if (!a.integer || !f.flat || f.x_strides.back() != 1 || !b.is_known(a.weight)) return false;
+  if (!f.addend.none() && f.bias != ir::Shape{1, f.y[1]}) return false;
+  IntegerForm form;
+  form.shape.images = f.y[0], form.shape.channels = f.x[1], form.shape.out_channels = f.w[1];
+  form.strides.out = f.w_strides[1], form.strides.in = f.w_strides[0];
+  form.src = plain_desc(a.input->scale.dtype, b.shape(a.x));
+  form.dst = plain_desc(DType::Float, b.shape(a.node.outputs[0]));
+  form.bias = f.addend.none() ? f.bias_value : f.addend;
+  form.alpha = f.alpha;
+  return emit_integers(b, a, form);
+}
+
 bool multiply_integers(Builder& b, const ir::Node& node) {
   if (b.shape(node.inputs[0]).size() < 2 || b.shape(node.inputs[1]).size() != 2) return false;
   auto anchor = read_integers(b, node, 1);
   const auto form = anchor ? read_matmul(b, *anchor) : std::nullopt;
   if (!form) return false;
+  if (multiply_exactly(b, *anchor, *form)) return true;
   return make_steps(*anchor, [&](const Attempt& attempt) { return multiply(b, *anchor, *form, attempt); });
 }
 
@@ -225,6 +241,7 @@ bool emit_matmul(Builder& b, const ir::Node& node) {
     anchor.note = "the integer weight has more than two dimensions";
   }
   if (multiply_each(b, anchor, *form)) return true;
+  if (multiply_exactly(b, anchor, *form)) return true;
   return make_steps(anchor, [&](const Attempt& attempt) { return multiply(b, anchor, *form, attempt); });
 }
 

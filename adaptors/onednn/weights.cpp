@@ -1,6 +1,9 @@
 #include "adaptors/onednn/weights.h"
 
+#include <cstdlib>
 #include <cstring>
+
+#include "core/base/error.h"
 
 namespace inc::onednn {
 
@@ -18,6 +21,20 @@ std::shared_ptr<const dnnl::memory> PackedWeights::get(std::uint64_t content, co
   stream.wait();
   auto made = std::make_shared<const dnnl::memory>(std::move(packed));
   entries.push_back({from, to, made});
+  return made;
+}
+
+std::shared_ptr<const std::byte> PackedWeights::get(std::uint64_t content, const std::string& layout, std::size_t bytes,
+                                                    const std::function<void(std::byte*)>& pack) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(own_, [](const auto& entry) { return entry.second.expired(); });
+  auto& entry = own_[{content, layout}];
+  if (auto known = entry.lock()) return known;
+  auto* storage = static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+  if (storage == nullptr) throw BackendError("out of memory: " + std::to_string(bytes) + " bytes of packed weights");
+  std::shared_ptr<std::byte> made(storage, std::free);
+  pack(made.get());
+  entry = made;
   return made;
 }
 

@@ -1,10 +1,14 @@
 #pragma once
 // Constant operands in the layouts that primitives ask for: packed once per (content, layout) and shared by all plans
 // of an adaptor, for as long as one of them lives. Thread-safe.
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "adaptors/onednn/memory.h"
@@ -15,6 +19,9 @@ class PackedWeights {
  public:
   /// `data` in the layout `from`, reordered to `to`. `content` identifies the data.
   std::shared_ptr<const dnnl::memory> get(std::uint64_t content, const void* data, const Desc& from, const Desc& to);
+  /// In a layout of our own kernels: `bytes` filled by `pack`, aligned to 64. `layout` identifies what `pack` does.
+  std::shared_ptr<const std::byte> get(std::uint64_t content, const std::string& layout, std::size_t bytes,
+                                       const std::function<void(std::byte*)>& pack);
 
  private:
   struct Entry {
@@ -23,6 +30,7 @@ class PackedWeights {
   };
   std::mutex mutex_;
   std::map<std::uint64_t, std::vector<Entry>> entries_;
+  std::map<std::pair<std::uint64_t, std::string>, std::weak_ptr<const std::byte>> own_;
 };
 
 }  // namespace inc::onednn

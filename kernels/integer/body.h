@@ -1,6 +1,7 @@
 // What a variant does with the sums of a tile; included once per ISA behind its Floats (16 numbers), its tile() and with
 // INC_KERNEL_ISA set to its namespace. Nothing here may be inline with external linkage.
 #include <cstring>
+#include <initializer_list>
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
@@ -9,6 +10,31 @@ using Finish = IntegerFinish;
 using Output = IntegerFinish::Output;
 using Residual = IntegerFinish::Residual;
 #define INC_ALWAYS inline __attribute__((always_inline))
+
+/// Within 2 units in the last place from -87 to 88, where it stops falling and rising.
+INC_ALWAYS Floats exponential(Floats x) {
+  x = min(max(x, all(-87.0f)), all(88.0f));
+  const Floats n = round(mul(x, all(1.44269504f)));
+  const Floats r = add(add(x, mul(n, all(-0.693359375f))), mul(n, all(2.12194440e-4f)));
+  Floats y = all(1.9875691500e-4f);
+  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
+    y = add(mul(y, r), all(c));
+  return times_power(add(add(mul(mul(y, r), r), r), all(1.0f)), n);
+}
+
+INC_ALWAYS Floats sigmoid(Floats x) {
+  return div(all(1.0f), add(exponential(mul(x, all(-1.0f))), all(1.0f)));
+}
+
+/// Abramowitz and Stegun 7.1.26, within 1.5e-7.
+INC_ALWAYS Floats error_function(Floats x) {
+  const Floats size = max(x, mul(x, all(-1.0f)));
+  const Floats t = div(all(1.0f), add(mul(size, all(0.3275911f)), all(1.0f)));
+  Floats y = all(1.061405429f);
+  for (const float c : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f}) y = add(mul(y, t), all(c));
+  const Floats z = mul(mul(y, t), exponential(mul(mul(size, size), all(-1.0f))));
+  return with_sign(add(all(1.0f), mul(z, all(-1.0f))), x);
+}
 
 INC_ALWAYS Floats activate(const Finish& f, Floats x) {
   switch (f.activation) {
@@ -22,6 +48,21 @@ INC_ALWAYS Floats activate(const Finish& f, Floats x) {
       break;
     case IntegerActivation::HardSigmoid:
       x = min(max(add(mul(x, all(f.alpha)), all(f.beta)), all(0.0f)), all(1.0f));
+      break;
+    case IntegerActivation::Sigmoid:
+      x = sigmoid(x);
+      break;
+    case IntegerActivation::Tanh:
+      x = add(mul(sigmoid(mul(x, all(2.0f))), all(2.0f)), all(-1.0f));
+      break;
+    case IntegerActivation::Silu:
+      x = mul(x, sigmoid(x));
+      break;
+    case IntegerActivation::Gelu:
+      x = mul(mul(x, all(0.5f)), add(error_function(mul(x, all(0.70710678f))), all(1.0f)));
+      break;
+    case IntegerActivation::GeluTanh:
+      x = mul(x, sigmoid(mul(x, add(mul(mul(x, x), all(2 * 0.79788456f * 0.044715f)), all(2 * 0.79788456f)))));
       break;
   }
   return min(max(x, all(f.low)), all(f.high));

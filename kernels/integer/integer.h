@@ -58,7 +58,8 @@ IntegerPlan plan_integers(const IntegerShape& shape, bool wide);
 bool fits_int32(const IntegerShape& shape, bool wide) noexcept;
 void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept;
 
-enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSigmoid };
+/// The smooth ones within 4e-7 (1 + |x|).
+enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSigmoid, Sigmoid, Tanh, Silu, Gelu, GeluTanh };
 
 /// From a sum to the result, in this order:
 ///   x = float(sum) * (scale[c] * run_scale) + bias[c];  x += residual;  x = activation(x);  x = clip(x, low, high);

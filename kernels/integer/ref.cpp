@@ -47,6 +47,15 @@ Floats max(const Floats& a, const Floats& bound) {
 Floats min(const Floats& a, const Floats& bound) {
   return each([&](int i) { return a.v[i] > bound.v[i] ? bound.v[i] : a.v[i]; });
 }
+Floats round(const Floats& a) {
+  return each([&](int i) { return __builtin_rintf(a.v[i]); });
+}
+Floats times_power(const Floats& a, const Floats& power) {
+  return each([&](int i) { return __builtin_ldexpf(a.v[i], static_cast<int>(power.v[i])); });
+}
+Floats with_sign(const Floats& a, const Floats& sign) {
+  return each([&](int i) { return __builtin_copysignf(a.v[i], sign.v[i]); });
+}
 Floats zero_where_nan(const Floats& a) {
   return each([&](int i) { return a.v[i] == a.v[i] ? a.v[i] : 0.0f; });
 }

@@ -131,6 +131,25 @@ inline Floats max(Floats x, Floats bound) {
 inline Floats min(Floats x, Floats bound) {
   return {_mm256_min_ps(bound.a, x.a), _mm256_min_ps(bound.b, x.b)};
 }
+inline __m256 round(__m256 x) {
+  return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline Floats round(Floats x) {
+  return {round(x.a), round(x.b)};
+}
+inline __m256 times_power(__m256 x, __m256 n) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
+inline Floats times_power(Floats x, Floats n) {
+  return {times_power(x.a, n.a), times_power(x.b, n.b)};
+}
+inline __m256 with_sign(__m256 x, __m256 sign) {
+  const __m256 mask = _mm256_set1_ps(-0.0f);
+  return _mm256_or_ps(_mm256_andnot_ps(mask, x), _mm256_and_ps(mask, sign));
+}
+inline Floats with_sign(Floats x, Floats sign) {
+  return {with_sign(x.a, sign.a), with_sign(x.b, sign.b)};
+}
 inline Floats zero_where_nan(Floats x) {
   return {_mm256_and_ps(x.a, _mm256_cmp_ps(x.a, x.a, _CMP_ORD_Q)), _mm256_and_ps(x.b, _mm256_cmp_ps(x.b, x.b, _CMP_ORD_Q))};
 }

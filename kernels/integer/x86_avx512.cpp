@@ -82,6 +82,16 @@ inline Floats max(Floats x, Floats bound) {
 inline Floats min(Floats x, Floats bound) {
   return {_mm512_min_ps(bound.a, x.a)};
 }
+inline Floats round(Floats x) {
+  return {_mm512_roundscale_ps(x.a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+inline Floats times_power(Floats x, Floats n) {
+  return {_mm512_scalef_ps(x.a, n.a)};
+}
+inline Floats with_sign(Floats x, Floats sign) {
+  const __m512 mask = _mm512_set1_ps(-0.0f);
+  return {_mm512_or_ps(_mm512_andnot_ps(mask, x.a), _mm512_and_ps(mask, sign.a))};
+}
 inline Floats zero_where_nan(Floats x) {
   return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.a, x.a, _CMP_ORD_Q), x.a)};
 }

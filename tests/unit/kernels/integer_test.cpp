@@ -88,6 +88,13 @@ float activated(const IntegerFinish& f, float x) {
   if (f.activation == IntegerActivation::LeakyRelu) x = std::max(x, 0.0f) + std::min(x, 0.0f) * f.alpha;
   if (f.activation == IntegerActivation::HardSwish) x = x * std::min(std::max(x * (1.0f / 6) + 0.5f, 0.0f), 1.0f);
   if (f.activation == IntegerActivation::HardSigmoid) x = std::min(std::max(x * f.alpha + f.beta, 0.0f), 1.0f);
+  const double v = x;
+  if (f.activation == IntegerActivation::Sigmoid) x = static_cast<float>(1 / (1 + std::exp(-v)));
+  if (f.activation == IntegerActivation::Tanh) x = static_cast<float>(std::tanh(v));
+  if (f.activation == IntegerActivation::Silu) x = static_cast<float>(v / (1 + std::exp(-v)));
+  if (f.activation == IntegerActivation::Gelu) x = static_cast<float>(0.5 * v * (1 + std::erf(v / std::sqrt(2.0))));
+  if (f.activation == IntegerActivation::GeluTanh)
+    x = static_cast<float>(0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))));
   return std::min(std::max(x, f.low), f.high);
 }
 
@@ -234,6 +241,24 @@ TEST_P(IntegerKernels, FinishInTheOrderOfTheContract) {
         f.out_zero_point = output == Output::UInt8 ? 100 : -3;
         expect_equal(s, d, f);
       }
+}
+
+TEST_P(IntegerKernels, ApproachSmoothActivations) {
+  const IntegerShape s = product(64, 1, 33);
+  Data d = make_data(s, false, 100, 0);
+  for (const float scale : {1e-6f, 1e-4f, 1e-3f, 0.02f, 0.3f})
+    for (const IntegerActivation activation : {IntegerActivation::Sigmoid, IntegerActivation::Tanh, IntegerActivation::Silu,
+                                               IntegerActivation::Gelu, IntegerActivation::GeluTanh}) {
+      std::fill(d.scale.begin(), d.scale.end(), scale);
+      IntegerFinish f;
+      f.activation = activation;
+      f.scale = d.scale.data();
+      const auto is = found(s, d, f, false, 1), should = expected(s, d, f);
+      for (int64_t i = 0; i < output_size(s); ++i) {
+        const float a = reinterpret_cast<const float*>(is.data())[i], b = reinterpret_cast<const float*>(should.data())[i];
+        ASSERT_NEAR(a, b, 4e-7 * (1 + std::abs(b))) << static_cast<int>(activation);
+      }
+    }
 }
 
 TEST_P(IntegerKernels, RoundHalvesToEvenAndSaturate) {

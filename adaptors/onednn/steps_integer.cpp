@@ -1,0 +1,164 @@
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "adaptors/onednn/integer.h"
+#include "core/base/parallel.h"
+#include "kernels/isa.h"
+
+namespace inc::onednn {
+namespace {
+
+using kernels::IntegerActivation;
+using kernels::IntegerFinish;
+using kernels::IntegerPlan;
+using kernels::IntegerShape;
+
+constexpr std::int64_t kLeastChannels = 4;  // of a group
+
+void set_activation(IntegerFinish& f, const ops::Epilogue& epilogue) {
+  const std::string& name = epilogue.activation;
+  f.alpha = epilogue.alpha;
+  f.beta = epilogue.beta;
+  if (name == "relu") f.low = 0.0f;
+  if (name == "clip") f.low = epilogue.alpha, f.high = epilogue.beta;
+  static const std::map<std::string_view, IntegerActivation> kRows{{"leaky_relu", IntegerActivation::LeakyRelu},
+                                                                   {"hardswish", IntegerActivation::HardSwish},
+                                                                   {"hardsigmoid", IntegerActivation::HardSigmoid},
+                                                                   {"sigmoid", IntegerActivation::Sigmoid},
+                                                                   {"tanh", IntegerActivation::Tanh},
+                                                                   {"silu", IntegerActivation::Silu},
+                                                                   {"gelu", IntegerActivation::Gelu},
+                                                                   {"gelu_tanh", IntegerActivation::GeluTanh}};
+  if (const auto row = kRows.find(name); row != kRows.end()) f.activation = row->second;
+}
+
+std::string layout_name(const IntegerPlan& p) {
+  const IntegerShape& s = p.shape;
+  std::string name = "integer";
+  for (const std::int64_t v : {static_cast<std::int64_t>(p.wide), static_cast<std::int64_t>(p.turned), p.width, p.run,
+                               p.real_run, s.channels, s.out_channels, s.groups, s.kernel_height, s.kernel_width})
+    name += " " + std::to_string(v);
+  return name;
+}
+
+/// Everything but addresses; slots are -1 where there is nothing.
+struct Work {
+  IntegerPlan plan;
+  IntegerFinish finish;
+  std::vector<float> scale, factor;
+  TensorScale input;
+  int x, weights, bias = -1, residual = -1, run_scale = -1, run_zero = -1, workspace, y = -1, workers;
+
+  void operator()(Frame& frame) const {
+    IntegerFinish f = finish;
+    f.scale = scale.data();
+    if (!factor.empty()) f.factor = factor.data();
+    if (bias >= 0) f.bias = frame.as<float>(bias);
+    if (residual >= 0) f.residual_data = frame.at(residual);
+    if (run_scale >= 0) f.run_scale = *frame.as<float>(run_scale);
+    const std::int32_t zero = run_zero >= 0 ? *frame.as<std::int32_t>(run_zero) : input.zero_point;
+    kernels::multiply_integers(
+        plan, {frame.at(x), input.dtype == DType::Int8, zero, frame.at(weights), frame.at(y), frame.at(workspace), workers},
+        f);
+  }
+};
+
+DType output_type(const Anchor& a) {
+  if (a.sums) return a.cast.none() ? DType::Int32 : DType::Float;
+  return a.sink ? a.sink->scale.dtype : DType::Float;
+}
+
+void set_output(Work& w, const Anchor& a) {
+  using Output = IntegerFinish::Output;
+  switch (output_type(a)) {
+    case DType::Int32:
+      w.finish.output = Output::Int32;
+      return;
+    case DType::Float:
+      w.finish.output = Output::Float;
+      return;
+    default:
+      w.finish.output = a.sink->scale.dtype == DType::Int8 ? Output::Int8 : Output::UInt8;
+      w.finish.out_scale = a.sink->scale.scale;
+      w.finish.out_zero_point = a.sink->scale.zero_point;
+  }
+}
+
+Desc as_type(const Desc& layout, DType dtype) {
+  return Desc(layout.get_dims(), *data_type(dtype), layout.get_strides());
+}
+
+void set_residual(Builder& b, Work& w, const Anchor& a, const Desc& layout) {
+  if (a.residual.none()) return;
+  using Residual = IntegerFinish::Residual;
+  const auto q = b.pending_dequantize(a.residual) != nullptr ? dequantized(b, a.residual) : std::nullopt;
+  w.residual = b.in(q ? q->q : a.residual, as_type(layout, q ? q->scale.dtype : DType::Float));
+  w.finish.residual = !q ? Residual::Float : q->scale.dtype == DType::Int8 ? Residual::Int8 : Residual::UInt8;
+  if (!q) return;
+  w.finish.residual_scale = q->scale.scale;
+  w.finish.residual_zero_point = q->scale.zero_point;
+}
+
+bool set_channels(Work& w, const Anchor& a, const IntegerForm& form) {
+  const auto count = static_cast<std::size_t>(form.shape.out_channels);
+  const std::vector<float>& weights = a.weights->scale;
+  for (std::size_t c = 0; c < count; ++c)
+    w.scale.push_back(a.input->scale.scale * weights[weights.size() == 1 ? 0 : c] * form.alpha);
+  if (!a.factors) return true;
+  w.factor = a.factors->values;
+  if (w.factor.size() == 1) w.factor.assign(count, w.factor[0]);
+  return w.factor.size() == count;
+}
+
+int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const IntegerForm& form) {
+  return b.packed(a.weights->q, layout_name(plan) + " " + std::to_string(form.strides.in), plan.packed_bytes(),
+                  [&](std::byte* to) {
+                    kernels::IntegerWeights weights = form.strides;
+                    weights.data = b.known(a.weights->q)->data<std::int8_t>();
+                    weights.zero_point = a.weights->zero_point;
+                    kernels::pack_integers(plan, weights, to);
+                  });
+}
+
+}  // namespace
+
+bool emit_integers(Builder& b, Anchor& a, const IntegerForm& form) {
+  const bool beyond_floats = a.sums && a.cast.none() && !a.floats;  // where the library's sums pass through
+  if (!a.integer || (a.note.empty() && !beyond_floats)) return false;
+  const IntegerShape& s = form.shape;
+  const bool wide = a.weights->zero_point != 0;
+  if (std::min(s.channels, s.out_channels) < s.groups * kLeastChannels && s.groups > 1) return false;
+  if (!a.residual.none() && b.shape(a.residual) != b.shape(a.node.outputs[0])) return false;
+  if (!kernels::fits_int32(s, wide) || (!form.bias.none() && b.dtype(form.bias) != DType::Float)) return false;
+  Work w;
+  if (!set_channels(w, a, form)) return false;
+  w.plan = kernels::plan_integers(s, wide);
+  w.input = a.input->scale;
+  w.workers = threads();
+  set_activation(w.finish, a.epilogue);
+  set_output(w, a);
+  w.x = b.in(a.input->q, as_type(form.src, w.input.dtype));
+  w.weights = packed_weights(b, a, w.plan, form);
+  std::vector<int> reads{w.x, w.weights};
+  if (!form.bias.none()) reads.push_back(w.bias = b.plain(form.bias));
+  if (!a.input->run_scale.none()) {
+    std::tie(w.run_scale, w.run_zero) = run_time_scale(b, *a.input);
+    reads.push_back(w.run_scale);
+    if (w.run_zero >= 0) reads.push_back(w.run_zero);
+  }
+  set_residual(b, w, a, form.dst);
+  if (w.residual >= 0) reads.push_back(w.residual);
+  w.workspace = b.scratch(DType::UInt8, {static_cast<std::int64_t>(w.plan.workspace_bytes(w.workers))});
+  const DType to = output_type(a);
+  w.y = b.scratch(to, b.shape(a.node.outputs[0]), as_type(form.dst, to));
+  const int y = w.y, workspace = w.workspace;
+  Step& step =
+      b.step(a.node, std::string("inc:integer:") + kernels::isa_name(), std::move(reads), {y, workspace}, std::move(w));
+  step.profile.isa = kernels::isa_name();
+  a.note.clear();
+  finish(b, a, {Arithmetic::Int8, true, false, false, a.factors.has_value()}, step, y);
+  return true;
+}
+
+}  // namespace inc::onednn
