@@ -39,9 +39,9 @@ DepthwiseVariant choose(const DepthwiseGroup& g) {
   return {};
 }
 
-/// What the inputs are seen as, and what is turned to see them so: integer sweeps take u8 numbers only.
+/// What the inputs are seen as, and what is turned to see them so: quads take u8 numbers only.
 std::int32_t shifted_zero(const DepthwiseGroup& g, DepthwiseForm form) {
-  return g.input_zero + (form != DepthwiseForm::Taps && g.signed_input ? 128 : 0);
+  return g.input_zero + (form == DepthwiseForm::Quads && g.signed_input ? 128 : 0);
 }
 
 I64 first_channel(const Depthwise8& p, I64 block) {

@@ -7,17 +7,18 @@ struct Pairs8 {
   using Int = __m256i;
   using Real = __m256;
   static constexpr I64 kLanes = 8, kBytes = 32;
-  static INC_INLINE Int bytes(U8 v) { return _mm256_set1_epi8(static_cast<char>(v)); }
   static INC_INLINE Int load(const std::byte* p) { return _mm256_loadu_si256(reinterpret_cast<const Int*>(p)); }
   static INC_INLINE Real load_real(const float* p) { return _mm256_loadu_ps(p); }
-  static INC_INLINE void widen(const std::byte* a, const std::byte* b, Int flip, std::byte* to) {
-    const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(a));
-    const __m128i high = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(b));
-    const __m128i both = _mm_xor_si128(_mm_unpacklo_epi8(low, high), _mm256_castsi256_si128(flip));
-    _mm256_storeu_si256(reinterpret_cast<Int*>(to), _mm256_cvtepu8_epi16(both));
+  template <bool kSigned>
+  static INC_INLINE void widen(const std::byte* a, const std::byte* b, std::byte* to) {
+    const __m128i both = _mm_unpacklo_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(a)),
+                                           _mm_loadl_epi64(reinterpret_cast<const __m128i*>(b)));
+    _mm256_storeu_si256(reinterpret_cast<Int*>(to), kSigned ? _mm256_cvtepi8_epi16(both) : _mm256_cvtepu8_epi16(both));
   }
-  static INC_INLINE Int add_products(Int sum, Int w, const std::byte* v) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(w, load(v)));
+  static INC_INLINE Int add_products(Int sum, Int w, Int v) {
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(w, v));
+    asm("" : "+x"(sum));  // or all products are made first, and spilled
+    return sum;
   }
   static INC_INLINE Real scaled(Int sum, Real scale, Real shift) {
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, shift);
@@ -36,7 +37,7 @@ struct Pairs8 {
     q = _mm256_permutevar8x32_epi32(q, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     q = _mm256_max_epu8(q, _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(low))));
     q = _mm256_min_epu8(q, _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high))));
-    q = _mm256_xor_si256(q, bytes(flip));
+    q = _mm256_xor_si256(q, _mm256_set1_epi8(static_cast<char>(flip)));
     const __m128i first = _mm256_castsi256_si128(q), second = _mm256_extracti128_si256(q, 1);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to[0]), first);
     _mm_storeh_pd(reinterpret_cast<double*>(to[1]), _mm_castsi128_pd(first));
@@ -50,20 +51,20 @@ struct Pairs16 {
   using Int = __m512i;
   using Real = __m512;
   static constexpr I64 kLanes = 16, kBytes = 64;
-  static INC_INLINE Int bytes(U8 v) { return _mm512_set1_epi8(static_cast<char>(v)); }
   static INC_INLINE Int load(const std::byte* p) { return _mm512_loadu_si512(p); }
   static INC_INLINE Real load_real(const float* p) { return _mm512_loadu_ps(p); }
-  static INC_INLINE void widen(const std::byte* a, const std::byte* b, Int flip, std::byte* to) {
+  template <bool kSigned>
+  static INC_INLINE void widen(const std::byte* a, const std::byte* b, std::byte* to) {
     const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a));
     const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b));
     const __m256i both = _mm256_set_m128i(_mm_unpackhi_epi8(low, high), _mm_unpacklo_epi8(low, high));
-    _mm512_storeu_si512(to, _mm512_cvtepu8_epi16(_mm256_xor_si256(both, _mm512_castsi512_si256(flip))));
+    _mm512_storeu_si512(to, kSigned ? _mm512_cvtepi8_epi16(both) : _mm512_cvtepu8_epi16(both));
   }
-  static INC_INLINE Int add_products(Int sum, Int w, const std::byte* v) {
+  static INC_INLINE Int add_products(Int sum, Int w, Int v) {
 #ifdef __AVX512VNNI__
-    return _mm512_dpwssd_epi32(sum, w, load(v));
+    return _mm512_dpwssd_epi32(sum, w, v);
 #else
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(w, load(v)));
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(w, v));
 #endif
   }
   static INC_INLINE Real scaled(Int sum, Real scale, Real shift) {
@@ -82,7 +83,7 @@ struct Pairs16 {
     q = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), q);
     q = _mm512_max_epu8(q, _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))));
     q = _mm512_min_epu8(q, _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high))));
-    q = _mm512_xor_si512(q, bytes(flip));
+    q = _mm512_xor_si512(q, _mm512_set1_epi8(static_cast<char>(flip)));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to[0]), _mm512_castsi512_si128(q));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to[1]), _mm512_extracti32x4_epi32(q, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to[2]), _mm512_extracti32x4_epi32(q, 2));
@@ -106,60 +107,94 @@ struct PairSweep {
   }
   std::byte* slot(I64 pair, I64 group) const { return scratch + (group * slots + pair % slots) * width * P::kBytes; }
 
+  template <bool kSigned>
   void widen(I64 pair, I64 begin, I64 end) const {
     const std::byte* rows[2];
     for (int i = 0; i < 2; ++i) {
       const I64 y = top + 2 * pair + i;
       rows[i] = y < 0 || y >= s.height ? job.pad : job.src + (image * s.height + y) * s.width * s.channels;
     }
-    const typename P::Int flip = P::bytes(job.flip_in);
-    const I64 right = s.left + s.width < width ? s.left + s.width : width;
+    const I64 left = s.left < width ? s.left : width, right = s.left + s.width < width ? s.left + s.width : width;
+    const I64 step = s.channels;
+    const std::byte* pad = job.pad;
     for (I64 block = begin; block < end; ++block) {
-      std::byte* to = slot(pair, block - begin);
-      const I64 first = channel(block);
-      for (I64 u = 0; u < s.left && u < width; ++u) P::widen(job.pad, job.pad, flip, to + u * P::kBytes);
-      for (I64 u = s.left; u < right; ++u) {
-        const I64 at = (u - s.left) * s.channels + first;
-        P::widen(rows[0] + at, rows[1] + at, flip, to + u * P::kBytes);
+      std::byte *to = slot(pair, block - begin), *const start = to + left * P::kBytes, *const stop = to + right * P::kBytes,
+                *const last = to + width * P::kBytes;
+      const std::byte *a = rows[0] + channel(block), *b = rows[1] + channel(block);
+      for (; to < start; to += P::kBytes) P::template widen<kSigned>(pad, pad, to);
+#pragma GCC unroll 4
+      for (; to < stop; to += P::kBytes, a += step, b += step) P::template widen<kSigned>(a, b, to);
+      for (; to < last; to += P::kBytes) P::template widen<kSigned>(pad, pad, to);
+    }
+  }
+  void widen(I64 pair, I64 begin, I64 end) const {
+    if (job.flip_in != 0)
+      widen<true>(pair, begin, end);
+    else
+      widen<false>(pair, begin, end);
+  }
+
+  /// Sums of four neighbouring output pixels. Windows of constant extents keep a pair's weights and use each pixel for all
+  /// outputs that see it.
+  template <int kWidth, int kPairs>
+  INC_INLINE void accumulate(typename P::Int (&sums)[kColumns], const std::byte* weights, I64 pair, I64 group,
+                             I64 column) const {
+    if constexpr (kWidth > 0) {
+      typename P::Int w[kPairs * kWidth];
+#pragma GCC unroll 16
+      for (int i = 0; i < kPairs * kWidth; ++i) w[i] = P::load(weights + i * P::kBytes);
+#pragma GCC unroll 8
+      for (int p = 0; p < kPairs; ++p) {
+        const std::byte* from = slot(pair + p, group) + column * P::kBytes;
+#pragma GCC unroll 16
+        for (int c = 0; c < (kColumns - 1) * kStride + kWidth; ++c) {
+          const auto v = P::load(from + c * P::kBytes);
+#pragma GCC unroll 8
+          for (int t = 0; t < kColumns; ++t) {
+            const int kx = c - t * kStride;
+            if (kx >= 0 && kx < kWidth) sums[t] = P::add_products(sums[t], w[p * kWidth + kx], v);
+          }
+        }
       }
-      for (I64 u = right; u < width; ++u) P::widen(job.pad, job.pad, flip, to + u * P::kBytes);
+    } else {
+      for (I64 p = 0; p < slots; ++p) {
+        const std::byte* from = slot(pair + p, group) + column * P::kBytes;
+        for (I64 kx = 0; kx < s.kernel_w; ++kx, weights += P::kBytes, from += s.dilation_w * P::kBytes) {
+          const auto w = P::load(weights);
+#pragma GCC unroll 8
+          for (int t = 0; t < kColumns; ++t) sums[t] = P::add_products(sums[t], w, P::load(from + t * kStride * P::kBytes));
+        }
+      }
     }
   }
 
-  /// One output row of one block. Constant extents keep the weights of small windows in registers.
+  /// One output row of one block; `which`: the first or second of a pair of rows.
   template <int kWidth, int kPairs>
   INC_INLINE void row(std::byte* out, I64 pair, I64 block, I64 group, I64 which) const {
-    const I64 taps_w = kWidth > 0 ? kWidth : s.kernel_w, pairs = kPairs > 0 ? kPairs : slots;
-    const std::byte* weights = job.weights + block * job.weight_bytes + which * pairs * taps_w * P::kBytes;
-    const std::byte* init = job.init + block * P::kBytes;
+    const std::byte* weights =
+        job.weights + block * job.weight_bytes + which * slots * (kWidth > 0 ? kWidth : s.kernel_w) * P::kBytes;
+    const auto init = P::load(job.init + block * P::kBytes);
     const auto scale = P::load_real(job.scale + block * kLanes), shift = P::load_real(job.shift + block * kLanes);
-    const I64 first = channel(block), size = job.real ? 4 : 1;
-    for (I64 ox = 0; ox < s.out_width; ox += kColumns) {
+    const auto *low = static_cast<const std::byte*>(job.low), *high = static_cast<const std::byte*>(job.high);
+    const I64 zero = job.out_zero, size = job.real ? 4 : 1, step = s.channels * size, bound = block * kLanes * size;
+    const I64 columns = s.out_width;
+    const U8 flip = job.flip_out;
+    out += channel(block) * size;
+    for (I64 ox = 0; ox < columns; ox += kColumns, out += kColumns * step) {
       typename P::Int sums[kColumns];
-      for (auto& sum : sums) sum = P::load(init);
-#pragma GCC unroll 8
-      for (I64 p = 0; p < pairs; ++p) {
-        const std::byte* from = slot(pair + p, group) + ox * kStride * P::kBytes;
-#pragma GCC unroll 8
-        for (I64 kx = 0; kx < taps_w; ++kx) {
-          const auto w = P::load(weights + (p * taps_w + kx) * P::kBytes);
-#pragma GCC unroll 8
-          for (I64 t = 0; t < kColumns; ++t)
-            sums[t] = P::add_products(sums[t], w, from + (t * kStride + kx * (kWidth > 0 ? 1 : s.dilation_w)) * P::kBytes);
-        }
-      }
-      std::byte* to[kColumns];
-      for (I64 t = 0; t < kColumns; ++t)
-        to[t] = ox + t < s.out_width && out != nullptr ? out + ((ox + t) * s.channels + first) * size : beyond;
+      for (auto& sum : sums) sum = init;
+      accumulate<kWidth, kPairs>(sums, weights, pair, group, ox * kStride);
       typename P::Real results[kColumns];
 #pragma GCC unroll 8
-      for (I64 t = 0; t < kColumns; ++t) results[t] = P::scaled(sums[t], scale, shift);
-      if (job.real)
-        P::store_real(to, results, static_cast<const float*>(job.low) + block * kLanes,
-                      static_cast<const float*>(job.high) + block * kLanes);
+      for (int t = 0; t < kColumns; ++t) results[t] = P::scaled(sums[t], scale, shift);
+      std::byte* to[kColumns];
+#pragma GCC unroll 8
+      for (int t = 0; t < kColumns; ++t) to[t] = ox + t < columns ? out + t * step : beyond;
+      if (size == 4)
+        P::store_real(to, results, reinterpret_cast<const float*>(low + bound),
+                      reinterpret_cast<const float*>(high + bound));
       else
-        P::store_bytes(to, results, job.out_zero, static_cast<const std::byte*>(job.low) + block * kLanes,
-                       static_cast<const std::byte*>(job.high) + block * kLanes, job.flip_out);
+        P::store_bytes(to, results, static_cast<int>(zero), low + bound, high + bound, flip);
     }
   }
 

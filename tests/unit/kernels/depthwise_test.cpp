@@ -94,7 +94,7 @@ void check(const Problem& problem) {
   const bool real = problem.group.out == DepthwiseOut::F32;
   const std::int64_t count = s.batch * s.out_height * s.out_width * s.channels;
   std::vector<std::byte> dst(static_cast<std::size_t>(count * (real ? 4 : 1)) + 64, std::byte{0xa5});
-  std::vector<DepthwiseLine> scratch(static_cast<std::size_t>(threads() * packed->scratch_bytes) / 64);
+  std::vector<DepthwiseLine> scratch(static_cast<std::size_t>(threads() * packed->scratch_bytes) / 64 + 1);
   depthwise8(*packed, reinterpret_cast<const std::byte*>(problem.src.data()), dst.data(), scratch.data()->bytes, threads());
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t c = i % s.channels, ox = i / s.channels % s.out_width,
