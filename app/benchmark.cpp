@@ -8,11 +8,14 @@
 #include "core/base/rng.h"
 #include "core/calib/calibrator.h"
 #include "core/tuning/candidate.h"
+#include "core/tuning/latency.h"
 
 namespace inc::app {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr std::int64_t kLeastRounds = 10;
+constexpr int kProfiledRuns = 10;
 
 ir::Shape shape_for(const ir::Graph& graph, ir::ValueId id, const BenchmarkOptions& options) {
   const ir::Value& value = graph.value(id);
@@ -44,28 +47,8 @@ bool names(const std::string& precisions, std::string_view one) {
   return precisions.find(one) != std::string::npos;
 }
 
-ir::Graph converted(const ir::Graph& fused, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs,
-                    const std::string& precisions) {
-  tuning::SpaceOptions options;
-  options.int8 = names(precisions, "int8");
-  options.bf16 = names(precisions, "bf16");
-  const auto executable = adaptor.prepare(fused);
-  const auto space = tuning::build_space(fused, adaptor, options);
-  quant::RangeTable ranges;
-  if (space.needs_ranges()) ranges = calib::calibrate(fused, *executable, std::span(&inputs, 1));
-  return tuning::CandidateBuilder(fused, ranges, space, adaptor, *executable).build(space.shape.fastest()).graph;
-}
-
-std::string precision_of(const ir::Graph& graph) {
-  bool int8 = false, bf16 = false;
-  for (const ir::NodeId id : graph.nodes()) {
-    const ir::Node& node = graph.node(id);
-    int8 = int8 || node.op == "QuantizeLinear" || node.op == "DynamicQuantizeLinear";
-    bf16 = bf16 || std::any_of(node.outputs.begin(), node.outputs.end(),
-                               [&](ir::ValueId output) { return graph.value(output).type.dtype == DType::BFloat16; });
-  }
-  if (int8) return bf16 ? "int8+bf16" : "int8";
-  return bf16 ? "bf16" : "fp32";
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
 }  // namespace
@@ -84,23 +67,97 @@ std::vector<ir::Tensor> random_inputs(const ir::Graph& graph, const BenchmarkOpt
   return inputs;
 }
 
-BenchmarkResult benchmark(const ir::Graph& graph, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs,
-                          const BenchmarkOptions& options) {
-  const bool convert = !options.precision.empty() && options.precision != "fp32" && precision_of(graph) == "fp32";
-  const ir::Graph executed = convert ? converted(graph, adaptor, inputs, options.precision) : graph;
-  const auto executable = adaptor.prepare(executed);
-  BenchmarkResult result{precision_of(executed), inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].shape()[0], {}, {}};
-  for (std::int64_t i = 0; i < options.warmup; ++i) executable->run(inputs);
-  const auto start = Clock::now();
-  for (std::int64_t i = 0; options.iterations < 0 || i < options.iterations; ++i) {
-    const auto before = Clock::now();
-    executable->run(inputs);
-    const auto after = Clock::now();
-    result.milliseconds.push_back(1e3 * std::chrono::duration<double>(after - before).count());
-    if (options.iterations < 0 && i >= 9 && std::chrono::duration<double>(after - start).count() > options.seconds) break;
+std::vector<ir::Tensor> real_inputs(const ir::Graph& graph, const eval::Dataset& data, std::int64_t batch) {
+  const std::int64_t count = eval::usable_batch_size(graph, batch);
+  if (data.size() < count)
+    throw DataError(fmt::format("{}: a batch of {} wanted, {} samples found", data.describe(), count, data.size()));
+  return eval::load_batch(graph, data, 0, count).inputs;
+}
+
+std::string precision_of(const ir::Graph& graph) {
+  bool int8 = false, bf16 = false;
+  for (const ir::NodeId id : graph.nodes()) {
+    const ir::Node& node = graph.node(id);
+    int8 = int8 || node.op == "QuantizeLinear" || node.op == "DynamicQuantizeLinear";
+    bf16 = bf16 || std::any_of(node.outputs.begin(), node.outputs.end(),
+                               [&](ir::ValueId output) { return graph.value(output).type.dtype == DType::BFloat16; });
   }
-  if (options.profile) result.steps = executable->profile(inputs, 10);
+  if (int8) return bf16 ? "int8+bf16" : "int8";
+  return bf16 ? "bf16" : "fp32";
+}
+
+Variant in_precision(const ir::Graph& fused, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs,
+                     const std::string& precision) {
+  const std::string present = precision_of(fused);
+  if (present == precision || precision.empty()) return {present, fused, fused};
+  if (present != "fp32") throw ConfigError(fmt::format("--precision {}: the model is {} already", precision, present));
+  tuning::SpaceOptions options;
+  options.int8 = names(precision, "int8");
+  options.bf16 = names(precision, "bf16");
+  const auto executable = adaptor.prepare(fused);
+  const auto space = tuning::build_space(fused, adaptor, options);
+  quant::RangeTable ranges;
+  if (space.needs_ranges()) ranges = calib::calibrate(fused, *executable, std::span(&inputs, 1));
+  tuning::Candidate made = tuning::CandidateBuilder(fused, ranges, space, adaptor, *executable).build(space.shape.fastest());
+  return {precision, std::move(made.graph), std::move(made.without_bf16)};
+}
+
+Contender::Contender(const Variant& variant, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs)
+    : label_(variant.label), precision_(precision_of(variant.graph)), inputs_(inputs) {
+  const auto start = Clock::now();
+  executable_ = adaptor.prepare(variant.graph);
+  executable_->run(inputs_);
+  first_ms_ = milliseconds_since(start);
+}
+
+void Contender::warm_up(std::int64_t runs) const {
+  for (std::int64_t i = 0; i < runs; ++i) executable_->run(inputs_);
+}
+
+double Contender::run() const {
+  const auto start = Clock::now();
+  executable_->run(inputs_);
+  return milliseconds_since(start);
+}
+
+std::vector<double> Contender::run_for(double seconds, std::int64_t runs) const {
+  std::vector<double> milliseconds;
+  const auto start = Clock::now();
+  while (runs < 0 ? milliseconds.empty() || milliseconds_since(start) < 1e3 * seconds
+                  : static_cast<std::int64_t>(milliseconds.size()) < runs)
+    milliseconds.push_back(run());
+  return milliseconds;
+}
+
+VariantResult Contender::result(std::vector<double> milliseconds, bool profile) const {
+  VariantResult result;
+  result.label = label_;
+  result.precision = precision_;
+  result.milliseconds = std::move(milliseconds);
+  result.rounds = result.milliseconds;
+  result.prepare_ms = std::max(0.0, first_ms_ - tuning::percentile(result.milliseconds, 0.5));
+  result.steps = executable_->profile(inputs_, profile ? kProfiledRuns : 0);
+  for (const auto& step : result.steps) result.macs += step.macs;
+  if (!profile) result.steps.clear();
   return result;
+}
+
+std::vector<VariantResult> benchmark(const std::vector<Variant>& variants, const runtime::Adaptor& adaptor,
+                                     const std::vector<ir::Tensor>& inputs, const BenchmarkOptions& options) {
+  std::vector<Contender> contenders;
+  for (const Variant& variant : variants) contenders.emplace_back(variant, adaptor, inputs);
+  for (const Contender& contender : contenders) contender.warm_up(options.warmup);
+  std::vector<std::vector<double>> times(contenders.size());
+  const double seconds = options.seconds * static_cast<double>(contenders.size());
+  const auto start = Clock::now();
+  for (std::int64_t round = 0; options.iterations < 0 || round < options.iterations; ++round) {
+    if (options.iterations < 0 && round >= kLeastRounds && milliseconds_since(start) > 1e3 * seconds) break;
+    for (std::size_t i = 0; i < contenders.size(); ++i) times[i].push_back(contenders[i].run());
+  }
+  std::vector<VariantResult> results;
+  for (std::size_t i = 0; i < contenders.size(); ++i)
+    results.push_back(contenders[i].result(std::move(times[i]), options.profile));
+  return results;
 }
 
 }  // namespace inc::app

@@ -15,6 +15,7 @@ get_property(rooms GLOBAL PROPERTY INC_ROOMS)
 install(TARGETS inc_all inc_app ${rooms} inc_warnings EXPORT inc_cppTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS inc-cpp RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(PROGRAMS ${PROJECT_SOURCE_DIR}/app/cli/peers.py DESTINATION ${CMAKE_INSTALL_DATADIR}/inc_cpp)
 install(EXPORT inc_cppTargets NAMESPACE inc_cpp:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/inc_cpp)
 foreach(folder core strategies kernels adaptors app)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION include/inc_cpp FILES_MATCHING PATTERN "*.h" PATTERN "cli" EXCLUDE)

@@ -2,29 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
-#include <numeric>
 
+#include "app/cli/benchmark_report.h"
+#include "app/cli/benchmark_settings.h"
 #include "app/cli/commands.h"
-#include "app/cli/settings.h"
 #include "app/session.h"
-#include "core/base/parallel.h"
-#include "core/eval/dataset.h"
-#include "core/eval/evaluate.h"
-#include "core/onnx/onnx_io.h"
+#include "app/timing_worker.h"
 #include "core/pipeline/work.h"
-#include "core/tuning/latency.h"
 
 namespace inc::cli {
 namespace {
 
-struct BenchmarkSettings : Settings {
-  app::BenchmarkOptions options;
-  std::vector<std::string> shapes;
-  std::string isa;
-};
+const std::vector<std::string> kPrecisions{"fp32", "int8", "bf16", "int8+bf16"};
 
 ir::Shape parse_shape(const std::string& text, const std::string& whole) {
   ir::Shape shape;
@@ -48,62 +40,19 @@ void parse_shapes(BenchmarkSettings& settings) {
   }
 }
 
-nlohmann::ordered_json steps_json(const std::vector<runtime::StepProfile>& steps) {
-  auto rows = nlohmann::ordered_json::array();
-  for (const auto& s : steps)
-    rows.push_back({{"name", s.name},
-                    {"op_type", s.op_type},
-                    {"precision", s.precision},
-                    {"kernel", s.kernel},
-                    {"isa", s.isa},
-                    {"emulated", s.emulated},
-                    {"note", s.note},
-                    {"ms", s.milliseconds}});
-  return rows;
+pipeline::LoadedModel load(const config::Config& config) {
+  pipeline::LoadedModel model = pipeline::load_model(config);
+  pipeline::follow_bf16_plan(model);
+  return model;
 }
 
-void print_steps(const std::vector<runtime::StepProfile>& steps) {
-  const double total =
-      std::accumulate(steps.begin(), steps.end(), 0.0, [](double sum, const auto& s) { return sum + s.milliseconds; });
-  fmt::print("\n{:>9} {:>6}  {:<18} {:<9} {:<34} {}\n", "ms", "share", "operator", "precision", "kernel", "name");
-  for (const auto& s : steps)
-    fmt::print("{:9.4f} {:5.1f}%  {:<18} {:<9} {:<34} {}{}\n", s.milliseconds, total > 0 ? 100 * s.milliseconds / total : 0,
-               s.op_type, s.precision, s.kernel, s.name, s.emulated ? "  [emulated: " + s.note + "]" : "");
+std::vector<ir::Tensor> inputs_for(const BenchmarkSettings& settings, const config::Config& config, const ir::Graph& graph) {
+  if (settings.inputs == "random") return app::random_inputs(graph, settings.options);
+  if (settings.config.empty()) throw ConfigError("--inputs data: expected --config with a data set");
+  return app::real_inputs(graph, *pipeline::calibration_task(config).data, settings.options.batch);
 }
 
-void report(const BenchmarkSettings& settings, const std::string& model, const app::BenchmarkResult& result) {
-  const auto& ms = result.milliseconds;
-  const double mean = std::accumulate(ms.begin(), ms.end(), 0.0) / static_cast<double>(ms.size());
-  const auto at = [&](double p) { return tuning::percentile(ms, p); };
-  const double throughput = 1e3 * static_cast<double>(result.batch) / mean;
-  const std::string isa = app::machine().isa;
-  if (settings.json) {
-    nlohmann::ordered_json json = {
-        {"model", model},
-        {"precision", result.precision},
-        {"isa", isa},
-        {"batch", result.batch},
-        {"threads", threads()},
-        {"instances", 1},
-        {"latency_ms", {{"mean", mean}, {"p50", at(0.5)}, {"p90", at(0.9)}, {"p99", at(0.99)}, {"min", at(0)}}},
-        {"throughput", throughput},
-        {"iterations", ms.size()}};
-    if (settings.options.profile) json["ops"] = steps_json(result.steps);
-    fmt::print("{}\n", json.dump(2));
-    return;
-  }
-  fmt::print("{}: {} on {}, batch {}, {} threads, {} runs\n", model, result.precision, isa, result.batch, threads(),
-             ms.size());
-  fmt::print("latency ms   mean {:.3f}  p50 {:.3f}  p90 {:.3f}  p99 {:.3f}  min {:.3f}\n", mean, at(0.5), at(0.9), at(0.99),
-             at(0));
-  fmt::print("throughput   {:.1f} samples a second\n", throughput);
-  if (settings.options.profile) print_steps(result.steps);
-}
-
-ExitCode benchmark(BenchmarkSettings& settings) {
-  if (!settings.isa.empty()) ::setenv("INC_MAX_ISA", settings.isa.c_str(), 1);
-  parse_shapes(settings);
-  if (settings.config.empty() && settings.model.empty()) throw ConfigError("no model given: expected --model or --config");
+Subject subject(const BenchmarkSettings& settings) {
   config::Config config;
   if (settings.config.empty()) {
     prepare(settings);
@@ -111,14 +60,71 @@ ExitCode benchmark(BenchmarkSettings& settings) {
   } else {
     config = configured(settings);
   }
-  const auto adaptor = app::make_adaptor(settings.adaptor);
-  pipeline::LoadedModel model = pipeline::load_model(config);
-  pipeline::follow_bf16_plan(model);
-  const auto inputs = app::random_inputs(model.fused, settings.options);
-  const auto result = app::benchmark(model.fused, *adaptor, inputs, settings.options);
-  if (settings.options.precision == "fp32" && result.precision != "fp32")
-    throw ConfigError("--precision fp32: the model is quantized already");
-  report(settings, model.name, result);
+  pin_threads();
+  Subject made{app::make_adaptor(settings.adaptor), {}, {}, 0};
+  const auto start = std::chrono::steady_clock::now();
+  made.model = load(config);
+  made.load_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  made.inputs = inputs_for(settings, config, made.model.fused);
+  return made;
+}
+
+/// The precisions of the model, then other models as they are.
+std::vector<app::Variant> variants_of(const BenchmarkSettings& settings, const Subject& subject) {
+  std::vector<std::string> precisions = settings.compare;
+  if (precisions.empty()) precisions.push_back(settings.precision);
+  std::vector<app::Variant> variants;
+  for (const auto& precision : precisions)
+    variants.push_back(app::in_precision(subject.model.fused, *subject.adaptor, subject.inputs, precision));
+  if (settings.compare.empty() && !settings.other_models.empty()) variants.front().label = subject.model.name;
+  for (const auto& path : settings.other_models) {
+    config::Config config;
+    config.model.path = std::filesystem::absolute(path).string();
+    pipeline::LoadedModel other = load(config);
+    variants.push_back({other.name, other.fused, other.fused});
+  }
+  return variants;
+}
+
+void check(const BenchmarkSettings& settings) {
+  if (settings.config.empty() && settings.model.empty()) throw ConfigError("no model given: expected --model or --config");
+  const bool several = !settings.compare.empty() || !settings.other_models.empty();
+  if (!settings.compare.empty() && !settings.precision.empty())
+    throw ConfigError("--compare names precisions: expected no --precision beside it");
+  if (several && settings.peers)
+    throw ConfigError("--peers runs beside one variant: expected no --compare, --compare-model");
+  if (settings.instances > 0 && (several || settings.peers || settings.options.profile))
+    throw ConfigError("--instances times one variant: expected no --compare, --compare-model, --peers, --profile");
+  if (settings.instances == 0 && settings.cores_per_instance > 0)
+    throw ConfigError("--cores-per-instance: expected --instances");
+  if (settings.instances > 0 && settings.threads > 0)
+    throw ConfigError("--threads: expected --cores-per-instance, an instance has as many threads as cores");
+  if (settings.mode == "accuracy" && settings.config.empty())
+    throw ConfigError("--mode accuracy: expected --config with evaluation.accuracy");
+}
+
+ExitCode benchmark(BenchmarkSettings& settings) {
+  if (!settings.isa.empty()) ::setenv("INC_MAX_ISA", settings.isa.c_str(), 1);
+  check(settings);
+  if (settings.mode == "accuracy") return evaluate(settings);
+  if (settings.instances > 0) return benchmark_instances(settings);
+  parse_shapes(settings);
+  const Subject made = subject(settings);
+  const auto variants = variants_of(settings, made);
+  if (settings.worker) {
+    const app::Contender contender(variants.front(), *made.adaptor, made.inputs);
+    contender.warm_up(settings.options.warmup);
+    app::serve(contender, made.batch());
+    return ExitCode::Met;
+  }
+  BenchmarkReport report{made.model.name, made.batch(), made.load_ms, {}, false, settings.options.profile};
+  report.results = settings.peers ? beside_peers(settings, made, variants.front())
+                                  : app::benchmark(variants, *made.adaptor, made.inputs, settings.options);
+  report.with_ceiling = (report.profile || report.results.size() > 1) && settings.adaptor == "onednn";
+  if (settings.json)
+    fmt::print("{}\n", to_json(report).dump(2));
+  else
+    print(report);
   return ExitCode::Met;
 }
 
@@ -133,12 +139,21 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
   command->add_option("--batch", settings->options.batch, "Batch size")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--shape", settings->shapes, "Shape of an input: name=1x3x224x224")->take_all();
   command
-      ->add_option("--precision", settings->options.precision,
-                   "fp32, int8 (ranges of the random inputs), bf16, or int8+bf16")
-      ->check(CLI::IsMember({"fp32", "int8", "bf16", "int8+bf16"}));
+      ->add_option("--precision", settings->precision, "fp32, int8 (ranges of the benchmark's inputs), bf16, or int8+bf16")
+      ->check(CLI::IsMember(kPrecisions));
+  command->add_option("--compare", settings->compare, "Precisions that take turns: fp32,int8,bf16,int8+bf16")
+      ->delimiter(',')
+      ->check(CLI::IsMember(kPrecisions));
+  command->add_option("--compare-model", settings->other_models, "Another model that takes turns, as it is")->take_all();
+  command->add_option("--inputs", settings->inputs, "random, or data: samples of the configuration's calibration set")
+      ->check(CLI::IsMember({"random", "data"}))
+      ->capture_default_str();
+  command->add_option("--mode", settings->mode, "performance, or accuracy: what `evaluate` does with the configuration")
+      ->check(CLI::IsMember({"performance", "accuracy"}))
+      ->capture_default_str();
   command->add_option("--isa", settings->isa,
                       "Use no instruction set beyond this one: avx2, avx512_core, avx512_core_vnni, …");
-  command->add_option("--duration", settings->options.seconds, "Seconds to measure")
+  command->add_option("--duration", settings->options.seconds, "Seconds to measure, for each variant")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--warmup", settings->options.warmup, "Untimed runs before")
@@ -146,7 +161,16 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   command->add_option("--iterations", settings->options.iterations,
                       "Timed runs (default: as many as fit into the duration)");
-  command->add_flag("--profile", settings->options.profile, "Time, kernel, ISA and precision of every operator");
+  command->add_option("--instances", settings->instances, "Processes that run at the same time, pinned by NUMA node")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--cores-per-instance", settings->cores_per_instance,
+                   "Cores, and threads, of each (default: all cores shared out)")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--peers", settings->peers,
+                    "onnxruntime and OpenVINO in turn with ours ($INC_CPP_PYTHON or python3 must have them)");
+  command->add_flag("--worker", settings->worker)->group("");
+  command->add_flag("--profile", settings->options.profile, "Time, kernel, ISA, precision and GOP/s of every operator");
   command->add_flag("--json", settings->json, "Print one JSON object");
   command->callback([settings, &chosen] { chosen.run = [settings] { return benchmark(*settings); }; });
 }

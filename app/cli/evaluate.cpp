@@ -12,7 +12,6 @@
 #include "core/pipeline/work.h"
 
 namespace inc::cli {
-namespace {
 
 ExitCode evaluate(const Settings& settings) {
   const config::Config config = configured(settings);
@@ -44,8 +43,6 @@ ExitCode evaluate(const Settings& settings) {
   }
   return ExitCode::Met;
 }
-
-}  // namespace
 
 void add_evaluate(CLI::App& app, Chosen& chosen) {
   auto* command = app.add_subcommand("evaluate", "Measure a model's accuracy");

@@ -1,7 +1,10 @@
 #include "app/cli/settings.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
+#include "app/topology.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
@@ -28,6 +31,19 @@ void add_execution(CLI::App& command, Settings& settings) {
 void prepare(const Settings& settings) {
   set_threads(settings.threads);
   log::set_level(settings.quiet ? log::Level::Error : log::Level::Info);
+  const app::CpuLimit limit = app::cpu_limit();
+  if (settings.threads > limit.cpus)
+    log::warning(fmt::format("--threads {}: this process has {} {}; more threads only wait for each other", settings.threads,
+                             limit.cpus, limit.why));
+}
+
+void pin_threads() {
+  try {
+    const app::Topology topology = app::this_machine();
+    if (threads() < topology.cores()) app::pin_to(app::place(topology, 1, threads()).front());
+  } catch (const BackendError& error) {
+    log::warning(fmt::format("not pinned: {}", error.what()));
+  }
 }
 
 config::Config configured(const Settings& settings) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/config/config.h"
 
 namespace inc::cli {
@@ -24,5 +25,9 @@ void add_execution(CLI::App& command, Settings& settings);  ///< --threads, --ad
 config::Config configured(const Settings& settings);
 /// Threads and verbosity only, for commands without a configuration.
 void prepare(const Settings& settings);
+/// Keeps this process on as many cores as there are threads, of one NUMA node where they fit; for timing.
+void pin_threads();
+/// The subcommand `evaluate`, which `benchmark --mode accuracy` is too.
+ExitCode evaluate(const Settings& settings);
 
 }  // namespace inc::cli

@@ -148,6 +148,104 @@ class Results(Workspace):
         self.assertIn("max_trials", run("schema", "--markdown").stdout)
 
 
+class Benchmark(Workspace):
+    def benchmark(self, *more, model="small.onnx", code=0):
+        done = run("benchmark", "--model", self.path(model), "--json", *more)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_one_model_has_the_promised_fields(self):
+        result = self.benchmark("--iterations", 20, "--batch", 3)
+        for field in ("model", "precision", "isa", "batch", "threads", "instances", "latency_ms", "throughput", "iterations"):
+            self.assertIn(field, result)
+        latency = result["latency_ms"]
+        low, high = latency["p50_interval"]
+        self.assertTrue(0 < latency["min"] <= low <= latency["p50"] <= high <= latency["p99"])
+        self.assertGreaterEqual(latency["p50_confidence"], 0.95)
+        self.assertEqual((result["batch"], result["threads"], result["iterations"]), (3, 1, 20))
+        self.assertGreater(result["prepare_ms"], 0)
+        self.assertGreater(result["peak_rss_bytes"], 1 << 20)
+        self.assertEqual(result["macs"], 3 * (6 * 8 + 8 * 4))
+        self.assertAlmostEqual(result["gops"], 2e-6 * result["macs"] / latency["p50"])
+
+    def test_precisions_take_turns(self):
+        result = self.benchmark("--compare", "fp32,int8,bf16,int8+bf16", "--iterations", 9, "--profile")
+        self.assertEqual([v["label"] for v in result["variants"]], ["fp32", "int8", "bf16", "int8+bf16"])
+        for variant in result["variants"]:
+            self.assertEqual(variant["iterations"], 9)
+            low, high = variant["ratio_interval"]
+            self.assertTrue(low <= variant["ratio"] <= high)
+        self.assertEqual(result["variants"][0]["ratio"], 1)
+        self.assertEqual(result["variants"][1]["precision"], "int8")
+        ops = {op["name"]: op for op in result["variants"][1]["ops"]}
+        self.assertEqual((ops["first"]["precision"], ops["last"]["precision"]), ("int8", "int8"))
+        self.assertTrue(all(ops[name]["gops"] > 0 and ops[name]["ceiling_share"] > 0 for name in ("first", "last")))
+
+    def test_models_take_turns(self):
+        small_model(self.path("other.onnx"), op="Tanh")
+        result = self.benchmark("--compare-model", self.path("other.onnx"), "--iterations", 6)
+        self.assertEqual([v["label"] for v in result["variants"]], ["small", "other"])
+
+    def test_people_get_a_table_that_fits(self):
+        done = run("benchmark", "--model", self.path("small.onnx"), "--compare", "fp32,int8", "--iterations", 6)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100, done.stdout)
+        for word in ("95 % interval", "ratio", "GOP/s", "of ceiling", "peak memory"):
+            self.assertIn(word, done.stdout)
+
+    def test_inputs_can_be_the_data_of_the_configuration(self):
+        done = run("benchmark", "--config", self.config(), "--inputs", "data", "--batch", 16, "--iterations", 6, "--json")
+        self.assertEqual(json.loads(done.stdout)["batch"], 16, done.stderr)
+        self.refused(run("benchmark", "--model", self.path("small.onnx"), "--inputs", "data"), 2, "--config")
+        self.refused(run("benchmark", "--config", self.config(), "--inputs", "data", "--batch", 1000), 4, "1000", "16")
+
+    def test_accuracy_mode_is_evaluate(self):
+        done = run("benchmark", "--config", self.config(), "--mode", "accuracy", "--json")
+        self.assertEqual(json.loads(done.stdout)["accuracy"], json.loads(run("evaluate", "--config", self.config(), "--json").stdout)["accuracy"])
+        self.refused(run("benchmark", "--model", self.path("small.onnx"), "--mode", "accuracy"), 2, "--config")
+
+    def test_instances_run_at_the_same_time_on_cores_of_their_own(self):
+        cores = len(os.sched_getaffinity(0))
+        result = self.benchmark("--instances", cores, "--cores-per-instance", 1, "--iterations", 20, "--batch", 2)
+        self.assertEqual((result["instances"], result["threads"], result["batch"]), (cores, 1, 2))
+        each = result["per_instance"]
+        self.assertEqual(len({cpu for instance in each for cpu in instance["cpus"]}), cores)
+        self.assertAlmostEqual(result["throughput"], sum(instance["throughput"] for instance in each))
+        self.assertTrue(all(instance["iterations"] == 20 and instance["latency_ms"]["p50"] > 0 for instance in each))
+
+    def test_more_cores_than_there_are_are_refused(self):
+        small = self.path("small.onnx")
+        self.refused(run("benchmark", "--model", small, "--instances", 4096, "--cores-per-instance", 2), 2, "8192 cores", "may use")
+        self.refused(run("benchmark", "--model", small, "--cores-per-instance", 1), 2, "--instances")
+        self.refused(run("benchmark", "--model", small, "--instances", 1, "--threads", 1), 2, "--cores-per-instance")
+
+    def test_an_instance_that_fails_says_why(self):
+        done = run("benchmark", "--model", self.path("none.onnx"), "--instances", 1)
+        self.refused(done, 5, "none.onnx", "instance 0")
+
+    def test_more_threads_than_cpus_are_a_warning(self):
+        done = run("benchmark", "--model", self.path("small.onnx"), "--iterations", 1, "--threads", len(os.sched_getaffinity(0)) + 1)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("affinity mask", done.stderr)
+
+    def test_peers_run_beside_or_say_why_not(self):
+        ENVIRONMENT["INC_CPP_PYTHON"] = sys.executable
+        self.addCleanup(ENVIRONMENT.pop, "INC_CPP_PYTHON")
+        for precision in ("fp32", "int8"):
+            ours, *peers = self.benchmark("--peers", "--duration", 0.2, "--precision", precision)["variants"]
+            self.assertEqual((ours["label"], ours["precision"]), ("inc-cpp", precision))
+            self.assertEqual([peer["label"] for peer in peers], ["onnxruntime", "openvino"])
+            self.assertGreater(peers[0]["latency_ms"]["p50"], 0)
+            self.assertTrue(peers[0]["version"] and peers[0]["peak_rss_bytes"] and peers[0]["ratio"] > 0)
+            self.assertTrue("latency_ms" in peers[1] or "openvino" in peers[1]["why_absent"])
+        absent = self.benchmark("--peers", "--duration", 0.1, "--precision", "bf16")["variants"][1]
+        self.assertIn("BF16", absent["why_absent"])
+
+    def test_another_precision_of_a_quantized_model_is_refused(self):
+        self.assertEqual(self.quantize().returncode, 0)
+        self.refused(run("benchmark", "--model", self.path("out/model.onnx"), "--precision", "fp32"), 2, "int8 already")
+
+
 class Resume(Workspace):
     def journal(self):
         with open(self.path("out/journal.jsonl"), "rb") as f:

@@ -35,6 +35,7 @@ DOORS = {
     r"CLI/": ["app"],
     r"jpeglib|png\.h|zlib": ["core/eval"],
     r"spdlog/": ["core/base"],
+    r"hwloc": ["app"],
     r"omp\.h": ["core/base"],
     r"immintrin|x86intrin": ["kernels"],
     r"Eigen/": ["strategies"],
