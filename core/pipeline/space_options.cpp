@@ -141,6 +141,8 @@ SpaceOptions space_options(const config::Config& config, const runtime::Adaptor&
   options.weight = weight_limits(wise.weight);
   if (options.weight.bounds.empty() && sums_exactly(config.target.isa, adaptor))
     options.weight.bounds = {quant::WeightBound::Full};
+  if (options.weight.bounds.empty() && config.target.isa == "host")
+    options.weight.bounds = {quant::WeightBound::PairBounded, quant::WeightBound::Full};
   if (!recipes.depthwise_per_channel && options.activation.granularities.empty())
     options.activation.granularities = {quant::Granularity::PerTensor};
   options.approach = quantization.approach == "auto"                          ? tuning::Approach::Auto
