@@ -10,12 +10,15 @@ namespace inc::onednn {
 bool emit_linear(Builder& builder, const ir::Node& node);     ///< Conv, MatMul, Gemm and their groups
 bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel
 bool emit_convolution(Builder& builder, const ir::Node& node);
+bool emit_deconvolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);
 bool emit_global_pool(Builder& builder, const ir::Node& node);
 bool emit_pool(Builder& builder, const ir::Node& node);
 bool emit_elementwise(Builder& builder, const ir::Node& node);
 bool emit_movement(Builder& builder, const ir::Node& node);
+bool emit_resize(Builder& builder, const ir::Node& node);  ///< by interpolation
 bool emit_normalize(Builder& builder, const ir::Node& node);
+bool emit_instance_norm(Builder& builder, const ir::Node& node);  ///< over the pixels of channels or groups of them
 bool emit_reduce(Builder& builder, const ir::Node& node);
 /// QuantizeLinear and DequantizeLinear on their own.
 bool emit_quantization(Builder& builder, const ir::Node& node);

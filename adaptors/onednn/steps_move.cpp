@@ -215,7 +215,7 @@ bool emit_expand(Builder& b, const ir::Node& node) {
 }
 
 /// Every element repeated factor times along each axis; factors are whole.
-bool emit_resize(Builder& b, const ir::Node& node) {
+bool emit_repeat(Builder& b, const ir::Node& node) {
   const ir::Shape &in = b.shape(node.inputs[0]), &out = b.shape(node.outputs[0]);
   if (node.attrs.text("mode", "nearest") != "nearest" || in.size() != out.size()) return false;
   const bool early = node.op == "Upsample" || b.graph().opset < 11;
@@ -252,7 +252,7 @@ bool emit_movement(Builder& b, const ir::Node& node) {
   if (node.op == "Pad") return emit_pad(b, node);
   if (node.op == "Gather") return emit_gather(b, node);
   if (node.op == "Expand") return emit_expand(b, node);
-  if (node.op == "Resize" || node.op == "Upsample") return emit_resize(b, node);
+  if (node.op == "Resize" || node.op == "Upsample") return emit_repeat(b, node);
   return false;
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/ops/movement.h"
+#include "core/ops/resize.h"
 
 namespace inc::ops {
 namespace {
@@ -234,6 +235,29 @@ Support known_form(const ir::Node& node, std::int64_t) {
 }
 
 }  // namespace
+
+std::optional<std::vector<ResizedAxis>> resized_axes(const ir::Node& node, const InferContext& context) {
+  const bool upsample = node.op == "Upsample";
+  for (std::size_t i = 1; i < context.inputs.size(); ++i)
+    if (context.has(i) && context.inputs[i].value == nullptr) return std::nullopt;
+  const Request r = request_of(context, context.inputs[0].shape, upsample);
+  if (r.coordinates == "tf_crop_and_resize") return std::nullopt;
+  std::vector<ResizedAxis> axes;
+  for (std::size_t d = 0; d < r.axes.size(); ++d) {
+    if (r.axes[d].identity()) continue;
+    ResizedAxis& made = axes.emplace_back();
+    made.axis = d;
+    made.first.push_back(0);
+    for (std::int64_t k = 0; k < r.axes[d].output; ++k) {
+      for (const Tap& tap : taps_at(r, r.axes[d], coordinate(r, r.axes[d], static_cast<double>(k)))) {
+        made.index.push_back(tap.index);
+        made.weight.push_back(static_cast<float>(tap.weight));
+      }
+      made.first.push_back(static_cast<std::int64_t>(made.index.size()));
+    }
+  }
+  return axes;
+}
 
 std::span<const OpInfo> resize_rows() {
   static constexpr OpInfo kRows[] = {
