@@ -12,11 +12,14 @@ namespace {
 
 struct QuantizeSettings : Settings {
   std::string output;
+  std::string profile_from;
   bool resume = false;
 };
 
 ExitCode quantize(const QuantizeSettings& settings) {
-  const config::Config config = configured(settings);
+  config::Config config = configured(settings);
+  if (!settings.profile_from.empty())
+    config.tuning.cost_model.profile_from = std::filesystem::absolute(settings.profile_from).string();
   const auto adaptor = app::make_adaptor(settings.adaptor);
   app::install_stop_signals();
   report::Report report;
@@ -53,6 +56,8 @@ void add_quantize(CLI::App& app, Chosen& chosen) {
   add_config(*command, *settings)->required();
   add_model(*command, *settings);
   command->add_option("--output", settings->output, "Directory for the results (default: inc_cpp_workspace/<model name>)");
+  command->add_option("--profile-from", settings->profile_from,
+                      "costs.json of another run on this model: decide by its times instead of measuring");
   command->add_flag("--resume", settings->resume, "Continue from the journal in the output directory");
   add_execution(*command, *settings);
   command->add_flag("--quiet", settings->quiet, "Say nothing but errors");

@@ -114,6 +114,10 @@ struct ExitPolicy {
 struct Workspace {
   std::string path;
 };
+struct CostModel {
+  bool keep_back = true;
+  std::string profile_from;
+};
 struct Tuning {
   Strategy strategy;
   AccuracyCriterion accuracy_criterion;
@@ -121,6 +125,7 @@ struct Tuning {
   ExitPolicy exit_policy;
   std::int64_t random_seed = 1978;
   Workspace workspace;
+  CostModel cost_model;
 };
 
 struct AccuracyEvaluation {

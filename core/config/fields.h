@@ -232,6 +232,15 @@ void fields(V& v, Workspace& s) {
 }
 
 template <class V>
+void fields(V& v, CostModel& s) {
+  v("keep_back", s.keep_back,
+    "Measure operators in each precision, and keep those out of INT8 and BF16 that make the graph clearly slower");
+  v("profile_from", s.profile_from,
+    "A costs.json of an earlier run on this model, to decide by the times of another machine, or again by the same; "
+    "`--profile-from` wins");
+}
+
+template <class V>
 void fields(V& v, Tuning& s) {
   v("strategy", s.strategy, "How the next trial is chosen");
   v("accuracy_criterion", s.accuracy_criterion, "The target");
@@ -239,6 +248,7 @@ void fields(V& v, Tuning& s) {
   v("exit_policy", s.exit_policy, "When the search ends");
   v("random_seed", s.random_seed, "Seed of everything random", at_least(0));
   v("workspace", s.workspace, "Where results go");
+  v("cost_model", s.cost_model, "What speed decides before the search");
   v.refused("multi_objectives", facts::kNotYet, "");
   v.refused("tensorboard", "no TensorBoard files are written; see report.html", "false");
   v.refused("diagnosis", "use inc-cpp compare and report.html", "");

@@ -42,11 +42,12 @@ bool smooths(const tuning::TuningSpace& space) {
 class Chooser {
  public:
   Chooser(const config::Config& config, const CalibrationTask& task, const LoadedModel& model,
-          const runtime::Adaptor& adaptor, const runtime::Executable& fp32, Calibrated& calibrated)
+          const runtime::Adaptor& adaptor, const runtime::Executable& fp32, const tuning::SpaceOptions& allowed,
+          Calibrated& calibrated)
       : model_(model),
         adaptor_(adaptor),
         qdq_(qdq_options(config)),
-        allowed_(space_options(config, adaptor)),
+        allowed_(allowed),
         calibrated_(calibrated),
         fp32_(fp32),
         task_(task) {}
@@ -117,8 +118,8 @@ class Chooser {
 }  // namespace
 
 Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
-                     const runtime::Adaptor& adaptor, const runtime::Executable& fp32, tuning::TuningSpace space,
-                     const QuantizeOptions& options) {
+                     const runtime::Adaptor& adaptor, const runtime::Executable& fp32, const tuning::SpaceOptions& allowed,
+                     tuning::TuningSpace space, const QuantizeOptions& options) {
   Calibrated calibrated{{}, std::move(space), {}, 0};
   if (task == nullptr) return calibrated;
   const auto start = std::chrono::steady_clock::now();
@@ -130,7 +131,7 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
   calibrated.ranges = calib::calibrate(model.fused, fp32, *task->data, wanted);
   const bool stopped = options.should_stop && options.should_stop();
   if (!stopped && (leaves_smoothing_open(config) || leaves_method_open(config))) {
-    Chooser choose(config, *task, model, adaptor, fp32, calibrated);
+    Chooser choose(config, *task, model, adaptor, fp32, allowed, calibrated);
     if (leaves_smoothing_open(config)) choose.smoothing();
     if (leaves_method_open(config)) choose.methods();
   }

@@ -20,8 +20,8 @@ struct Calibrated {
 /// SmoothQuant of MatMul and Gemm where it at least halves their distance from FP32, then a range method other than min-max
 /// where that takes a quarter off it.
 Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
-                     const runtime::Adaptor& adaptor, const runtime::Executable& fp32, tuning::TuningSpace space,
-                     const QuantizeOptions& options);
+                     const runtime::Adaptor& adaptor, const runtime::Executable& fp32, const tuning::SpaceOptions& allowed,
+                     tuning::TuningSpace space, const QuantizeOptions& options);
 
 /// Where corrections take their samples from; nothing when the recipe is off or no ranges are calibrated.
 std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,

@@ -68,6 +68,12 @@ std::string why_float(const ir::Node& node) {
   return "";
 }
 
+std::string why_not_bf16(ir::NodeId id, const tuning::TuningSpace& space, const quant::Bf16Plan& bf16) {
+  if (const auto slower = space.slower_in_bf16.find(id); slower != space.slower_in_bf16.end()) return "; " + slower->second;
+  const auto why = bf16.why_not.find(id);
+  return why == bf16.why_not.end() ? "" : "; not BF16: " + why->second;
+}
+
 }  // namespace
 
 std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::TuningSpace& space,
@@ -91,6 +97,7 @@ std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::T
       if (kept != space.kept_fp32.end()) row.reason += "; not INT8: " + kept->second;
     } else if (searched) {
       row.reason = decided;
+      if (kept != space.kept_fp32.end()) row.reason += "; not INT8: " + kept->second;
     } else if (kept != space.kept_fp32.end()) {
       row.reason = kept->second;
     } else if (reads_int8(quantized, node) && writes_int8(quantized, node)) {
@@ -99,8 +106,7 @@ std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::T
     } else {
       row.reason = why_float(node);
     }
-    if (const auto why = bf16.why_not.find(id); row.precision == "fp32" && why != bf16.why_not.end())
-      row.reason += "; not BF16: " + why->second;
+    if (row.precision == "fp32") row.reason += why_not_bf16(id, space, bf16);
     const auto step = ran.find(node.name);
     if (step != ran.end() && step->second->emulated)
       row.reason += fmt::format("; executed in FP32 here: {}", step->second->note);

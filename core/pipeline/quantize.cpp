@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "core/pipeline/calibration.h"
+#include "core/pipeline/costs.h"
 #include "core/pipeline/identity.h"
 #include "core/pipeline/result.h"
 #include "core/pipeline/space_options.h"
@@ -44,9 +45,15 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   LoadedModel model = load_model(config);
   reorder_channels(model, config);
   const auto fp32 = adaptor.prepare(model.fused);
-  const tuning::SpaceOptions allowed = space_options(config, adaptor);
+  tuning::SpaceOptions allowed = space_options(config, adaptor);
   tuning::TuningSpace allowed_space = tuning::build_space(model.fused, adaptor, allowed);
   const std::filesystem::path directory = make_output_directory(config, model, options);
+  std::vector<std::string> notes;
+  const auto costs = find_costs(config, model, adaptor, *fp32, allowed_space, allowed, directory, options, notes);
+  if (costs && !costs->verdict.kept.empty()) {
+    keep_back(*costs, allowed, notes);
+    allowed_space = tuning::build_space(model.fused, adaptor, allowed);
+  }
   const std::optional<CalibrationTask> samples = calibration_task(config, allowed_space);
   const CalibrationTask* task_or_null = samples ? &*samples : nullptr;
 
@@ -57,11 +64,14 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
     journal =
         open_journal(directory / "journal.jsonl", identity(config, model, *task, allowed_space), options.resume, history);
 
-  const Calibrated calibrated = calibrate(config, task_or_null, model, adaptor, *fp32, std::move(allowed_space), options);
+  const Calibrated calibrated =
+      calibrate(config, task_or_null, model, adaptor, *fp32, allowed, std::move(allowed_space), options);
   const tuning::TuningSpace& space = calibrated.space;
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
                                       allowed.bf16_policies, corrections(config, task_or_null, options));
-  Result result{config, model, space, candidates, directory, start, calibrated.seconds, calibrated.notes};
+  Result result{config, model, space, candidates, directory, start, calibrated.seconds, std::move(notes)};
+  result.notes.insert(result.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
+  result.costs = costs ? &*costs : nullptr;
   if (!task) return finish(result, adaptor, options);
 
   tuning::Fp32Outputs outputs;

@@ -110,6 +110,22 @@ void describe_calibration(const Result& result, const search::Point& point, repo
       made.anchors, static_cast<std::int64_t>(made.shift.size()), made.samples, made.before, made.after, made.why_not};
 }
 
+void describe_costs(const Result& result, const search::Point& point, report::Report& report) {
+  if (result.costs == nullptr) return;
+  const Costs& costs = *result.costs;
+  const tuning::CostModel model = costs.model(result.space);
+  report::CostModelRow row{costs.source,
+                           costs.profile.shapes,
+                           costs.profile.seconds,
+                           static_cast<std::int64_t>(costs.profile.samples.size()),
+                           model.predict(result.space.shape.fp32()),
+                           model.predict(result.space.shape.fastest()),
+                           model.predict(point),
+                           {}};
+  for (const auto& kept : costs.verdict.kept) row.kept_back.push_back({kept.name, kept.speed_class, kept.microseconds});
+  report.cost_model = std::move(row);
+}
+
 }  // namespace
 
 std::filesystem::path make_output_directory(const config::Config& config, const LoadedModel& model,
@@ -142,6 +158,7 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   if (const Support s = bf16_allowed(result.config, adaptor); !s && names_bf16(result.config))
     report.notes.push_back(fmt::format("BF16 is not used: {}.", s.why_not()));
   describe_calibration(result, point, report);
+  describe_costs(result, point, report);
   if (const auto& moved = result.model.reordered; moved && moved->moved > 0)
     report.notes.push_back(
         fmt::format("Channels of {} groups were reordered: pair-bounded scales are {:.3f} of full ones on "

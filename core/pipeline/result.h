@@ -2,6 +2,7 @@
 // The end of the path: measure, lower, export, report.
 #include <chrono>
 
+#include "core/pipeline/costs.h"
 #include "core/pipeline/quantize.h"
 #include "core/pipeline/work.h"
 #include "core/search/search.h"
@@ -25,6 +26,7 @@ struct Result {
   const tuning::Criterion* criterion = nullptr;
   const search::Observation* best = nullptr;
   const AccuracyTask* task = nullptr;
+  const Costs* costs = nullptr;
 };
 
 /// Measures the candidate against FP32, writes model.onnx, report.json and report.html, returns the report.

@@ -58,6 +58,19 @@ Json calibration_json(const Report& report) {
   return json;
 }
 
+Json cost_model_json(const CostModelRow& row) {
+  Json kept = Json::array();
+  for (const auto& op : row.kept_back)
+    kept.push_back({{"name", op.name}, {"precision", op.precision}, {"microseconds", number(op.microseconds)}});
+  return {{"source", row.source},
+          {"shapes", row.shapes},
+          {"seconds", number(row.seconds)},
+          {"candidates", row.candidates},
+          {"predicted_ms",
+           {{"fp32", number(row.fp32_ms)}, {"fastest", number(row.fastest_ms)}, {"result", number(row.result_ms)}}},
+          {"kept_back", kept}};
+}
+
 }  // namespace
 
 std::string to_json(const Report& report) {
@@ -78,6 +91,7 @@ std::string to_json(const Report& report) {
     json["statistics"].push_back(
         {{"op_type", row.op_type}, {"total", row.total}, {"int8", row.int8}, {"bf16", row.bf16}, {"fp32", row.fp32}});
   json["calibration"] = calibration_json(report);
+  if (report.cost_model) json["cost_model"] = cost_model_json(*report.cost_model);
   json["ops"] = Json::array();
   for (const auto& op : report.ops)
     json["ops"].push_back({{"name", op.name}, {"op_type", op.op_type}, {"precision", op.precision}, {"reason", op.reason}});

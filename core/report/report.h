@@ -40,6 +40,21 @@ struct CorrectionRow {
   std::string note;
 };
 
+/// An operator that speed kept out of a precision.
+struct KeptBackRow {
+  std::string name, precision;
+  double microseconds = 0;  ///< that it would add to a run; 0 where the graph as a whole decided
+};
+/// What the cost model said.
+struct CostModelRow {
+  std::string source;  ///< "measured", "estimated, profile of …"
+  std::string shapes;  ///< of the inputs in a run
+  double seconds = 0;  ///< what measuring took
+  std::int64_t candidates = 0;
+  double fp32_ms = 0, fastest_ms = 0, result_ms = 0;  ///< predicted, a sample: FP32, the fastest allowed, the result
+  std::vector<KeptBackRow> kept_back;
+};
+
 struct Report {
   std::string version, model, metric, strategy, stopped;
   struct Baseline {
@@ -63,6 +78,7 @@ struct Report {
   std::vector<TrialRow> trials;
   std::vector<RangeRow> ranges;
   std::optional<CorrectionRow> correction;
+  std::optional<CostModelRow> cost_model;
   std::vector<std::string> notes;  ///< what the user should know about the written model
   struct Machine {
     std::string cpu, isa;
@@ -82,7 +98,7 @@ std::string to_html(const Report& report);  ///< one self-contained page, no scr
 std::string statistics_table(const std::vector<StatisticsRow>& rows);
 /// "Tune Result Statistics": Info Type | Baseline | Best; accuracy, latency, size.
 std::string result_table(const Report& report);
-/// Peak resident memory of this process in bytes.
+/// Peak resident memory of this process in bytes; 0 where the system does not tell.
 std::int64_t peak_rss_bytes();
 
 }  // namespace inc::report

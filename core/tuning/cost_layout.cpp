@@ -5,7 +5,6 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
-#include "core/base/text.h"
 
 namespace inc::tuning {
 namespace {
@@ -63,17 +62,6 @@ class Neighbours {
 };
 
 }  // namespace
-
-std::string speed_class(const quant::OpConfig& config) {
-  std::vector<std::string> parts{std::string(quant::name_of(config.precision))};
-  if (config.precision != quant::Precision::Int8) return parts.front();
-  if (config.dynamic) parts.emplace_back("dynamic");
-  if (config.activation.dtype == DType::Int8) parts.emplace_back("s8");
-  if (config.activation.granularity == quant::Granularity::PerChannel) parts.emplace_back("per_channel");
-  if (config.weight.bound == quant::WeightBound::Full) parts.emplace_back("full");
-  if (config.smoothing != quant::Smoothing::None) parts.emplace_back("smoothed");
-  return joined(parts, ":");
-}
 
 CostLayout cost_layout(const ir::Graph& fused, const TuningSpace& space) {
   CostLayout layout;

@@ -10,10 +10,6 @@
 
 namespace inc::tuning {
 
-/// What of an option decides how fast it is: "fp32", "bf16", "int8", "int8:dynamic", "int8:s8", "int8:full", … Range
-/// methods, symmetry and strength of smoothing do not.
-std::string speed_class(const quant::OpConfig& config);
-
 /// An operator of the fused graph. Its time is that of its own step and of the conversions (quantize, dequantize, cast,
 /// reorder) made for it or for what it yields.
 struct CostSite {

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
+#include <span>
 #include <tuple>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/base/rng.h"
 #include "core/calib/calibrator.h"
+#include "core/tuning/keep_back.h"
 #include "core/tuning/latency.h"
 
 namespace inc::tuning {
@@ -19,9 +22,9 @@ using Classes = std::vector<std::uint8_t>;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMixedPerClass = 5, kProposals = 32;
-constexpr int kProfiled = 1, kLeastRounds = 3, kMostRounds = 15;
+constexpr int kProfiled = 1, kLeastRounds = 3, kMostRounds = 20;
 /// Of the rounds' times this quantile counts: other work on the machine only ever adds.
-constexpr double kQuantile = 0.3;
+constexpr double kQuantile = 0.1;
 /// Candidates of larger models are measured one after the other.
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 
@@ -62,6 +65,10 @@ std::size_t constant_bytes(const ir::Graph& graph) {
   for (const ir::ValueId id : graph.values())
     if (const ir::Tensor* tensor = graph.constant(id)) bytes += tensor->bytes();
   return bytes;
+}
+
+void log_refused(const Error& error) {
+  log::debug("a candidate was left out of the cost model: " + error.full_message());
 }
 
 quant::RangeTable ranges(const CostTask& task) {
@@ -130,7 +137,8 @@ CostMeter::CostMeter(const CostTask& task, const CostLayout& layout, CostOptions
       layout_(layout),
       options_(std::move(options)),
       ranges_(ranges(task)),
-      candidates_(task.fused, ranges_, task.space, task.adaptor, task.fp32, task.qdq, task.bf16) {}
+      candidates_(task.fused, ranges_, task.space, task.adaptor, task.fp32, task.qdq, task.bf16),
+      together_(constant_bytes(task.fused) <= kTakeTurns) {}
 
 std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& designs) {
   std::vector<Runner> runners;
@@ -138,14 +146,22 @@ std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& de
     try {
       Runner runner{design, candidates_.build(layout_.point_of(design)).graph, nullptr, {}, {}};
       runner.executable = task_.adaptor.prepare(runner.graph);
-      runner.executable->run(task_.inputs);
       runner.site_ms.resize(layout_.sites.size());
       runners.push_back(std::move(runner));
-    } catch (const Error&) {
-      continue;
+    } catch (const Error& e) {
+      log_refused(e);
     }
   }
   return runners;
+}
+
+void CostMeter::compile(Runner& runner) const {
+  try {
+    runner.executable->run(task_.inputs);
+  } catch (const Error& e) {
+    log_refused(e);
+    runner.executable = nullptr;
+  }
 }
 
 void CostMeter::round(Runner& runner) const {
@@ -159,14 +175,22 @@ void CostMeter::round(Runner& runner) const {
   runner.run_ms.push_back(milliseconds(start));
 }
 
-void CostMeter::take_turns(std::vector<Runner>& runners) const {
-  const auto start = Clock::now();
-  for (int i = 0; i < kMostRounds; ++i) {
-    if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * options_.seconds) break;
-    for (Runner& runner : runners) {
-      if (options_.should_stop && options_.should_stop()) return;
-      round(runner);
+/// Large ones run one after the other and leave nothing behind.
+void CostMeter::take_turns(std::vector<Runner>& runners, double seconds) const {
+  const std::size_t group = together_ ? runners.size() : 1;
+  if (!together_) seconds /= static_cast<double>(runners.size());
+  for (std::size_t first = 0; first < runners.size(); first += group) {
+    const std::span<Runner> now = std::span(runners).subspan(first, group);
+    for (Runner& runner : now) compile(runner);
+    const auto start = Clock::now();
+    for (int i = 0; i < kMostRounds; ++i) {
+      if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * seconds) break;
+      for (Runner& runner : now) {
+        if (options_.should_stop && options_.should_stop()) return;
+        if (runner.executable != nullptr) round(runner);
+      }
     }
+    if (!together_ && now[0].executable != nullptr) now[0].executable->rest();
   }
 }
 
@@ -174,6 +198,16 @@ CostSample CostMeter::sample(const Runner& runner) const {
   CostSample out{runner.classes, {}, percentile(runner.run_ms, kQuantile)};
   for (const auto& times : runner.site_ms) out.site_ms.push_back(static_cast<float>(percentile(times, kQuantile)));
   return out;
+}
+
+/// The median of the rounds above what counts.
+double CostMeter::noise(const Runner& runner) {
+  double middle = 0, low = 0;
+  for (const auto& times : runner.site_ms) {
+    middle += percentile(times, 0.5);
+    low += percentile(times, kQuantile);
+  }
+  return low > 0 ? middle / low - 1 : 0;
 }
 
 CostProfile CostMeter::measure() {
@@ -186,20 +220,15 @@ CostProfile CostMeter::measure() {
   profile.dims = layout_.dims;
   profile.classes = layout_.classes;
   for (const CostSite& site : layout_.sites) profile.sites.push_back(site.name);
-  const auto designs = cost_designs(layout_);
-  const bool together = constant_bytes(task_.fused) <= kTakeTurns;
-  const std::size_t group = together ? designs.size() : 1;
-  const double seconds = options_.seconds;
-  if (!together) options_.seconds = seconds / static_cast<double>(designs.size());
-  for (std::size_t i = 0; i < designs.size(); i += group) {
-    std::vector<Runner> runners =
-        prepare({designs.begin() + static_cast<std::ptrdiff_t>(i),
-                 designs.begin() + static_cast<std::ptrdiff_t>(std::min(designs.size(), i + group))});
-    take_turns(runners);
-    for (const Runner& runner : runners)
-      if (!runner.run_ms.empty()) profile.samples.push_back(sample(runner));
-  }
-  options_.seconds = seconds;
+  std::vector<double> noises;
+  std::vector<Runner> runners = prepare(cost_designs(layout_));
+  take_turns(runners, options_.seconds);
+  for (const Runner& runner : runners)
+    if (!runner.run_ms.empty()) {
+      profile.samples.push_back(sample(runner));
+      noises.push_back(noise(runner));
+    }
+  profile.noise = percentile(noises, 0.5);
   profile.seconds = milliseconds(start) / 1e3;
   return profile;
 }
@@ -207,13 +236,33 @@ CostProfile CostMeter::measure() {
 void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
   const auto start = Clock::now();
   const std::vector<Classes> designs = cost_designs(layout_);
+  const CostSample *fastest = profile.find(designs[0]), *fp32 = profile.find(designs[1]);
   std::vector<Runner> runners = prepare({chosen, designs[0], designs[1]});
-  if (runners.size() < 3) return;
-  take_turns(runners);
+  if (runners.size() < 3 || fastest == nullptr || fp32 == nullptr) return;
+  take_turns(runners, options_.seconds / 3);
   if (runners.back().run_ms.size() < static_cast<std::size_t>(kLeastRounds)) return;
-  profile.samples.push_back(sample(runners[0]));
-  profile.checks.push_back({chosen, sample(runners[0]).run_ms, sample(runners[1]).run_ms, sample(runners[2]).run_ms});
+  CostSample made = sample(runners[0]);
+  const double fastest_now = sample(runners[1]).run_ms, fp32_now = sample(runners[2]).run_ms;
+  profile.checks.push_back({chosen, made.run_ms, fastest_now, fp32_now});
+  const double drift = (fastest->run_ms + fp32->run_ms) / (fastest_now + fp32_now);
+  made.run_ms *= drift;
+  for (float& ms : made.site_ms) ms *= static_cast<float>(drift);
+  if (profile.find(chosen) == nullptr) profile.samples.push_back(std::move(made));
   profile.seconds += milliseconds(start) / 1e3;
+}
+
+CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options) {
+  constexpr int kMostChecks = 3;
+  CostMeter meter(task, layout, options);
+  CostProfile profile = meter.measure();
+  for (int i = 0; i < kMostChecks; ++i) {
+    const Classes next = to_verify(layout, profile);
+    if (next.empty()) break;
+    const std::size_t known = profile.checks.size();
+    meter.measure(next, profile);
+    if (profile.checks.size() == known) break;
+  }
+  return profile;
 }
 
 }  // namespace inc::tuning

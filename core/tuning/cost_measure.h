@@ -21,7 +21,7 @@ struct CostTask {
 
 struct CostOptions {
   CostMachine machine = {};
-  double seconds = 3;  ///< for all candidates together; at least three rounds are run
+  double seconds = 2;  ///< for all candidates together; at least three rounds are run
   std::function<bool()> should_stop = {};
 };
 
@@ -29,14 +29,17 @@ struct CostOptions {
 /// mixed ones that show as many meetings of classes between neighbours as they can. Always the same for the same layout.
 std::vector<std::vector<std::uint8_t>> cost_designs(const CostLayout& layout);
 
+/// The designs, and what keep_back() would choose until that has been checked.
+CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options);
+
 class CostMeter {
  public:
   CostMeter(const CostTask& task, const CostLayout& layout, CostOptions options);
 
   /// The designs. A candidate that cannot be executed is left out.
   CostProfile measure();
-  /// One more assignment, in turns with every first and every last option: a sample and a check. Nothing where it cannot be
-  /// executed.
+  /// One more assignment, in turns with every first and every last option: a check, and a sample at the pace of the others.
+  /// Nothing where it cannot be executed.
   void measure(const std::vector<std::uint8_t>& chosen, CostProfile& profile);
 
  private:
@@ -48,7 +51,9 @@ class CostMeter {
     std::vector<double> run_ms;                ///< per round
   };
   std::vector<Runner> prepare(const std::vector<std::vector<std::uint8_t>>& designs);
-  void take_turns(std::vector<Runner>& runners) const;
+  void compile(Runner& runner) const;
+  void take_turns(std::vector<Runner>& runners, double seconds) const;
+  static double noise(const Runner& runner);
   void round(Runner& runner) const;
   CostSample sample(const Runner& runner) const;
 
@@ -57,6 +62,7 @@ class CostMeter {
   CostOptions options_;
   quant::RangeTable ranges_;
   CandidateBuilder candidates_;
+  bool together_;
 };
 
 }  // namespace inc::tuning

@@ -71,12 +71,6 @@ std::vector<double> solve(std::vector<std::vector<double>> a, std::vector<double
   return b;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
 class Fit {
  public:
   Fit(const CostLayout& layout, const CostProfile& profile) : layout_(layout), profile_(profile) {
@@ -97,7 +91,8 @@ class Fit {
       for (const float ms : sample.site_ms) steps += static_cast<double>(ms);
       outside.push_back(sample.run_ms - steps);
     }
-    tables_.base += median(outside);
+    std::sort(outside.begin(), outside.end());
+    tables_.base += std::max(0.0, outside[outside.size() / 4]);
     return std::move(tables_);
   }
 
@@ -115,7 +110,8 @@ class Fit {
     tables_.base += mean;
     const std::vector<Term> terms = terms_of(layout_.sites[site]);
     if (spread == 0 || terms.empty()) return;
-    const double noise = std::pow(kScatter * mean, 2) + kLeastMs * kLeastMs;
+    const double scatter = std::max(kScatter, profile_.noise / 2);
+    const double noise = std::pow(scatter * mean, 2) + kLeastMs * kLeastMs;
     std::vector<std::vector<double>> kernel(samples.size(), std::vector<double>(samples.size()));
     for (std::size_t i = 0; i < samples.size(); ++i)
       for (std::size_t j = 0; j < samples.size(); ++j) {

@@ -53,6 +53,7 @@ void check_classes(const CostProfile& profile, const Classes& classes) {
 void check(const CostProfile& profile) {
   check(profile.dims.size() == profile.classes.size(), "operators and their speed classes differ in number");
   check(profile.batch > 0, "no samples in a run");
+  check(profile.noise >= 0, "negative noise");
   for (const auto& sample : profile.samples) {
     check_classes(profile, sample.classes);
     check(sample.site_ms.size() == profile.sites.size(), "a sample has another number of times than the profile has steps");
@@ -69,6 +70,7 @@ CostProfile parsed(const Json& json) {
   profile.shapes = json.at("shapes");
   profile.batch = json.at("batch");
   profile.seconds = json.at("seconds");
+  profile.noise = json.at("noise");
   for (const Json& dim : json.at("operators")) {
     profile.dims.push_back(dim.at("name"));
     profile.classes.push_back(dim.at("classes"));
@@ -128,7 +130,8 @@ void write_costs(const std::filesystem::path& path, const CostProfile& profile) 
             {"model", profile.model},
             {"shapes", profile.shapes},
             {"batch", profile.batch},
-            {"seconds", profile.seconds}};
+            {"seconds", profile.seconds},
+            {"noise", profile.noise}};
   json["operators"] = Json::array();
   for (std::size_t i = 0; i < profile.dims.size(); ++i)
     json["operators"].push_back({{"name", profile.dims[i]}, {"classes", profile.classes[i]}});

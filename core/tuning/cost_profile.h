@@ -33,11 +33,12 @@ struct CostCheck {
 
 struct CostProfile {
   CostMachine machine;
-  std::string model;                              ///< structure_hash of the fused graph
-  std::string shapes;                             ///< of the inputs: "1x3x224x224"
-  std::int64_t batch = 1;                         ///< samples in a run
-  double seconds = 0;                             ///< what measuring took
-  std::vector<std::string> dims;                  ///< names
+  std::string model;              ///< structure_hash of the fused graph
+  std::string shapes;             ///< of the inputs: "1x3x224x224"
+  std::int64_t batch = 1;         ///< samples in a run
+  double seconds = 0;             ///< what measuring took
+  double noise = 0;               ///< how far times scattered between rounds, as a share: 0.02 on a quiet machine
+  std::vector<std::string> dims;  ///< names
   std::vector<std::vector<std::string>> classes;  ///< per dimension
   std::vector<std::string> sites;                 ///< names
   std::vector<CostSample> samples;

@@ -1,5 +1,6 @@
 #pragma once
 // What the user allows: limits for all operators, and rules per operator type and name.
+#include <map>
 #include <optional>
 #include <regex>
 #include <set>
@@ -51,6 +52,9 @@ struct SpaceOptions {
     TensorLimits activation = {}, weight = {};
   };
   std::vector<Rule> rules;
+
+  /// Speed classes (speed_class of space.h) that an operator is kept out of, and why.
+  std::map<ir::NodeId, std::map<std::string, std::string>> slower = {};
 };
 
 /// What the rules leave to one operator.

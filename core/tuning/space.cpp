@@ -41,6 +41,11 @@ std::string label_of(const OpConfig& config, const OpConfig& usual) {
   return joined(parts, ":");
 }
 
+OpConfig without_smoothing(OpConfig config) {
+  config.smoothing = Smoothing::None;
+  return config;
+}
+
 std::vector<bool> approaches(const ir::Node& node, Approach approach) {
   const bool matrix = ops::reported_type(node) != "Conv";
   if (approach == Approach::Static) return {false};
@@ -82,11 +87,7 @@ class SpaceBuilder {
       const Allowed allowed = rules_.allowed(node);
       if (options_.bf16 && !allowed.bf16) space_.not_bf16.insert(id);
       std::vector<OpConfig> choices = int8_choices(node, allowed);
-      if (allowed.bf16 && options_.bf16_policies.of(node) == ops::Bf16Policy::Allow) {
-        OpConfig bf16;
-        bf16.precision = Precision::Bf16;
-        if (adaptor_.supports(graph_, id, bf16)) choices.push_back(bf16);
-      }
+      if (allowed.bf16 && options_.bf16_policies.of(node) == ops::Bf16Policy::Allow) add_bf16(node, choices);
       if (!choices.empty())
         add_dimension(node, std::move(choices));
       else if (!options_.int8 && quant::quantizable(graph_, node))
@@ -110,12 +111,33 @@ class SpaceBuilder {
         if (config.smoothing != Smoothing::None && !quant::accepts(graph_, node, config)) config.smoothing = Smoothing::None;
         Support s = quant::accepts(graph_, node, config);
         if (s) s = adaptor_.supports(graph_, node.id, config);
+        if (s) s = fast_enough(node, config);
         if (!s) refusal = s.why_not();
         if (s && std::find(choices.begin(), choices.end(), config) == choices.end()) choices.push_back(config);
       }
     }
     if (choices.empty()) space_.kept_fp32.emplace(node.id, refusal);
     return choices;
+  }
+
+  Support fast_enough(const ir::Node& node, const OpConfig& config) const {
+    const auto classes = options_.slower.find(node.id);
+    if (classes == options_.slower.end()) return Support::yes();
+    auto found = classes->second.find(speed_class(config));
+    if (found == classes->second.end()) found = classes->second.find(speed_class(without_smoothing(config)));
+    return found == classes->second.end() ? Support::yes() : Support::no(found->second);
+  }
+
+  void add_bf16(const ir::Node& node, std::vector<OpConfig>& choices) {
+    OpConfig bf16;
+    bf16.precision = Precision::Bf16;
+    if (!adaptor_.supports(graph_, node.id, bf16)) return;
+    if (const Support s = fast_enough(node, bf16); !s) {
+      space_.not_bf16.insert(node.id);
+      space_.slower_in_bf16.emplace(node.id, s.why_not());
+      return;
+    }
+    choices.push_back(bf16);
   }
 
   void add_dimension(const ir::Node& node, std::vector<OpConfig> options) {
@@ -141,6 +163,17 @@ class SpaceBuilder {
 };
 
 }  // namespace
+
+std::string speed_class(const quant::OpConfig& config) {
+  std::vector<std::string> parts{std::string(quant::name_of(config.precision))};
+  if (config.precision != quant::Precision::Int8) return parts.front();
+  if (config.dynamic) parts.emplace_back("dynamic");
+  if (config.activation.dtype == DType::Int8) parts.emplace_back("s8");
+  if (config.activation.granularity == quant::Granularity::PerChannel) parts.emplace_back("per_channel");
+  if (config.weight.bound == quant::WeightBound::Full) parts.emplace_back("full");
+  if (config.smoothing != quant::Smoothing::None) parts.emplace_back("smoothed");
+  return joined(parts, ":");
+}
 
 TuningSpace build_space(const ir::Graph& fused, const runtime::Adaptor& adaptor, const SpaceOptions& options) {
   return SpaceBuilder(fused, adaptor, options).build();

@@ -11,6 +11,10 @@
 
 namespace inc::tuning {
 
+/// What of an option decides how fast it is: "fp32", "bf16", "int8", "int8:dynamic", "int8:s8", "int8:full", … Range
+/// methods, symmetry and strength of smoothing do not.
+std::string speed_class(const quant::OpConfig& config);
+
 /// One dimension per operator that has a choice: its INT8 options, BF16, FP32, in this order, as far as it has them.
 /// Anchors outside the space are decided and carry a reason.
 struct TuningSpace {
@@ -18,7 +22,8 @@ struct TuningSpace {
   std::vector<ir::NodeId> nodes;                      ///< per dimension
   std::vector<std::vector<quant::OpConfig>> options;  ///< per dimension, per option; the last one is FP32
   std::map<ir::NodeId, std::string> kept_fp32;        ///< anchors that cannot be INT8, with the reason
-  std::set<ir::NodeId> not_bf16;                      ///< operators that the rules keep out of BF16
+  std::set<ir::NodeId> not_bf16;                      ///< operators that are kept out of BF16
+  std::map<ir::NodeId, std::string> slower_in_bf16;   ///< those of them that speed decided, with the reason
   quant::QuantConfig decode(const search::Point& point) const;
   /// The point with every operator that has left INT8 back at its first INT8 option: what corrections are computed for.
   search::Point in_int8(const search::Point& point) const;

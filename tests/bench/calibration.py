@@ -40,6 +40,7 @@ quantization:
     activation: {{algorithm: [{methods}]}}
 tuning:
   exit_policy: {{performance_only: true}}
+  cost_model: {{keep_back: false}}
 """
 
 

@@ -77,7 +77,7 @@ def measure(binary, task, variant, threads, folder):
         if task == "coco":
             return {"value": mean_average_precision(SHARED / "realdata" / "coco" / "yolox_nano.onnx")}
         return {"value": metric(task, run(binary, "evaluate", task, {}, threads)["accuracy"])}
-    report = run(binary, "quantize", task, {"tuning.exit_policy.max_trials": "1"} | settings, threads, "--output", folder)
+    report = run(binary, "quantize", task, {"tuning.exit_policy.max_trials": "1", "tuning.cost_model.keep_back": "false"} | settings, threads, "--output", folder)
     rows = [row for row in report["statistics"] if row["op_type"] in ("Conv", "MatMul", "Gemm")]
     cell = {precision: sum(row[precision] for row in rows) for precision in ("int8", "bf16", "fp32")}
     cell |= {"trials": report["cost"]["trials"], "seconds": report["cost"]["seconds"], "met": report["result"]["met"]}

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 TOOL, EXAMPLES = (os.path.abspath(a) for a in sys.argv[1:3])
 QUICKSTART = os.path.join(EXAMPLES, "01_quickstart")
 ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1")
+WHATEVER_THE_SPEED = ("--set", "tuning.cost_model.keep_back=false")  # small nets are often slower in INT8
 
 
 def run(*args, **more):
@@ -47,6 +48,7 @@ tuning:
   strategy: {{name: {strategy}}}
   accuracy_criterion: {{relative: {target}}}
   exit_policy: {{max_trials: {trials}}}
+  cost_model: {{keep_back: {keep_back}}}
 evaluation:
   accuracy:
     metric: {{topk: 1}}
@@ -68,7 +70,7 @@ class Workspace(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def config(self, text=None, **changes):
-        values = dict(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=20, labels="y.npy") | changes
+        values = dict(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=20, labels="y.npy", keep_back=False) | changes
         with open(self.path("c.yaml"), "w") as f:
             f.write(CONFIG.format(**values) if text is None else text)
         return self.path("c.yaml")
@@ -126,7 +128,7 @@ class Results(Workspace):
 
     def test_a_missed_target_still_writes_the_best_model(self):
         done = run("quantize", "--config", os.path.join(QUICKSTART, "quickstart.yaml"), "--output", self.path("out"), "--threads", 1,
-                   "--set", "tuning.exit_policy.max_trials=1")
+                   "--set", "tuning.exit_policy.max_trials=1", *WHATEVER_THE_SPEED)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("MISSED", done.stdout)
         self.assertFalse(json.load(open(self.path("out/report.json")))["result"]["met"])
@@ -246,6 +248,74 @@ class Benchmark(Workspace):
         self.refused(run("benchmark", "--model", self.path("out/model.onnx"), "--precision", "fp32"), 2, "int8 already")
 
 
+class Speed(Workspace):
+    """Decisions by speed. Times are made up: what is measured is read, changed and given back."""
+
+    def profile(self, **milliseconds):
+        """costs.json in which operators take that long: name → (INT8, FP32)."""
+        self.assertIn(self.quantize(keep_back=True).returncode, (0, 1))
+        with open(self.path("out/costs.json")) as f:
+            costs = json.load(f)
+        names = [op["name"] for op in costs["operators"]]
+        for sample in costs["samples"]:
+            sample["site_ms"] = [milliseconds[site][sample["classes"][names.index(site)]] if site in names else 0.0 for site in costs["sites"]]
+            sample["run_ms"] = sum(sample["site_ms"])
+        return costs | {"checks": [], "noise": 0.0}
+
+    def put(self, costs, name="costs.json"):
+        with open(self.path(name), "w") as f:
+            json.dump(costs, f)
+        return self.path(name)
+
+    def decided(self, *more, folder="out"):
+        done = self.quantize(*more, keep_back=True)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.said = done.stdout
+        with open(self.path("out/report.json")) as f:
+            report = json.load(f)
+        return report, {op["name"]: op for op in report["ops"]}
+
+    def test_an_operator_that_is_slower_in_int8_stays_in_fp32(self):
+        path = self.put(self.profile(first=(3.0, 1.0), last=(1.0, 4.0)))
+        report, ops = self.decided("--profile-from", path)
+        self.assertEqual((ops["first"]["precision"], ops["last"]["precision"]), ("fp32", "int8"))
+        self.assertRegex(ops["first"]["reason"], r"INT8\S* would make the graph \d+\.\d µs slower \(measured\)")
+        self.assertEqual([row["name"] for row in report["cost_model"]["kept_back"]], ["first"])
+        self.assertAlmostEqual(report["cost_model"]["kept_back"][0]["microseconds"], 2000, delta=100)
+        self.assertIn("first", next(line for line in self.said.splitlines() if line.startswith("Kept back")))
+
+    def test_the_same_profile_gives_the_same_model(self):
+        path = self.put(self.profile(first=(3.0, 1.0), last=(1.0, 4.0)))
+        models = []
+        for _ in range(2):
+            self.decided("--profile-from", path)
+            with open(self.path("out/model.onnx"), "rb") as f:
+                models.append(f.read())
+        self.assertEqual(*models)
+
+    def test_times_of_another_machine_are_called_an_estimate(self):
+        costs = self.profile(first=(1.0, 3.0), last=(1.0, 4.0))
+        costs["machine"]["cpu"] = "another processor"
+        report, ops = self.decided("--profile-from", self.put(costs))
+        self.assertIn("estimated, profile of another processor", report["cost_model"]["source"])
+        self.assertEqual((ops["first"]["precision"], ops["last"]["precision"]), ("int8", "int8"))
+
+    def test_a_resumed_run_keeps_its_decisions(self):
+        self.profile(first=(1.0, 3.0), last=(1.0, 4.0))
+        with open(self.path("out/costs.json"), "rb") as f:
+            before = f.read()
+        self.decided("--resume")
+        with open(self.path("out/costs.json"), "rb") as f:
+            self.assertEqual(f.read(), before)
+
+    def test_a_profile_that_does_not_fit_is_refused(self):
+        costs = self.profile(first=(1.0, 3.0), last=(1.0, 4.0))
+        again = lambda path: self.quantize("--profile-from", path, keep_back=True)
+        self.refused(again(self.put(costs | {"model": "0123456789abcdef"})), 2, "another model")
+        self.refused(again(self.put([1, 2])), 4, "not a cost profile")
+        self.refused(again(self.path("none.json")), 4, "none.json")
+
+
 class Resume(Workspace):
     def journal(self):
         with open(self.path("out/journal.jsonl"), "rb") as f:
@@ -272,7 +342,8 @@ class Resume(Workspace):
         self.refused(self.quantize("--resume"), 2, "model_hash")
 
     def test_kill_9_loses_no_finished_trial(self):
-        command = [TOOL, "quantize", "--config", os.path.join(QUICKSTART, "quickstart.yaml"), "--output", self.path("q"), "--threads", "1"]
+        command = [TOOL, "quantize", "--config", os.path.join(QUICKSTART, "quickstart.yaml"), "--output", self.path("q"), "--threads", "1",
+                   *WHATEVER_THE_SPEED]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
         for _ in range(600):
             time.sleep(0.1)
@@ -290,7 +361,7 @@ class Resume(Workspace):
 
     def test_sigint_writes_the_best_so_far(self):
         command = [TOOL, "quantize", "--config", os.path.join(QUICKSTART, "quickstart.yaml"), "--output", self.path("q"), "--threads", "1",
-                   "--set", "tuning.accuracy_criterion.relative=0.0"]
+                   "--set", "tuning.accuracy_criterion.relative=0.0", *WHATEVER_THE_SPEED]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
         for _ in range(600):
             time.sleep(0.1)
@@ -325,7 +396,7 @@ class BadInput(Workspace):
         self.refused(self.quantize(), 3, "middle", "Frobnicate")
 
     def test_unknown_key_has_its_place_and_a_suggestion(self):
-        text = CONFIG.format(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=3, labels="y.npy")
+        text = CONFIG.format(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=3, labels="y.npy", keep_back=False)
         self.refused(run("quantize", "--config", self.config(text.replace("max_trials", "max_trial"))), 2, "c.yaml:", "max_trial", "max_trials")
 
     def test_wrong_type_and_range(self):

@@ -81,6 +81,7 @@ class Session(unittest.TestCase):
 
     def config(self, quantization, calibrated=True, samples=32, evaluation=None, framework="onnxrt_qdq", path="net.onnx", model=None, **sections):
         text = {"version": 1.0, "model": {"name": "net", "framework": framework, "path": path} | (model or {})} | sections
+        text["tuning"] = sections.get("tuning", {}) | {"cost_model": {"keep_back": False}}  # small nets are often slower in INT8
         if quantization is not None:
             calibration = {"calibration": {"sampling_size": [samples], "dataloader": self.arrays()}} if calibrated else {}
             text["quantization"] = calibration | quantization

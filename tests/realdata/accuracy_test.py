@@ -71,7 +71,8 @@ def check_task(task, binary, engines, folder, result):
     if known is not None:
         row["fp32"] = in_points(task, tool(binary, "evaluate", "--config", config, "--json")["accuracy"])
         result.check(abs(row["fp32"] - known) <= tolerance, f"{task}: FP32 {row['fp32']:.4f}, known {known:.4f}")
-    report = tool(binary, "quantize", "--config", config, "--output", folder / name, "--json", "--set", "tuning.exit_policy.max_trials=1")
+    report = tool(binary, "quantize", "--config", config, "--output", folder / name, "--json", "--set", "tuning.exit_policy.max_trials=1",
+                  "--set", "tuning.cost_model.keep_back=false")
     row["int8_ops"] = sum(s["int8"] for s in report["statistics"] if s["op_type"] in ("Conv", "MatMul", "Gemm"))
     row["anchors"] = sum(s["total"] for s in report["statistics"] if s["op_type"] in ("Conv", "MatMul", "Gemm"))
     row |= score(task, folder / name / "model.onnx", engines)

@@ -76,6 +76,30 @@ TEST(BuildSpace, OptionsAreSchemesInOrderThenFp32) {
   EXPECT_EQ(space.options[0].back().precision, Precision::Fp32);
 }
 
+TEST(BuildSpace, WhatSpeedKeepsBackIsNoOption) {
+  const Net net;
+  SpaceOptions options;
+  options.bf16 = true;
+  options.slower[net.id(net.conv)]["int8"] = "INT8 is slower";
+  options.slower[net.id(net.gemm)]["bf16"] = "BF16 is slower";
+  const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+  ASSERT_GE(space.shape.dims.size(), 2u);
+  EXPECT_EQ(space.shape.dims[0].options, (std::vector<std::string>{"bf16", "fp32"}));
+  EXPECT_EQ(space.shape.dims[1].options, (std::vector<std::string>{"int8", "fp32"}));
+  EXPECT_EQ(space.kept_fp32.at(net.id(net.conv)), "INT8 is slower");
+  EXPECT_EQ(space.slower_in_bf16.at(net.id(net.gemm)), "BF16 is slower");
+  EXPECT_TRUE(space.not_bf16.contains(net.id(net.gemm)));
+}
+
+TEST(BuildSpace, SmoothingDoesNotBringBackWhatSpeedKeptOut) {
+  const Net net;
+  SpaceOptions options;
+  options.matrix_smoothing = {{quant::Smoothing::SmoothQuant}};
+  options.slower[net.id(net.gemm)]["int8"] = "INT8 is slower";
+  const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+  EXPECT_EQ(space.kept_fp32.at(net.id(net.gemm)), "INT8 is slower");
+}
+
 TEST(BuildSpace, TheAdaptorsRefusalIsTheReason) {
   const Net net;
   FakeAdaptor adaptor;

@@ -1,0 +1,111 @@
+#include "core/pipeline/costs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "core/base/log.h"
+#include "core/base/parallel.h"
+#include "core/base/text.h"
+#include "core/pipeline/space_options.h"
+#include "core/tuning/cost_measure.h"
+
+namespace inc::pipeline {
+namespace {
+
+/// A run of the batch should take no longer: a dozen candidates run it a dozen times.
+constexpr double kLongestRun = 0.02;
+constexpr std::size_t kMostNamed = 8;
+
+/// One batch as the evaluation's, or smaller where FP32 takes long.
+eval::Batch costs_batch(const config::Config& config, const LoadedModel& model, const runtime::Executable& fp32) {
+  std::int64_t wanted = 1;
+  std::unique_ptr<const eval::Dataset> data;
+  if (auto accuracy = accuracy_task(config)) {
+    data = std::move(accuracy->data);
+    wanted = accuracy->batch_size;
+  } else {
+    CalibrationTask calibration = calibration_task(config);
+    data = std::move(calibration.data);
+    wanted = calibration.batch_size;
+  }
+  const auto load = [&](std::int64_t size) {
+    return eval::load_batch(model.fused, *data, 0, std::min(eval::usable_batch_size(model.fused, size), data->size()));
+  };
+  const eval::Batch one = load(1);
+  if (wanted == 1 || one.count >= wanted) return one;
+  fp32.run(one.inputs);
+  const auto start = std::chrono::steady_clock::now();
+  fp32.run(one.inputs);
+  const double each =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(one.count);
+  while (wanted > 1 && each * static_cast<double>(wanted) > kLongestRun) wanted = (wanted + 1) / 2;
+  return load(wanted);
+}
+
+tuning::CostMachine machine_of(const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
+  return {options.machine.cpu, options.machine.isa, fmt::format("inc-cpp {}, {}", INC_VERSION, adaptor.version()),
+          threads()};
+}
+
+std::filesystem::path profile_path(const config::Config& config, const std::filesystem::path& directory, bool resume) {
+  if (resume && std::filesystem::exists(directory / "costs.json")) return directory / "costs.json";
+  const std::filesystem::path path = config.tuning.cost_model.profile_from;
+  return path.empty() || path.is_absolute() ? path : config.file.parent_path() / path;
+}
+
+}  // namespace
+
+tuning::CostModel Costs::model(const tuning::TuningSpace& space) const {
+  return {layout, tuning::fit_costs(layout, profile), profile.batch, space};
+}
+
+std::optional<Costs> find_costs(const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
+                                const runtime::Executable& fp32, const tuning::TuningSpace& space,
+                                const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,
+                                const QuantizeOptions& options, std::vector<std::string>& notes) {
+  if (!config.tuning.cost_model.keep_back || space.nodes.empty()) return {};
+  Costs costs{tuning::cost_layout(model.fused, space), {}, {}, false, {}};
+  const tuning::CostMachine here = machine_of(adaptor, options);
+  if (const auto path = profile_path(config, directory, options.resume); !path.empty()) {
+    costs.profile = tuning::read_costs(path);
+    if (const Support s = fits(costs.profile, costs.layout, tuning::structure_hash(model.fused)); !s)
+      throw ConfigError(fmt::format("cost profile '{}' does not fit: {}", path.string(), s.why_not()));
+  } else if (const Support s = adaptor.keeps_time(); !s) {
+    return {};
+  } else if (!names_samples(config)) {
+    notes.push_back("Speed was not compared operator by operator: the configuration names no samples.");
+    return {};
+  } else {
+    if (options.progress) options.progress({"measure speed", 0, 1});
+    const eval::Batch batch = costs_batch(config, model, fp32);
+    const tuning::CostTask task{model.fused,          space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config),
+                                allowed.bf16_policies};
+    costs.profile = tuning::measure_costs(task, costs.layout, {here, 2, options.should_stop});
+    fp32.rest();
+  }
+  tuning::write_costs(directory / "costs.json", costs.profile);
+  costs.profile = tuning::adapted(costs.profile, costs.layout);
+  costs.measured = costs.profile.machine == here;
+  costs.source = costs.measured ? "measured" : fmt::format("estimated, profile of {}", costs.profile.machine.to_string());
+  costs.verdict = tuning::keep_back(costs.layout, costs.profile, costs.source);
+  return costs;
+}
+
+void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes) {
+  std::set<std::string> names;
+  std::vector<std::string> named;
+  for (const auto& kept : costs.verdict.kept) {
+    allowed.slower[kept.node][kept.speed_class] = kept.reason;
+    if (!names.insert(kept.name).second) continue;
+    if (named.size() < kMostNamed) named.push_back(fmt::format("{} ({:.1f} µs)", kept.name, kept.microseconds));
+  }
+  if (names.empty()) return;
+  if (names.size() > named.size()) named.push_back(fmt::format("{} more", names.size() - named.size()));
+  notes.push_back(
+      fmt::format("Kept back because INT8 or BF16 would be slower there ({}): {}.", costs.source, joined(named)));
+}
+
+}  // namespace inc::pipeline

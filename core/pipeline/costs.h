@@ -1,0 +1,33 @@
+#pragma once
+// What speed decides before the search: the cost model, and the operators that it keeps out of INT8 and BF16.
+#include <optional>
+
+#include "core/pipeline/quantize.h"
+#include "core/pipeline/work.h"
+#include "core/tuning/cost_model.h"
+#include "core/tuning/keep_back.h"
+
+namespace inc::pipeline {
+
+struct Costs {
+  tuning::CostLayout layout;
+  tuning::CostProfile profile;
+  tuning::Verdict verdict;
+  bool measured = false;  ///< on this machine, in this run or by a profile of it; otherwise an estimate
+  std::string source;     ///< "measured", "estimated (profile of …)"
+  tuning::CostModel model(const tuning::TuningSpace& space) const;
+};
+
+/// Measures on one batch of the data at hand, or reads the profile that the configuration names (of a run that is resumed:
+/// that run's). Writes costs.json into `directory`. Nothing where tuning.cost_model.keep_back is off, the adaptor's times
+/// mean nothing, no operator has a choice, or there are no samples; `notes` says so where the user might expect it.
+/// Throws ConfigError for a profile that does not fit.
+std::optional<Costs> find_costs(const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
+                                const runtime::Executable& fp32, const tuning::TuningSpace& space,
+                                const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,
+                                const QuantizeOptions& options, std::vector<std::string>& notes);
+
+/// Adds what is kept back to what is allowed, and a sentence about it to `notes`.
+void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes);
+
+}  // namespace inc::pipeline

@@ -1,0 +1,45 @@
+#pragma once
+// The guarantee: no operator is put into INT8 or BF16 where that makes the graph slower.
+#include <string>
+#include <vector>
+
+#include "core/tuning/cost_model.h"
+
+namespace inc::tuning {
+
+/// How clear a case must be before an operator is kept back: other engines and other CPUs run the model too.
+struct KeepBackMargin {
+  double share = 0.1;      ///< of the operator's time in its first option
+  double noises = 2;       ///< or of it, this many times the noise of the profile
+  double least_ms = 5e-4;  ///< of a run
+  double slower = 1.02;    ///< the whole graph may take this much of FP32's time
+};
+
+struct KeptBack {
+  ir::NodeId node;
+  std::string name, speed_class;  ///< the operator, and what it is kept out of
+  double microseconds = 0;        ///< that it would add to a run of the result; 0 where the whole graph decided
+  std::string reason;
+};
+
+struct Verdict {
+  std::vector<std::uint8_t> classes;           ///< the fastest assignment that was found; every operator in its class
+  std::vector<KeptBack> kept;                  ///< in order of dimensions
+  double ms = 0, fastest_ms = 0, fp32_ms = 0;  ///< of a run: the assignment, every first option, FP32
+};
+
+/// Least total time plus the margin of every operator that leaves its first class: cuts (alpha expansion, Boykov, Veksler
+/// and Zabih, 2001; exact for two classes where no meeting of unlike classes is a gain), then single changes until none
+/// helps. `margins`: milliseconds per dimension.
+std::vector<std::uint8_t> cheapest(const CostTables& tables, const CostLayout& layout, const std::vector<double>& margins);
+
+/// What to measure next to be sure of the verdict: the assignment that the profile calls cheapest, empty when it has been
+/// measured already.
+std::vector<std::uint8_t> to_verify(const CostLayout& layout, const CostProfile& profile, const KeepBackMargin& margin = {});
+
+/// A pure function of the profile. An assignment whose check shows it to be slower than every first option or than FP32
+/// gives way to those. `source` ends the reasons: "measured", "estimated (profile of …)".
+Verdict keep_back(const CostLayout& layout, const CostProfile& profile, const std::string& source,
+                  const KeepBackMargin& margin = {});
+
+}  // namespace inc::tuning
