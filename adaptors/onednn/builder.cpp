@@ -79,6 +79,19 @@ ir::ValueId Builder::add_known(ir::Tensor tensor) {
   return id;
 }
 
+ir::ValueId Builder::repeated(ir::ValueId value, const ir::Shape& shape) {
+  const auto [it, fresh] = repeated_.try_emplace({value, shape});
+  if (!fresh) return it->second;
+  const ir::Tensor& tensor = *known(value);
+  const ir::Shape own = row_major_strides(tensor.shape());
+  ir::Shape strides(shape.size(), 0);
+  for (std::size_t i = 0; i < own.size(); ++i)
+    if (tensor.shape()[i] != 1) strides[shape.size() - own.size() + i] = own[i];
+  ir::Tensor full(tensor.dtype(), shape);
+  kernels::copy_strided(tensor.raw(), strides, full.mutable_raw(), row_major_strides(shape), shape, size_of(tensor.dtype()));
+  return it->second = add_known(std::move(full));
+}
+
 ir::ValueId Builder::add_value(DType dtype, ir::Shape shape) {
   const ir::ValueId id{next_extra_++};
   extra_[id] = {dtype, std::move(shape)};

@@ -31,6 +31,8 @@ class Builder {
 
   /// A constant that is not part of the graph.
   ir::ValueId add_known(ir::Tensor tensor);
+  /// A known value of 4 or 2 bytes an element, repeated to `shape`, which its own shape broadcasts to.
+  ir::ValueId repeated(ir::ValueId value, const ir::Shape& shape);
   /// A value that is not part of the graph.
   ir::ValueId add_value(DType dtype, ir::Shape shape);
 
@@ -109,6 +111,7 @@ class Builder {
   std::map<ir::ValueId, std::vector<int>> homes_;
   std::map<ir::ValueId, Shapes::Entry> extra_;
   std::map<ir::ValueId, ir::Tensor> extra_known_;
+  std::map<std::pair<ir::ValueId, ir::Shape>, ir::ValueId> repeated_;
   std::map<ir::ValueId, ir::ValueId> wide_;    // BF16 value → the same numbers in FP32
   std::map<ir::ValueId, ir::ValueId> narrow_;  // and back
   std::map<ir::NodeId, std::size_t> position_;

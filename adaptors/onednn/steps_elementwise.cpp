@@ -116,6 +116,24 @@ bool emit_eltwise(Builder& b, const ir::Node& node, const Eltwise& e) {
   return true;
 }
 
+/// A constant whose rows are short and used again and again, repeated until rows are long.
+ir::ValueId in_long_rows(Builder& b, ir::ValueId value, ir::ValueId other, const ir::Shape& shape) {
+  constexpr std::int64_t kShort = 64, kLong = 1 << 14;
+  const ir::Tensor* known = b.known(value);
+  if (known == nullptr || !is_real(known->dtype()) || known->count() <= 1 || b.shape(other) != shape) return value;
+  const Desc& layout = b.slot(b.any(other)).desc;
+  if (layout.is_zero() || !is_plain(layout)) return value;
+  ir::Shape full(shape.size() - known->shape().size(), 1);
+  full.insert(full.end(), known->shape().begin(), known->shape().end());
+  std::int64_t row = 1, count = 1;
+  std::size_t axis = shape.size();
+  while (axis > 0 && full[axis - 1] == shape[axis - 1]) row *= shape[--axis];
+  if (row == 1 || row >= kShort || axis == 0) return value;
+  for (std::size_t i = shape.size(); i-- > 0; count *= shape[i])
+    if (i < axis && count * shape[i] <= kLong) full[i] = shape[i];
+  return b.repeated(value, full);
+}
+
 /// Both operands in layouts whose strides run along one memory order of the destination.
 struct Pair {
   int a, b;
@@ -125,8 +143,9 @@ struct Pair {
 };
 
 Pair pair_up(Builder& b, const ir::Node& node) {
-  const ir::ValueId inputs[2] = {node.inputs[0], node.inputs[1]};
   const ir::Shape& shape = b.shape(node.outputs[0]);
+  const ir::ValueId inputs[2] = {in_long_rows(b, node.inputs[0], node.inputs[1], shape),
+                                 in_long_rows(b, node.inputs[1], node.inputs[0], shape)};
   Pair p{};
   int slots[2] = {-1, -1};
   for (const int i : {0, 1}) {

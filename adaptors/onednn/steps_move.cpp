@@ -181,9 +181,34 @@ bool emit_pad(Builder& b, const ir::Node& node) {
   return true;
 }
 
+/// Indices known beforehand that step evenly: a strided copy.
+bool gather_evenly(Builder& b, const ir::Node& node, std::size_t axis) {
+  const ir::Tensor* known = b.known(node.inputs[1]);
+  const ir::Shape& in = b.shape(node.inputs[0]);
+  if (known == nullptr || known->count() == 0) return false;
+  std::vector<std::int64_t> index = known->to_int64s();
+  for (std::int64_t& i : index) {
+    if (i < -in[axis] || i >= in[axis]) return false;
+    if (i < 0) i += in[axis];
+  }
+  const std::int64_t step = index.size() > 1 ? index[1] - index[0] : 1;
+  for (std::size_t i = 1; i < index.size(); ++i)
+    if (index[i] - index[i - 1] != step) return false;
+  Copy copy{b.plain(node.inputs[0]), -1, 0, 0, {}, {}, in};
+  copy.dims[axis] = known->count();
+  copy.from_strides = own_strides(b.slot(copy.from));
+  copy.from_offset = index[0] * copy.from_strides[axis];
+  copy.from_strides[axis] *= step;
+  copy.to_strides = row_major_strides(copy.dims);
+  copy.to = b.make(node.outputs[0]);
+  add_copy(b, node, std::move(copy));
+  return true;
+}
+
 bool emit_gather(Builder& b, const ir::Node& node) {
   const ir::Shape& in = b.shape(node.inputs[0]);
   const auto axis = static_cast<std::size_t>(normal_axis(node.attrs.integer("axis", 0), in.size()));
+  if (gather_evenly(b, node, axis)) return true;
   const DType index_type = b.dtype(node.inputs[1]);
   if (index_type != DType::Int64 && index_type != DType::Int32) return false;
   std::int64_t outer = 1, block = 1;
