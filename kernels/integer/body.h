@@ -95,7 +95,15 @@ bool is_plain(const IntegerPanel& p) {
   return all / f.out_scale < 1e9f;
 }
 
-/// What is the same for all pixels of 16 channels.
+INC_ALWAYS void copy_bytes(const std::byte* from, std::byte* to, std::int64_t bytes) {
+  std::int64_t i = 0;
+  for (; i + 8 <= bytes; i += 8) std::memcpy(to + i, from + i, 8);
+  if ((bytes & 4) != 0) std::memcpy(to + i, from + i, 4), i += 4;
+  if ((bytes & 2) != 0) std::memcpy(to + i, from + i, 2), i += 2;
+  if ((bytes & 1) != 0) to[i] = from[i];
+}
+
+/// What is the same for all pixels of kLanes channels.
 struct Channels {
   Floats scale, bias, factor;
 };
@@ -121,8 +129,8 @@ struct Finisher {
     return Quantizer(f.out_scale, f.out_zero_point, as_8(f.low), as_8(f.high));
   }
 
-  INC_ALWAYS void sixteen(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
-    if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 64));
+  INC_ALWAYS void whole(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
+    if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 4 * kLanes));
     Floats x = add(mul(load_integers(sums), c.scale), c.bias);
     if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
     if constexpr (kPlain) return quantizer.template store<kOutput == Output::UInt8>(dst, x);
@@ -134,12 +142,12 @@ struct Finisher {
     store_8(dst, min(max(x, all(lo - zero)), all(lo + 255.0f - zero)), f.out_zero_point);
   }
 
-  /// The first `count` of 16 channels.
-  void some(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst, std::size_t count) const {
-    alignas(64) std::byte made[64], added[64] = {};
-    if constexpr (kResidual != Residual::None) std::memcpy(added, addend, count * kAdd);
-    sixteen(c, sums, added, made);
-    std::memcpy(dst, made, count * kOut);
+  /// The first `count` of kLanes channels.
+  void some(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst, std::int64_t count) const {
+    alignas(64) std::byte made[4 * kLanes], added[4 * kLanes] = {};
+    if constexpr (kResidual != Residual::None) copy_bytes(addend, added, count * kAdd);
+    whole(c, sums, added, made);
+    copy_bytes(made, dst, count * kOut);
   }
 };
 
@@ -148,25 +156,31 @@ void run_panel(const IntegerPanel& p) {
   using F = Finisher<kOutput, kResidual, kPlain>;
   alignas(64) std::int32_t sums[kMostWidth * kMostRows];
   const F finish(p);
-  IntegerTile t{p.weights, p.taps, p.taps + p.tap_count, p.run_bytes, sums, {}};
+  IntegerTile t{p.weights, p.taps, p.taps + p.tap_count, p.run_bytes, sums, p.band, p.pixels, p.initial};
   const std::int64_t tiles = (p.pixel_count + p.rows - 1) / p.rows, stride = p.stride, columns = p.columns;
-  for (std::int64_t i = 0, first = 0, rows = 0; i < tiles; ++i, first += rows) {
-    rows = (p.pixel_count - first + tiles - i - 1) / (tiles - i);
-    for (std::int64_t r = 0; r < rows; ++r) t.rows[r] = p.band + p.pixels[first + r];
+  const std::int64_t least = p.pixel_count / tiles, larger = p.pixel_count % tiles;
+  std::byte* dst_pixel = p.dst;
+  const std::byte* addend_pixel = p.residual;
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const std::int64_t rows = least + (i < larger ? 1 : 0);
     tile(t, rows, p.wide);
-    for (std::int64_t at = 0; at < columns; at += 16) {
+    for (std::int64_t at = 0; at < columns; at += kLanes) {
       const Channels c{load(p.scale + at), load(p.bias + at), load(p.factor + at)};
-      std::byte* dst = p.dst + (first * stride + at) * F::kOut;
-      const std::byte* addend = kResidual == Residual::None ? nullptr : p.residual + (first * stride + at) * F::kAdd;
-      if (columns - at >= 16) {
-        for (std::int64_t r = 0; r < rows; ++r)
-          finish.sixteen(c, sums + r * kWidth + at, addend + r * stride * F::kAdd, dst + r * stride * F::kOut);
-        continue;
+      std::byte* dst = dst_pixel + at * F::kOut;
+      const std::byte* addend = addend_pixel + at * F::kAdd;
+      const std::int32_t* from = sums + at;
+      const std::int64_t left = columns - at;
+      for (std::int64_t r = 0; r < rows; ++r) {
+        if (left >= kLanes)
+          finish.whole(c, from, addend, dst);
+        else
+          finish.some(c, from, addend, dst, left);
+        from += kWidth, dst += stride * F::kOut, addend += stride * F::kAdd;
       }
-      for (std::int64_t r = 0; r < rows; ++r)
-        finish.some(c, sums + r * kWidth + at, addend + r * stride * F::kAdd, dst + r * stride * F::kOut,
-                    static_cast<std::size_t>(columns - at));
     }
+    t.pixels += rows;
+    dst_pixel += rows * stride * F::kOut;
+    addend_pixel += rows * stride * F::kAdd;
   }
 }
 

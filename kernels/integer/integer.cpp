@@ -12,6 +12,9 @@ namespace inc::kernels {
 using std::int64_t;
 
 INC_KERNEL_DECLARE(void multiply_panel(const IntegerPanel& panel) noexcept)
+namespace avx512vnni {
+void multiply_panel(const IntegerPanel& panel) noexcept;
+}
 INC_KERNEL_DECLARE(void widen(const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed,
                               std::int32_t zero_point) noexcept)
 
@@ -61,6 +64,20 @@ Run runs(const IntegerShape& s, int64_t columns) {
   return r;
 }
 
+/// Which rows and columns of the data a band holds.
+void place(IntegerPlan& p) {
+  const IntegerShape& s = p.shape;
+  const int64_t rows = (s.out_height - 1) * s.stride_height + (s.kernel_height - 1) * s.dilation_height + 1;
+  const int64_t columns = (s.out_width - 1) * s.stride_width + (s.kernel_width - 1) * s.dilation_width + 1;
+  p.in_place = p.vnni && s.top == 0 && s.left == 0 && rows <= s.height && columns <= s.width;
+  const bool thin = s.kernel_width == 1 && !p.in_place, flat = s.kernel_height == 1 && !p.in_place;
+  p.column_step = thin ? s.stride_width : 1;
+  p.row_step = flat ? s.stride_height : 1;
+  p.pixel_columns = thin ? 1 : s.stride_width;
+  p.pixel_rows = flat ? 1 : s.stride_height;
+  p.columns = p.in_place ? s.width : thin ? s.out_width : columns;
+}
+
 void widen_on(Isa isa, const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed, std::int32_t zero) noexcept {
   switch (isa) {
     case Isa::Baseline:
@@ -72,8 +89,9 @@ void widen_on(Isa isa, const std::byte* src, std::int16_t* dst, int64_t count, b
   }
 }
 
-void multiply_panel_on(Isa isa, const IntegerPanel& panel) noexcept {
-  switch (isa) {
+void multiply_panel_on(const IntegerPlan& plan, const IntegerPanel& panel) noexcept {
+  if (plan.vnni) return avx512vnni::multiply_panel(panel);
+  switch (plan.isa) {
     case Isa::Baseline:
       return baseline::multiply_panel(panel);
     case Isa::Avx2:
@@ -87,52 +105,72 @@ void multiply_panel_on(Isa isa, const IntegerPanel& panel) noexcept {
 class Worker {
  public:
   Worker(const IntegerPlan& plan, const IntegerOperands& operands, const IntegerFinish& finish, std::byte* band) noexcept
-      : p_(plan), s_(plan.shape), o_(operands), f_(finish), band_(reinterpret_cast<std::int16_t*>(band)) {}
+      : p_(plan), s_(plan.shape), o_(operands), f_(finish), storage_(band), size_(plan.number_bytes()) {}
 
   void run(int64_t image, int64_t band, int64_t first_panel, int64_t last_panel) noexcept {
     const int64_t first = band * p_.band, rows = std::min(p_.band, s_.out_height - first);
-    if (image != image_ || band != index_) widen_band(image, first, rows);
+    if (image != image_ || band != index_) take_band(image, first, rows);
     image_ = image, index_ = band;
     const int64_t pixel = (image * s_.out_height + first) * s_.out_width;
     for (int64_t panel = first_panel; panel < last_panel; ++panel) multiply(panel, pixel, rows * s_.out_width);
   }
 
  private:
-  void widen_band(int64_t image, int64_t first, int64_t rows) noexcept {
+  const std::byte* source_row(int64_t image, int64_t row) const noexcept {
+    return o_.src + (image * s_.height + row) * s_.width * s_.channels;
+  }
+
+  void take_band(int64_t image, int64_t first, int64_t rows) noexcept {
+    band_ = storage_;
+    if (p_.in_place && !o_.src_signed) {
+      band_ = source_row(image, first * p_.pixel_rows);
+      return;
+    }
     const int64_t line = p_.columns * s_.channels, height = p_.band_height(rows);
     for (int64_t r = 0; r < height; ++r) {
       const int64_t row = (first * p_.pixel_rows + r) * p_.row_step - s_.top;
-      std::int16_t* to = band_ + r * line;
+      std::byte* to = storage_ + r * line * size_;
       if (row < 0 || row >= s_.height)
-        std::fill_n(to, line, std::int16_t{0});
+        pad(to, line);
       else
-        widen_line(o_.src + (image * s_.height + row) * s_.width * s_.channels, to);
+        take_line(source_row(image, row), to);
     }
-    std::memset(band_ + height * line, 0, kSlack);
+    std::memset(storage_ + height * line * size_, 0, kSlack);
   }
 
-  void widen_line(const std::byte* row, std::int16_t* to) const noexcept {
+  void take_line(const std::byte* row, std::byte* to) const noexcept {
     const int64_t channels = s_.channels;
     if (p_.column_step != 1) {
       for (int64_t c = 0; c < p_.columns; ++c) {
         const int64_t column = c * p_.column_step - s_.left;
         if (column < 0 || column >= s_.width)
-          std::fill_n(to + c * channels, channels, std::int16_t{0});
+          pad(to + c * channels * size_, channels);
         else
-          widen_numbers(row + column * channels, to + c * channels, channels);
+          take(row + column * channels, to + c * channels * size_, channels);
       }
       return;
     }
     const int64_t begin = std::clamp<int64_t>(s_.left, 0, p_.columns);
     const int64_t end = std::clamp<int64_t>(s_.width + s_.left, begin, p_.columns);
-    std::fill_n(to, begin * channels, std::int16_t{0});
-    widen_numbers(row + (begin - s_.left) * channels, to + begin * channels, (end - begin) * channels);
-    std::fill(to + end * channels, to + p_.columns * channels, std::int16_t{0});
+    pad(to, begin * channels);
+    take(row + (begin - s_.left) * channels, to + begin * channels * size_, (end - begin) * channels);
+    pad(to + end * channels * size_, (p_.columns - end) * channels);
   }
 
-  void widen_numbers(const std::byte* from, std::int16_t* to, int64_t count) const noexcept {
-    widen_on(p_.isa, from, to, count, o_.src_signed, o_.src_zero_point);
+  void take(const std::byte* from, std::byte* to, int64_t count) const noexcept {
+    if (!p_.vnni)
+      widen_on(p_.isa, from, reinterpret_cast<std::int16_t*>(to), count, o_.src_signed, o_.src_zero_point);
+    else if (!o_.src_signed)
+      std::memcpy(to, from, static_cast<std::size_t>(count));
+    else
+      for (int64_t i = 0; i < count; ++i) to[i] = from[i] ^ std::byte{0x80};
   }
+
+  void pad(std::byte* to, int64_t count) const noexcept {
+    std::memset(to, p_.vnni ? unsigned_zero() : 0, static_cast<std::size_t>(count * size_));
+  }
+
+  std::int32_t unsigned_zero() const noexcept { return o_.src_zero_point + (o_.src_signed ? 128 : 0); }
 
   void multiply(int64_t panel, int64_t pixel, int64_t pixels) noexcept {
     const int64_t group = panel / p_.panels, per_group = s_.out_channels / s_.groups;
@@ -141,14 +179,19 @@ class Worker {
     const int64_t out = f_.output == IntegerFinish::Output::Float || f_.output == IntegerFinish::Output::Int32 ? 4 : 1;
     const int64_t added = f_.residual == IntegerFinish::Residual::Float ? 4 : 1;
     IntegerPanel t{};
-    t.band = reinterpret_cast<const std::byte*>(band_ + group * (s_.channels / s_.groups));
+    t.band = band_ + group * (s_.channels / s_.groups) * size_;
     t.pixels = p_.pixels.data();
     t.pixel_count = pixels;
     t.rows = p_.rows;
     t.taps = p_.taps.data();
     t.tap_count = static_cast<int64_t>(p_.taps.size());
-    t.run_bytes = p_.run * 2;
+    t.run_bytes = p_.run * size_;
     t.weights = o_.packed + panel * bytes;
+    if (p_.vnni) {
+      const auto* sums = reinterpret_cast<const std::int32_t*>(t.weights);
+      for (int64_t c = 0; c < p_.width; ++c) t.initial[c] = -unsigned_zero() * sums[c];
+      t.weights += p_.width * 4;
+    }
     t.wide = p_.wide;
     t.columns = std::min(p_.width, per_group - inside);
     for (int64_t c = 0; c < t.columns; ++c) {
@@ -162,19 +205,21 @@ class Worker {
     t.dst = o_.dst + (pixel * s_.out_channels + channel) * out;
     if (f_.residual_data != nullptr) t.residual = f_.residual_data + (pixel * s_.out_channels + channel) * added;
     t.finish = &f_;
-    multiply_panel_on(p_.isa, t);
+    multiply_panel_on(p_, t);
   }
 
   const IntegerPlan& p_;
   const IntegerShape& s_;
   const IntegerOperands& o_;
   const IntegerFinish& f_;
-  std::int16_t* band_;
+  std::byte* const storage_;
+  const int64_t size_;
+  const std::byte* band_ = nullptr;
   int64_t image_ = -1, index_ = -1;
 };
 
 std::size_t band_bytes(const IntegerPlan& p) noexcept {
-  const int64_t bytes = p.band_height(p.band) * p.columns * p.shape.channels * 2 + kSlack;
+  const int64_t bytes = p.band_height(p.band) * p.columns * p.shape.channels * p.number_bytes() + kSlack;
   return static_cast<std::size_t>(up(bytes, 64));
 }
 
@@ -189,16 +234,22 @@ void pack_as(const IntegerPlan& p, const IntegerWeights& w, W* to) noexcept {
     const int64_t column = position % s.kernel_width * (p.turned ? w.row : w.column);
     return w.data[channel * w.out + flat % inner * w.in + row + column] - w.zero_point;
   };
+  const int64_t together = p.vnni ? 4 : 2;
   for (int64_t group = 0; group < s.groups; ++group)
-    for (int64_t panel = 0; panel < p.panels; ++panel)
+    for (int64_t panel = 0; panel < p.panels; ++panel) {
+      auto* sums = reinterpret_cast<std::int32_t*>(to);
+      if (p.vnni) to += p.width * 4, std::fill_n(sums, p.width, 0);
       for (int64_t tap = 0; tap < taps; ++tap)
-        for (int64_t k = 0; k < p.run; k += 2)
+        for (int64_t k = 0; k < p.run; k += together)
           for (int64_t c = 0; c < p.width; ++c)
-            for (int64_t i = k; i < k + 2; ++i) {
+            for (int64_t i = k; i < k + together; ++i) {
               const int64_t inside = panel * p.width + c;
               const bool real = inside < per_group && i < p.real_run;
-              *to++ = real ? static_cast<W>(at(group * per_group + inside, tap, i)) : W{0};
+              *to = real ? static_cast<W>(at(group * per_group + inside, tap, i)) : W{0};
+              if (p.vnni) sums[c] += *to;
+              ++to;
             }
+    }
 }
 
 }  // namespace
@@ -208,7 +259,7 @@ int64_t IntegerPlan::band_height(int64_t out_rows) const noexcept {
 }
 
 std::size_t IntegerPlan::packed_bytes() const noexcept {
-  return static_cast<std::size_t>(shape.groups * panels * width * depth() * (wide ? 2 : 1));
+  return static_cast<std::size_t>(shape.groups * panels * width * (depth() * (wide ? 2 : 1) + (vnni ? 4 : 0)));
 }
 
 std::size_t IntegerPlan::workspace_bytes(int workers) const noexcept {
@@ -225,28 +276,26 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
   const IntegerShape& s = p.shape = upright(given, p.turned);
   p.isa = isa();
   p.wide = wide;
+  p.vnni = has_vnni() && !wide;
   p.width = p.isa == Isa::Avx512 ? 32 : 16;
-  p.rows = p.isa == Isa::Avx512 ? 12 : p.isa == Isa::Avx2 ? 6 : 4;
+  p.rows = p.vnni ? 14 : p.isa == Isa::Avx512 ? 12 : p.isa == Isa::Avx2 ? 6 : 4;
   p.panels = ceil_div(s.out_channels / s.groups, p.width);
-  const bool thin = s.kernel_width == 1, flat = s.kernel_height == 1;
-  p.column_step = thin ? s.stride_width : 1;
-  p.row_step = flat ? s.stride_height : 1;
-  p.pixel_columns = thin ? 1 : s.stride_width;
-  p.pixel_rows = flat ? 1 : s.stride_height;
-  p.columns = (s.out_width - 1) * p.pixel_columns + (s.kernel_width - 1) * s.dilation_width + 1;
+  place(p);
   const Run run = runs(s, p.columns);
   p.real_run = run.length;
   p.run = up(run.length, 4);
+  p.in_place = p.in_place && p.run == p.real_run;
+  const int64_t pixel = s.channels * p.number_bytes(), line = p.columns * pixel;
   for (int64_t y = 0; y < run.taps_high; ++y)
     for (int64_t x = 0; x < run.taps_wide; ++x)
-      p.taps.push_back((y * s.dilation_height * p.columns + x * s.dilation_width) * s.channels * 2);
-  const int64_t line = p.columns * s.channels * 2;
+      p.taps.push_back(y * s.dilation_height * line + x * s.dilation_width * pixel);
   const int64_t lines = std::max<int64_t>(1, kBandBytes / line) - (p.band_height(1) - p.pixel_rows);
   p.band = std::clamp<int64_t>(lines / p.pixel_rows, 1, s.out_height);
   p.band = ceil_div(s.out_height, ceil_div(s.out_height, p.band));
   for (int64_t y = 0; y < p.band; ++y)
     for (int64_t x = 0; x < s.out_width; ++x)
-      p.pixels.push_back(static_cast<std::int32_t>((y * p.pixel_rows * p.columns + x * p.pixel_columns) * s.channels * 2));
+      p.pixels.push_back(static_cast<std::int32_t>(y * p.pixel_rows * line + x * p.pixel_columns * pixel));
+  p.pixels.insert(p.pixels.end(), kMostRows, 0);
   return p;
 }
 

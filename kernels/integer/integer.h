@@ -34,18 +34,21 @@ struct IntegerPlan {
   IntegerShape shape;  ///< a multiplication as one column of pixels; a single row turned into a column
   bool turned = false;
   Isa isa = Isa::Baseline;
-  bool wide = false;                               ///< packed as int16 instead of int8
-  std::int64_t width = 16, rows = 4;               ///< of a tile: output channels and pixels
-  std::int64_t panels = 1;                         ///< of `width` channels, per group
-  std::vector<std::int64_t> taps;                  ///< bytes from an output pixel's first number to the start of each run
-  std::int64_t run = 0;                            ///< numbers of a tap, a multiple of 4
-  std::int64_t real_run = 0;                       ///< without what fills up
-  std::int64_t band = 1;                           ///< output rows that are widened together
-  std::int64_t columns = 0;                        ///< of a widened row
+  bool vnni = false;                  ///< data stay 8-bit, in fours
+  bool in_place = false;              ///< unsigned data are read where they are: no padding, no number behind the last
+  bool wide = false;                  ///< packed as int16 instead of int8
+  std::int64_t width = 16, rows = 4;  ///< of a tile: output channels and pixels
+  std::int64_t panels = 1;            ///< of `width` channels, per group
+  std::vector<std::int64_t> taps;     ///< bytes from an output pixel's first number to the start of each run
+  std::int64_t run = 0;               ///< numbers of a tap, a multiple of 4
+  std::int64_t real_run = 0;          ///< without what fills up
+  std::int64_t band = 1;              ///< output rows that are widened together
+  std::int64_t columns = 0;           ///< of a widened row
   std::int64_t row_step = 1, column_step = 1;      ///< input rows and columns per widened one
   std::int64_t pixel_rows = 1, pixel_columns = 1;  ///< widened rows and columns per output pixel
-  std::vector<std::int32_t> pixels;                ///< bytes from the start of a widened band to each output pixel of it
+  std::vector<std::int32_t> pixels;  ///< bytes from the start of a widened band to its output pixels, and some more
 
+  std::int64_t number_bytes() const noexcept { return vnni ? 1 : 2; }
   std::int64_t depth() const noexcept { return static_cast<std::int64_t>(taps.size()) * run; }
   std::int64_t band_height(std::int64_t out_rows) const noexcept;
   std::size_t packed_bytes() const noexcept;

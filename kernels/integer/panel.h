@@ -6,7 +6,7 @@
 
 namespace inc::kernels {
 
-constexpr std::int64_t kMostWidth = 32, kMostRows = 16;
+constexpr std::int64_t kMostWidth = 64, kMostRows = 16;
 
 struct IntegerPanel {
   const std::byte* band;       ///< widened data, at the first channel of the group
@@ -16,7 +16,8 @@ struct IntegerPanel {
   std::int64_t tap_count, run_bytes;
   const std::byte* weights;
   bool wide;
-  std::int64_t columns;  ///< real channels of the panel
+  std::int64_t columns;                          ///< real channels of the panel
+  alignas(64) std::int32_t initial[kMostWidth];  ///< of the sums, with VNNI
   float scale[kMostWidth], bias[kMostWidth], factor[kMostWidth];
   float most_sum;  ///< bound of its magnitude
   bool has_factor;
@@ -33,7 +34,9 @@ struct IntegerTile {
   const std::int64_t* taps_end;
   std::int64_t run_bytes;
   std::int32_t* sums;
-  const std::byte* rows[kMostRows];
+  const std::byte* band;
+  const std::int32_t* pixels;
+  const std::int32_t* initial;
 };
 
 }  // namespace inc::kernels

@@ -4,7 +4,7 @@
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
-constexpr std::int64_t kWidth = 16;
+constexpr std::int64_t kWidth = 16, kLanes = 16;
 
 struct Floats {
   float v[16];
@@ -88,7 +88,7 @@ void multiply(const IntegerTile& t, std::int64_t rows) {
   for (const std::int64_t* tap = t.taps; tap != t.taps_end; ++tap)
     for (std::int64_t k = 0; k < t.run_bytes; k += 4, w += 2 * kWidth)
       for (std::int64_t r = 0; r < rows; ++r) {
-        const auto* a = reinterpret_cast<const std::int16_t*>(t.rows[r] + *tap + k);
+        const auto* a = reinterpret_cast<const std::int16_t*>(t.band + t.pixels[r] + *tap + k);
         for (std::int64_t c = 0; c < kWidth; ++c) t.sums[r * kWidth + c] += a[0] * w[2 * c] + a[1] * w[2 * c + 1];
       }
 }

@@ -32,9 +32,12 @@
 
 #define INC_TILE(clear, weights, pixels, keep)                                                                            \
   asm volatile(                                                                                                           \
-      "mov 0(%0), %%rax\n mov 8(%0), %%rsi\n mov 16(%0), %%rdi\n mov 24(%0), %%r14\n"                                     \
-      "mov 40(%0), %%r8\n mov 48(%0), %%r9\n mov 56(%0), %%r10\n"                                                         \
-      "mov 64(%0), %%r11\n mov 72(%0), %%r12\n mov 80(%0), %%r13\n" clear                                                 \
+      "mov 8(%0), %%rsi\n mov 16(%0), %%rdi\n mov 24(%0), %%r14\n"                                                        \
+      "mov 40(%0), %%rax\n mov 48(%0), %%rcx\n"                                                                           \
+      "movslq 0(%%rcx), %%r8\n movslq 4(%%rcx), %%r9\n movslq 8(%%rcx), %%r10\n"                                          \
+      "movslq 12(%%rcx), %%r11\n movslq 16(%%rcx), %%r12\n movslq 20(%%rcx), %%r13\n"                                     \
+      "add %%rax, %%r8\n add %%rax, %%r9\n add %%rax, %%r10\n add %%rax, %%r11\n add %%rax, %%r12\n"                      \
+      "add %%rax, %%r13\n mov 0(%0), %%rax\n" clear                                                                       \
       "1:\n mov (%%rsi), %%rcx\n add $8, %%rsi\n lea (%%rcx,%%r14), %%rdx\n"                                              \
       ".p2align 5\n"                                                                                                      \
       "2:\n" weights pixels                                                                                               \
@@ -68,7 +71,8 @@
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
-constexpr std::int64_t kWidth = 16;
+constexpr std::int64_t kWidth = 16, kLanes = 16;
+static_assert(offsetof(IntegerTile, sums) == 32 && offsetof(IntegerTile, pixels) == 48, "as in INC_TILE");
 
 template <int kRows, bool kWide>
 void multiply(const IntegerTile& t) {

@@ -162,12 +162,18 @@ IntegerShape convolution(int64_t images, int64_t size, int64_t channels, int64_t
   return s;
 }
 
-class IntegerKernels : public ::testing::TestWithParam<Isa> {
+struct Variant {
+  Isa isa;
+  bool vnni;
+  const char* name;
+};
+
+class IntegerKernels : public ::testing::TestWithParam<Variant> {
  protected:
   void SetUp() override {
     cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
+    if (isa() < GetParam().isa || (GetParam().vnni && !has_vnni())) GTEST_SKIP() << "this CPU lacks the instruction set";
+    cap_isa(GetParam().isa, GetParam().vnni);
   }
   void TearDown() override { cap_isa(Isa::Avx512); }
 };
@@ -293,10 +299,10 @@ TEST(IntegerKernels, KnowsWhichSumsFit) {
   EXPECT_FALSE(fits_int32(product(1, 33026, 1), true));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    EveryIsa, IntegerKernels, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& param) {
-      return std::string(param.param == Isa::Baseline ? "scalar" : param.param == Isa::Avx2 ? "avx2" : "avx512");
-    });
+INSTANTIATE_TEST_SUITE_P(EveryIsa, IntegerKernels,
+                         ::testing::Values(Variant{Isa::Baseline, false, "scalar"}, Variant{Isa::Avx2, false, "avx2"},
+                                           Variant{Isa::Avx512, false, "avx512"}, Variant{Isa::Avx512, true, "vnni"}),
+                         [](const auto& variant) { return std::string(variant.param.name); });
 
 }  // namespace
 }  // namespace inc::kernels
