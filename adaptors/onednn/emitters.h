@@ -14,6 +14,8 @@ bool emit_deconvolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);
 bool emit_global_pool(Builder& builder, const ir::Node& node);
 bool emit_pool(Builder& builder, const ir::Node& node);
+bool emit_max8(Builder& builder, const ir::Node& node);      ///< MaxPool of 8-bit data
+bool emit_average8(Builder& builder, const ir::Node& node);  ///< averages between DequantizeLinear and QuantizeLinear
 bool emit_elementwise(Builder& builder, const ir::Node& node);
 bool emit_movement(Builder& builder, const ir::Node& node);
 bool emit_resize(Builder& builder, const ir::Node& node);  ///< by interpolation

@@ -51,7 +51,7 @@ std::optional<Window> read_window(const Builder& b, const ir::Node& node) {
 }  // namespace
 
 bool emit_pool(Builder& b, const ir::Node& node) {
-  if (emit_global_pool(b, node)) return true;
+  if (emit_global_pool(b, node) || emit_max8(b, node)) return true;
   const bool max = node.op == "MaxPool" || node.op == "GlobalMaxPool";
   if (!max && node.op != "AveragePool" && node.op != "GlobalAveragePool") return false;
   const ir::Shape& shape = b.shape(node.inputs[0]);

@@ -135,29 +135,6 @@ bool pad_8_bits(Builder& b, const ir::Node& node, const Dequantized& in, const S
   return run_on_8_bits(b, on_8_bits(node, in.q, sink), sink);
 }
 
-bool average_8_bits(Builder& b, const ir::Node& node, const Dequantized& in, const Sink& sink) {
-  const ir::Shape& shape = b.shape(node.inputs[0]);
-  if (shape.size() < 3) return false;
-  if (node.op == "AveragePool") {
-    if (in.scale != sink.scale || node.attrs.integer("count_include_pad", 0) != 0) return false;
-    return run_on_8_bits(b, on_8_bits(node, in.q, sink), sink);
-  }
-  const int any = b.permuted(in.q);
-  const bool last = !is_plain(b.slot(any).desc) && memory_order(b.slot(any).desc, shape.size()).back() == 1;
-  const int from = last ? any : b.plain(in.q);
-  const std::int64_t area = ir::element_count(shape) / (shape[0] * shape[1]);
-  const std::int64_t outer = last ? shape[0] : shape[0] * shape[1], inner = last ? shape[1] : 1;
-  const int to = b.make(sink.nodes.front()->outputs[0]);
-  const kernels::Affine8 as_in = affine(in.scale), as_out = affine(sink.scale);
-  in_8_bits(b.step(node, "inc:mean8", {from}, {to},
-                   [=](Frame& f) { kernels::mean8(f.at(from), as_in, f.at(to), as_out, outer, area, inner); }));
-  for (std::size_t i = 0; i < sink.nodes.size(); ++i) {
-    if (i > 0) b.bind(sink.nodes[i]->outputs[0], to);
-    b.mark_done(sink.nodes[i]->id);
-  }
-  return true;
-}
-
 bool combine_8_bits(Builder& b, const ir::Node& node, const Dequantized& in, const Sink& sink) {
   const auto other = dequantized(b, node.input(1));
   if (!other || node.inputs.size() != 2 || b.shape(node.inputs[0]) != b.shape(node.inputs[1])) return false;
@@ -301,7 +278,7 @@ bool emit_in_8_bits(Builder& b, const ir::Node& node) {
   if (!in || !sink) return false;
   if (is_pass_through(node) && in->scale == sink->scale) return run_on_8_bits(b, on_8_bits(node, in->q, *sink), *sink);
   if (node.op == "Pad" && in->scale == sink->scale) return pad_8_bits(b, node, *in, *sink);
-  if (node.op == "AveragePool" || node.op == "GlobalAveragePool") return average_8_bits(b, node, *in, *sink);
+  if (node.op == "AveragePool" || node.op == "GlobalAveragePool") return emit_average8(b, node);
   if (node.op == "Add" || node.op == "Mul") return combine_8_bits(b, node, *in, *sink);
   if (node.op == "Concat") return concat_8_bits(b, node, *sink);
   if (!is_unary(b, node)) return false;

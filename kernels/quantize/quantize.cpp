@@ -47,10 +47,6 @@ void dequantize_run(const std::byte* src, float* dst, int64_t count, const Affin
     INC_KERNEL_CALL(dequantize_u8, reinterpret_cast<const std::uint8_t*>(src), dst, count, as.scale, as.zero_point);
 }
 
-I32 integer(std::byte value, bool is_signed) noexcept {
-  return is_signed ? static_cast<std::int8_t>(value) : static_cast<std::uint8_t>(value);
-}
-
 }  // namespace
 
 void quantize_row(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
@@ -134,20 +130,6 @@ void combine8(const std::byte* a, const Affine8& as_a, const std::byte* b, const
 void lookup8(const std::byte* src, std::byte* dst, int64_t count, const std::byte* table) noexcept {
   parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) dst[i] = table[static_cast<std::size_t>(src[i])];
-  });
-}
-
-void mean8(const std::byte* src, const Affine8& as_src, std::byte* dst, const Affine8& as_dst, int64_t outer, int64_t window,
-           int64_t inner) noexcept {
-  parallel_for(outer * inner, kGrain / std::max<int64_t>(1, window) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const std::byte* column = src + i / inner * window * inner + i % inner;
-      int64_t sum = 0;
-      for (int64_t w = 0; w < window; ++w) sum += integer(column[w * inner], as_src.is_signed) - as_src.zero_point;
-      const float mean =
-          static_cast<float>(static_cast<double>(as_src.scale) * static_cast<double>(sum) / static_cast<double>(window));
-      quantize_run(&mean, dst + i, 1, as_dst);
-    }
   });
 }
 

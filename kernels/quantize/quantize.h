@@ -38,8 +38,4 @@ void combine8(const std::byte* a, const Affine8& as_a, const std::byte* b, const
 /// dst[i] = table[src[i]].
 void lookup8(const std::byte* src, std::byte* dst, std::int64_t count, const std::byte* table) noexcept;
 
-/// Means over the window of a global pool: src[outer][window][inner] → dst[outer][inner], as sums in int32.
-void mean8(const std::byte* src, const Affine8& as_src, std::byte* dst, const Affine8& as_dst, std::int64_t outer,
-           std::int64_t window, std::int64_t inner) noexcept;
-
 }  // namespace inc::kernels
