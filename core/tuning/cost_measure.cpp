@@ -21,12 +21,14 @@ namespace {
 using Classes = std::vector<std::uint8_t>;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMixedPerClass = 5, kProposals = 32;
-constexpr int kProfiled = 1, kLeastRounds = 3, kMostRounds = 20;
+constexpr std::size_t kProposals = 32;
+constexpr int kLeastRounds = 3, kMostRounds = 20;
 /// Of the rounds' times this quantile counts: other work on the machine only ever adds.
 constexpr double kQuantile = 0.1;
-/// Candidates of larger models are measured one after the other.
+/// Candidates of larger or slower models are measured one after the other, and fewer of them.
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
+constexpr double kLongRun = 60;
+constexpr std::size_t kMixed = 5, kMixedOfLarge = 3;
 
 double milliseconds(Clock::time_point since) {
   return std::chrono::duration<double, std::milli>(Clock::now() - since).count();
@@ -71,6 +73,14 @@ void log_refused(const Error& error) {
   log::debug("a candidate was left out of the cost model: " + error.full_message());
 }
 
+bool small_and_fast(const CostTask& task) {
+  if (constant_bytes(task.fused) > kTakeTurns) return false;
+  task.fp32.run(task.inputs);
+  const auto start = Clock::now();
+  task.fp32.run(task.inputs);
+  return milliseconds(start) <= kLongRun;
+}
+
 quant::RangeTable ranges(const CostTask& task) {
   if (!task.space.needs_ranges()) return {};
   calib::CalibrationOptions options;
@@ -81,7 +91,7 @@ quant::RangeTable ranges(const CostTask& task) {
 
 }  // namespace
 
-std::vector<Classes> cost_designs(const CostLayout& layout) {
+std::vector<Classes> cost_designs(const CostLayout& layout, std::size_t mixed_per_class) {
   const std::size_t count = layout.classes.size();
   std::set<std::string> names;
   Classes first(count, 0), last;
@@ -112,7 +122,7 @@ std::vector<Classes> cost_designs(const CostLayout& layout) {
   };
   for (const Classes& design : designs) meet(design, met);
   Rng rng(1);
-  for (std::size_t n = 0; n < kMixedPerClass * (most_classes - 1); ++n) {
+  for (std::size_t n = 0; n < mixed_per_class * (most_classes - 1); ++n) {
     Classes best;
     std::size_t most = 0;
     for (std::size_t proposal = 0; proposal < kProposals; ++proposal) {
@@ -138,7 +148,7 @@ CostMeter::CostMeter(const CostTask& task, const CostLayout& layout, CostOptions
       options_(std::move(options)),
       ranges_(ranges(task)),
       candidates_(task.fused, ranges_, task.space, task.adaptor, task.fp32, task.qdq, task.bf16),
-      together_(constant_bytes(task.fused) <= kTakeTurns) {}
+      together_(small_and_fast(task)) {}
 
 std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& designs) {
   std::vector<Runner> runners;
@@ -155,43 +165,62 @@ std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& de
   return runners;
 }
 
-void CostMeter::compile(Runner& runner) const {
-  try {
-    runner.executable->run(task_.inputs);
-  } catch (const Error& e) {
-    log_refused(e);
-    runner.executable = nullptr;
-  }
-}
-
-void CostMeter::round(Runner& runner) const {
+void CostMeter::profile(Runner& runner, int iterations) const {
   static const double overhead = clock_overhead();
   std::vector<double> sites(layout_.sites.size());
-  for (const auto& step : runner.executable->profile(task_.inputs, kProfiled))
+  for (const auto& step : runner.executable->profile(task_.inputs, iterations))
     if (const auto site = layout_.site(runner.graph, step.node)) sites[*site] += std::max(0.0, step.milliseconds - overhead);
   for (std::size_t i = 0; i < sites.size(); ++i) runner.site_ms[i].push_back(sites[i]);
-  const auto start = Clock::now();
-  runner.executable->run(task_.inputs);
-  runner.run_ms.push_back(milliseconds(start));
 }
 
-/// Large ones run one after the other and leave nothing behind.
-void CostMeter::take_turns(std::vector<Runner>& runners, double seconds) const {
-  const std::size_t group = together_ ? runners.size() : 1;
-  if (!together_) seconds /= static_cast<double>(runners.size());
-  for (std::size_t first = 0; first < runners.size(); first += group) {
-    const std::span<Runner> now = std::span(runners).subspan(first, group);
-    for (Runner& runner : now) compile(runner);
-    const auto start = Clock::now();
-    for (int i = 0; i < kMostRounds; ++i) {
-      if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * seconds) break;
-      for (Runner& runner : now) {
-        if (options_.should_stop && options_.should_stop()) return;
-        if (runner.executable != nullptr) round(runner);
-      }
+bool CostMeter::stopped() const {
+  return options_.should_stop && options_.should_stop();
+}
+
+void CostMeter::one_by_one(std::vector<Runner>& runners) const {
+  for (Runner& runner : runners) {
+    if (stopped()) return;
+    try {
+      profile(runner, kLeastRounds);
+    } catch (const Error& e) {
+      log_refused(e);
+      continue;
     }
-    if (!together_ && now[0].executable != nullptr) now[0].executable->rest();
+    double steps = 0;
+    for (const auto& times : runner.site_ms) steps += times.back();
+    runner.run_ms.assign(kLeastRounds, steps);
+    runner.executable->rest();
   }
+}
+
+void CostMeter::take_turns(std::vector<Runner>& runners, double seconds) const {
+  for (Runner& runner : runners) {
+    try {
+      runner.executable->run(task_.inputs);
+    } catch (const Error& e) {
+      log_refused(e);
+      runner.executable = nullptr;
+    }
+  }
+  const auto start = Clock::now();
+  for (int i = 0; i < kMostRounds; ++i) {
+    if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * seconds) break;
+    for (Runner& runner : runners) {
+      if (stopped()) return;
+      if (runner.executable == nullptr) continue;
+      profile(runner, 1);
+      const auto before = Clock::now();
+      runner.executable->run(task_.inputs);
+      runner.run_ms.push_back(milliseconds(before));
+    }
+  }
+}
+
+void CostMeter::time(std::vector<Runner>& runners, double seconds) const {
+  if (together_)
+    take_turns(runners, seconds);
+  else
+    one_by_one(runners);
 }
 
 CostSample CostMeter::sample(const Runner& runner) const {
@@ -221,8 +250,8 @@ CostProfile CostMeter::measure() {
   profile.classes = layout_.classes;
   for (const CostSite& site : layout_.sites) profile.sites.push_back(site.name);
   std::vector<double> noises;
-  std::vector<Runner> runners = prepare(cost_designs(layout_));
-  take_turns(runners, options_.seconds);
+  std::vector<Runner> runners = prepare(cost_designs(layout_, together_ ? kMixed : kMixedOfLarge));
+  time(runners, options_.seconds);
   for (const Runner& runner : runners)
     if (!runner.run_ms.empty()) {
       profile.samples.push_back(sample(runner));
@@ -235,11 +264,11 @@ CostProfile CostMeter::measure() {
 
 void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
   const auto start = Clock::now();
-  const std::vector<Classes> designs = cost_designs(layout_);
+  const std::vector<Classes> designs = cost_designs(layout_, 0);
   const CostSample *fastest = profile.find(designs[0]), *fp32 = profile.find(designs[1]);
   std::vector<Runner> runners = prepare({chosen, designs[0], designs[1]});
   if (runners.size() < 3 || fastest == nullptr || fp32 == nullptr) return;
-  take_turns(runners, options_.seconds / 3);
+  time(runners, options_.seconds / 3);
   if (runners.back().run_ms.size() < static_cast<std::size_t>(kLeastRounds)) return;
   CostSample made = sample(runners[0]);
   const double fastest_now = sample(runners[1]).run_ms, fp32_now = sample(runners[2]).run_ms;

@@ -21,13 +21,15 @@ struct CostTask {
 
 struct CostOptions {
   CostMachine machine = {};
-  double seconds = 2;  ///< for all candidates together; at least three rounds are run
+  double seconds =
+      2;  ///< for all candidates together; at least three rounds are run, one by one where they are large or slow
   std::function<bool()> should_stop = {};
 };
 
 /// Assignments of classes worth measuring: every operator in its first, in its last, and where it has it in each class; then
-/// mixed ones that show as many meetings of classes between neighbours as they can. Always the same for the same layout.
-std::vector<std::vector<std::uint8_t>> cost_designs(const CostLayout& layout);
+/// mixed ones that show as many meetings of classes between neighbours as they can, `mixed_per_class` for each class but
+/// one. Always the same for the same arguments.
+std::vector<std::vector<std::uint8_t>> cost_designs(const CostLayout& layout, std::size_t mixed_per_class = 5);
 
 /// The designs, and what keep_back() would choose until that has been checked.
 CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options);
@@ -51,10 +53,14 @@ class CostMeter {
     std::vector<double> run_ms;                ///< per round
   };
   std::vector<Runner> prepare(const std::vector<std::vector<std::uint8_t>>& designs);
-  void compile(Runner& runner) const;
+  void profile(Runner& runner, int iterations) const;
+  bool stopped() const;
+  void time(std::vector<Runner>& runners, double seconds) const;
+  /// Round after round, so that other work on the machine hits all alike.
   void take_turns(std::vector<Runner>& runners, double seconds) const;
+  /// A few runs each; plans and packed weights of one at a time are kept.
+  void one_by_one(std::vector<Runner>& runners) const;
   static double noise(const Runner& runner);
-  void round(Runner& runner) const;
   CostSample sample(const Runner& runner) const;
 
   const CostTask& task_;

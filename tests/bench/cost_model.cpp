@@ -23,12 +23,12 @@ namespace inc {
 namespace {
 
 constexpr int kMixed = 6;
+constexpr double kLongRun = 60, kQuantile = 0.3;
 
 struct Point {
   std::string name;
   search::Point point;
   double predicted = 0, measured = 0;
-  double error() const { return std::abs(predicted - measured) / measured; }
 };
 
 ir::Shape shape_of(const std::string& text) {
@@ -68,24 +68,27 @@ std::vector<Point> points_of(const tuning::TuningSpace& space) {
   return points;
 }
 
+/// Each runs twice in its turn, the second time on the clock: warm, as when it runs alone.
 void measure(tuning::CandidateBuilder& candidates, std::vector<Point>& points, const std::vector<ir::Tensor>& inputs) {
   std::vector<std::unique_ptr<const runtime::Executable>> executables;
-  std::vector<const runtime::Executable*> turns;
-  for (const Point& point : points) {
-    executables.push_back(candidates.adaptor().prepare(candidates.build(point.point).graph));
-    turns.push_back(executables.back().get());
-  }
-  // Each runs warm, as it does when it runs alone.
-  for (auto& executable : executables) executable->run(inputs);
+  for (const Point& point : points) executables.push_back(candidates.adaptor().prepare(candidates.build(point.point).graph));
   std::vector<std::vector<double>> times(points.size());
-  for (int round = 0; round < 9; ++round)
+  const int rounds = points.front().predicted > kLongRun ? 3 : 12;
+  for (int round = 0; round < rounds; ++round)
     for (std::size_t i = 0; i < points.size(); ++i) {
       executables[i]->run(inputs);
       const auto start = std::chrono::steady_clock::now();
       executables[i]->run(inputs);
       times[i].push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
-  for (std::size_t i = 0; i < points.size(); ++i) points[i].measured = tuning::percentile(times[i], 0.3);
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].measured = tuning::percentile(times[i], kQuantile);
+}
+
+/// Median and worst, in percent; `pace` takes out that the machine was faster or slower than when the model was made.
+std::string errors(const std::vector<Point>& points, double pace) {
+  std::vector<double> all;
+  for (const Point& point : points) all.push_back(100 * std::abs(point.predicted * pace / point.measured - 1));
+  return fmt::format("{:.1f} / {:.1f}", tuning::percentile(all, 0.5), *std::max_element(all.begin(), all.end()));
 }
 
 void run(const std::string& argument, bool bf16) {
@@ -108,21 +111,18 @@ void run(const std::string& argument, bool bf16) {
   const auto ranges = calib::calibrate(fused, *fp32, std::span(&inputs, 1));
   tuning::CandidateBuilder candidates(fused, ranges, space, *adaptor, *fp32);
   auto points = points_of(space);
+  for (Point& point : points) point.predicted = model.predict(point.point);
   measure(candidates, points, inputs);
-  std::vector<double> errors;
   const std::string name = path.substr(path.rfind('/') + 1);
   std::string row =
       fmt::format("| {} | {} | {} | {:.1f} |", name, space.nodes.size(), profile.samples.size(), profile.seconds);
-  for (Point& point : points) {
-    point.predicted = model.predict(point.point);
-    errors.push_back(point.error());
+  for (const Point& point : points) {
     fmt::print(stderr, "{:30} {:8} predicted {:9.4f} measured {:9.4f} {:+6.1f} %\n", name, point.name, point.predicted,
                point.measured, 100 * (point.predicted / point.measured - 1));
-    if (point.name.rfind("mixed", 0) != 0) row += fmt::format(" {:.3f} / {:.3f} |", point.predicted, point.measured);
+    if (!point.name.starts_with("mixed")) row += fmt::format(" {:.3g} / {:.3g} |", point.predicted, point.measured);
   }
   if (!bf16) row += " |";
-  fmt::print("{} {:.1f} | {:.1f} |\n", row, 100 * tuning::percentile(errors, 0.5),
-             100 * *std::max_element(errors.begin(), errors.end()));
+  fmt::print("{} {} | {} |\n", row, errors(points, 1), errors(points, points[0].measured / points[0].predicted));
   std::fflush(stdout);
 }
 
