@@ -12,6 +12,7 @@ bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filt
 bool emit_convolution(Builder& builder, const ir::Node& node);
 bool emit_deconvolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);
+bool emit_recurrent(Builder& builder, const ir::Node& node);  ///< LSTM, GRU, RNN
 bool emit_global_pool(Builder& builder, const ir::Node& node);
 bool emit_pool(Builder& builder, const ir::Node& node);
 bool emit_max8(Builder& builder, const ir::Node& node);      ///< MaxPool of 8-bit data

@@ -2,6 +2,8 @@
 // inline with external linkage: the linker could hand one ISA's copy to another.
 #include <cstdint>
 
+#include "kernels/exp.h"
+
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
@@ -23,22 +25,6 @@ inline __attribute__((always_inline)) void row(const float* a, const float* b, f
   } else {
     for (I64 i = 0; i < count; ++i) dst[i] = f(a[i * sa], b[i * sb]);
   }
-}
-
-// exp by 2^n · P(r), |r| ≤ ln2 / 2; relative error below 3e-7; flushes below -87 and saturates above 88.
-inline __attribute__((always_inline)) float exp_of(float x) {
-  x = x < -87.0f ? -87.0f : x;
-  x = x > 88.0f ? 88.0f : x;
-  const float n = __builtin_rintf(x * 1.44269504f);
-  const float r = x - n * 0.693359375f + n * 2.12194440e-4f;
-  float p = 0.00139485812f;
-  p = p * r + 0.00837512873f;
-  p = p * r + 0.0416662171f;
-  p = p * r + 0.166664153f;
-  p = p * r + 0.5f;
-  p = p * r + 1.0f;
-  p = p * r + 1.0f;
-  return p * __builtin_bit_cast(float, (static_cast<std::int32_t>(n) + 127) << 23);
 }
 
 // erf: x·P(x²) on [0, 1], 1 − exp(−Q(x)) on [1, 4], 1 beyond; polynomials fitted on Chebyshev nodes, error below 2e-7.

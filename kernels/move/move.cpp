@@ -121,7 +121,8 @@ void interleave(const std::uint32_t* from, int64_t src, std::uint32_t* to, int64
     for (int64_t c = 0; c < columns; ++c) to[r * columns + c] = from[c * src + r];
 }
 
-/// dst[r][c] = src[c][r]; `src` and `dst` are the distances between rows. In blocks whose lines stay in the first cache.
+/// dst[r][c] = src[c][r]; `src` and `dst` are the distances between rows. In blocks whose lines stay in the first cache,
+/// along the side that jumps further.
 template <class T>
 void transpose(const T* from, int64_t src, T* to, int64_t dst, int64_t rows, int64_t columns) noexcept {
   if constexpr (sizeof(T) == 4)
@@ -131,8 +132,14 @@ void transpose(const T* from, int64_t src, T* to, int64_t dst, int64_t rows, int
     for (int64_t r0 = 0; r0 < rows; r0 += kRows) {
       const int64_t past_c = std::min(columns, c0 + kColumns), past_r = std::min(rows, r0 + kRows);
       const int64_t tiled_c = past_c - (past_c - c0) % kStep, tiled_r = past_r - (past_r - r0) % kStep;
-      for (int64_t c = c0; c < tiled_c; c += kStep)
-        for (int64_t r = r0; r < tiled_r; r += kStep) transpose_tile(from + c * src + r, src, to + r * dst + c, dst);
+      const auto tile = [&](int64_t r, int64_t c) { transpose_tile(from + c * src + r, src, to + r * dst + c, dst); };
+      if (dst > src) {
+        for (int64_t r = r0; r < tiled_r; r += kStep)
+          for (int64_t c = c0; c < tiled_c; c += kStep) tile(r, c);
+      } else {
+        for (int64_t c = c0; c < tiled_c; c += kStep)
+          for (int64_t r = r0; r < tiled_r; r += kStep) tile(r, c);
+      }
       for (int64_t r = r0; r < past_r; ++r)
         for (int64_t c = r < tiled_r ? tiled_c : c0; c < past_c; ++c) to[r * dst + c] = from[c * src + r];
     }

@@ -16,6 +16,7 @@ struct OperatorCase {
 
 inline const Exact kExact;
 inline const Nmse kClose{1e-11};
+inline const Nmse kRecurrent{1e-10};  // exp to 3e-7, over several steps
 
 inline const OperatorCase kOperators[] = {
     {"Conv", "float[2,3,9,9] x) => (float[2,8,9,9] y) <float[8,3,3,3] w, float[8] b>",
@@ -60,6 +61,22 @@ inline const OperatorCase kOperators[] = {
      "y = InstanceNormalization(x, s, t)", kClose},
     {"GroupNormalization", "float[2,8,5,5] x) => (float[2,8,5,5] y) <float[8,8,1,1] w, float[8] s, float[8] t>",
      "a = Conv(x, w) y = GroupNormalization <num_groups = 4> (a, s, t)", kClose},
+    {"Lstm",
+     "float[5,3,7] x, float[1,3,6] h, float[1,3,6] c) => (float[5,1,3,6] y, float[1,3,6] yh, float[1,3,6] yc) "
+     "<float[1,24,7] w, float[1,24,6] r, float[1,48] b>",
+     "y, yh, yc = LSTM <hidden_size = 6> (x, w, r, b, , h, c)", kRecurrent},
+    {"LstmBothWays", "float[9,2,20] x) => (float[9,2,2,18] y) <float[2,72,20] w, float[2,72,18] r, int32[2] n = {9,9}>",
+     "y = LSTM <hidden_size = 18, direction = \"bidirectional\"> (x, w, r, , n)", kRecurrent},
+    {"GruReverse",
+     "float[6,2,5] x) => (float[6,1,2,9] y, float[1,2,9] yh) <float[1,27,5] w, float[1,27,9] r, float[1,54] b>",
+     "y, yh = GRU <hidden_size = 9, direction = \"reverse\"> (x, w, r, b)", kRecurrent},
+    {"GruResetAfter",
+     "float[6,2,5] x, float[1,2,9] h) => (float[1,2,9] yh) <float[1,27,5] w, float[1,27,9] r, float[1,54] b>",
+     "y, yh = GRU <hidden_size = 9, linear_before_reset = 1> (x, w, r, b, , h)", kRecurrent},
+    {"RnnRelu", "float[4,2,5] x) => (float[4,1,2,8] y) <float[1,8,5] w, float[1,8,8] r, float[1,16] b>",
+     "y = RNN <hidden_size = 8, activations = [\"Relu\"]> (x, w, r, b)", kRecurrent},
+    {"RnnLengths", "float[4,2,5] x) => (float[4,1,2,8] y) <float[1,8,5] w, float[1,8,8] r, int32[2] n = {4,2}>",
+     "y = RNN <hidden_size = 8> (x, w, r, , n)", kRecurrent},
     {"ResizeLinear", "float[2,5,7,6] x) => (float[2,5,10,15] y) <int64[4] s = {2,5,10,15}>",
      "y = Resize <mode = \"linear\"> (x, , , s)", kClose},
     {"ResizeLinearCorners", "float[1,16,7,6] x) => (float[1,16,14,12] y) <float[16,16,1,1] w, float[4] s = {1,1,2,2}>",
