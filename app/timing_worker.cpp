@@ -50,12 +50,13 @@ std::vector<double> TimingWorker::answer() {
   return answer.value("ms", std::vector<double>{});
 }
 
-void serve(const Contender& contender, std::int64_t batch) {
+void serve(const Contender& contender, std::int64_t batch, double load_ms) {
   const VariantResult facts = contender.result({contender.run()}, false);
   say({{"engine", "inc-cpp"},
        {"precision", facts.precision},
        {"batch", batch},
        {"macs", facts.macs},
+       {"load_ms", load_ms},
        {"prepare_ms", facts.prepare_ms},
        {"peak_rss_bytes", report::peak_rss_bytes()}});
   for (std::string line; std::getline(std::cin, line);) {

@@ -24,6 +24,7 @@ class TimingWorker {
 };
 
 /// The other side, for this program: follows the orders on standard input until there are no more.
-void serve(const Contender& contender, std::int64_t batch);
+/// `load_ms`: reading and fusing the model.
+void serve(const Contender& contender, std::int64_t batch, double load_ms);
 
 }  // namespace inc::app

@@ -114,7 +114,7 @@ ExitCode benchmark(BenchmarkSettings& settings) {
   if (settings.worker) {
     const app::Contender contender(variants.front(), *made.adaptor, made.inputs);
     contender.warm_up(settings.options.warmup);
-    app::serve(contender, made.batch());
+    app::serve(contender, made.batch(), made.load_ms);
     return ExitCode::Met;
   }
   BenchmarkReport report{made.model.name, made.batch(), made.load_ms, {}, false, settings.options.profile};

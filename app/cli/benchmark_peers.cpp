@@ -60,6 +60,7 @@ std::vector<app::VariantResult> beside_peers(const BenchmarkSettings& settings, 
   auto peers = app::start_peers(call);
   auto results = app::benchmark_with_peers(ours, peers, settings.options);
   results.front().label = "inc-cpp";
+  results.front().prepare_ms += subject.load_ms;
   return results;
 }
 

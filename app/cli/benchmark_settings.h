@@ -23,7 +23,8 @@ struct Subject {
   std::int64_t batch() const { return inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].shape()[0]; }
 };
 
-/// The variant in turn with other engines, which read the model's own file or the variant written as QDQ.
+/// The variant in turn with other engines, which read the model's own file or the variant written as QDQ. Preparing
+/// includes reading the model, as it does in theirs.
 std::vector<app::VariantResult> beside_peers(const BenchmarkSettings& settings, const Subject& subject,
                                              const app::Variant& variant);
 /// Several processes of this program at once.
