@@ -12,7 +12,8 @@ stay empty.
 Ours is the file that `inc-cpp quantize` writes for FP32 input with everything in that precision that gains by it (`performance
 only`, default recipes, weights that cannot saturate). The others' INT8: onnxruntime static QDQ u8s8 per channel (and dynamic
 where the row says so), NNCF's default preset and onnxruntime's QDQ file in OpenVINO; the faster one counts. Every engine has a
-process of its own on the same cores and waits while another runs. A figure is the p50 of the best of the rounds.
+process of its own on the same cores and waits while another runs, at real-time priority where that is allowed: a lower `nice`
+does not help against other sessions where the kernel groups tasks by session. A figure is the p50 of the best of the rounds.
 """
 import argparse
 import datetime
@@ -128,13 +129,22 @@ def our_file(args, row):
     return folder / "model.onnx"
 
 
+def take(cores):
+    """The cores, and priority over everybody else; taking turns among equals, so that threads which spin cannot block others."""
+    os.sched_setaffinity(0, cores)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
+    except PermissionError:
+        pass
+
+
 class Engine:
     """A process that is ready to be timed; app/timing_worker.h says how it is spoken to."""
 
     def __init__(self, label, command, cores):
         self.label, self.rounds = label, []
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+                                        stderr=subprocess.PIPE, text=True, preexec_fn=lambda: take(cores))
         line = self.process.stdout.readline()
         self.facts = json.loads(line) if line else {"absent": (self.process.stderr.read().strip().splitlines() or ["no answer"])[-1]}
 
@@ -198,7 +208,7 @@ def ceilings(args, threads, memory):
     if str(threads) not in memory:
         done = subprocess.run([args.binary, "benchmark", "--model", str(source(args, "mnist")), "--threads", str(threads), "--iterations", "1",
                                "--compare", "fp32,int8,bf16", "--json"], capture_output=True, text=True, check=True,
-                              preexec_fn=lambda: os.sched_setaffinity(0, args.cores[:threads]))
+                              preexec_fn=lambda: take(args.cores[:threads]))
         memory[str(threads)] = {v["label"]: v.get("ceiling_gops") for v in json.loads(done.stdout)["variants"]}
     return memory[str(threads)]
 
