@@ -85,6 +85,7 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
                                 allowed.bf16_policies};
     costs.profile = tuning::measure_costs(task, costs.layout, {here, 2, options.should_stop});
     fp32.rest();
+    if (costs.profile.samples.empty()) return {};
   }
   tuning::write_costs(directory / "costs.json", costs.profile);
   costs.profile = tuning::adapted(costs.profile, costs.layout);

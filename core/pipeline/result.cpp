@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/base/file.h"
+#include "core/base/text.h"
 #include "core/calib/difference.h"
 #include "core/pipeline/decisions.h"
 #include "core/pipeline/output.h"
@@ -110,6 +111,20 @@ void describe_calibration(const Result& result, const search::Point& point, repo
       made.anchors, static_cast<std::int64_t>(made.shift.size()), made.samples, made.before, made.after, made.why_not};
 }
 
+/// Neighbours that the search has moved can make an operator slower than it would be in FP32.
+std::string better_in_fp32(const tuning::TuningSpace& space, const tuning::CostModel& model, const search::Point& point,
+                           double batch) {
+  const double least = std::max(tuning::KeepBackMargin().least_ms, 0.01 * model.predict(point) * batch);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < point.size(); ++i) {
+    const double gain = batch * model.gain(point, i, static_cast<std::uint16_t>(space.options[i].size() - 1));
+    if (gain < -least) names.push_back(fmt::format("{} ({:.1f} µs)", space.shape.dims[i].name, -1e3 * gain));
+  }
+  return names.empty()
+             ? ""
+             : fmt::format("Beside what the search returned to FP32, FP32 would be faster too for {}.", joined(names));
+}
+
 void describe_costs(const Result& result, const search::Point& point, report::Report& report) {
   if (result.costs == nullptr) return;
   const Costs& costs = *result.costs;
@@ -124,6 +139,8 @@ void describe_costs(const Result& result, const search::Point& point, report::Re
                            {}};
   for (const auto& kept : costs.verdict.kept) row.kept_back.push_back({kept.name, kept.speed_class, kept.microseconds});
   report.cost_model = std::move(row);
+  if (std::string note = better_in_fp32(result.space, model, point, static_cast<double>(costs.profile.batch)); !note.empty())
+    report.notes.push_back(std::move(note));
 }
 
 }  // namespace

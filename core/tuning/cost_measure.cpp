@@ -28,7 +28,7 @@ constexpr double kQuantile = 0.1;
 /// Candidates of larger or slower models are measured one after the other, and fewer of them.
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 constexpr double kLongRun = 60;
-constexpr std::size_t kMixed = 5, kMixedOfLarge = 3;
+constexpr std::size_t kMixed = 7, kMixedOfLarge = 4;
 
 double milliseconds(Clock::time_point since) {
   return std::chrono::duration<double, std::milli>(Clock::now() - since).count();

@@ -29,7 +29,7 @@ struct CostOptions {
 /// Assignments of classes worth measuring: every operator in its first, in its last, and where it has it in each class; then
 /// mixed ones that show as many meetings of classes between neighbours as they can, `mixed_per_class` for each class but
 /// one. Always the same for the same arguments.
-std::vector<std::vector<std::uint8_t>> cost_designs(const CostLayout& layout, std::size_t mixed_per_class = 5);
+std::vector<std::vector<std::uint8_t>> cost_designs(const CostLayout& layout, std::size_t mixed_per_class = 7);
 
 /// The designs, and what keep_back() would choose until that has been checked.
 CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options);
