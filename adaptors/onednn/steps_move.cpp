@@ -217,17 +217,18 @@ bool emit_gather(Builder& b, const ir::Node& node) {
   const std::int64_t rows = in[axis], count = ir::element_count(b.shape(node.inputs[1]));
   const std::size_t bytes = static_cast<std::size_t>(block) * size_of(b.dtype(node.inputs[0]));
   const int from = b.plain(node.inputs[0]), index = b.plain(node.inputs[1]), to = b.make(node.outputs[0]);
+  const int places = b.scratch(DType::Int64, {count});
   const std::string name = node.name;
-  b.step(node, "inc:gather:scalar", {from, index}, {to}, [=](Frame& f) {
-    std::vector<std::int64_t> at(static_cast<std::size_t>(count));
-    for (std::size_t i = 0; i < at.size(); ++i) {
+  b.step(node, "inc:gather:scalar", {from, index}, {to, places}, [=](Frame& f) {
+    auto* at = f.as<std::int64_t>(places);
+    for (std::int64_t i = 0; i < count; ++i) {
       at[i] = index_type == DType::Int64 ? f.as<std::int64_t>(index)[i] : f.as<std::int32_t>(index)[i];
       if (at[i] < -rows || at[i] >= rows)
         throw DataError("node '" + name + "' of type Gather: index " + std::to_string(at[i]) + " found, expected below " +
                         std::to_string(rows));
       if (at[i] < 0) at[i] += rows;
     }
-    kernels::gather_blocks(f.at(from), f.at(to), at.data(), outer, count, rows, bytes);
+    kernels::gather_blocks(f.at(from), f.at(to), at, outer, count, rows, bytes);
   });
   return true;
 }

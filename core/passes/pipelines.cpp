@@ -27,8 +27,8 @@ PassList fusion_list() {
   add_expansions(list);
   add(list, fuse_layer_normalization, fuse_rms_normalization, fuse_normalization_scale, fuse_normalization_bias, fuse_gelu,
       fuse_gelu_tanh, fuse_hard_swish, fuse_relu_clip);
-  add(list, fuse_slices_conv, fuse_pad_conv, fuse_batch_normalization_conv, fuse_conv_batch_normalization, fuse_scale, fuse_bias,
-      fuse_residual, fuse_silu, fuse_activation);
+  add(list, fuse_one_hot, fuse_slices_conv, fuse_pad_conv, fuse_batch_normalization_conv, fuse_conv_batch_normalization,
+      fuse_scale, fuse_bias, fuse_residual, fuse_silu, fuse_activation);
   return list;
 }
 

@@ -15,6 +15,7 @@ Rule fold_reshape_target();                         ///< Reshape to a computed s
 Rule eliminate_identity();                          ///< nodes that return their input
 Rule eliminate_expand();                            ///< Expand whose broadcasting the consumer does itself
 
+Rule fuse_one_hot();      ///< rows of a table instead of a product with one-hot rows
 Rule fuse_slices_conv();  ///< a convolution over all phases of an image ("focus") as one with a larger stride
 Rule fuse_pad_conv();
 Rule fuse_batch_normalization_conv();

@@ -8,46 +8,67 @@ namespace {
 using I64 = std::int64_t;
 constexpr I64 kLanes = 16;
 
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+
 struct Sum {
   static float start(float) { return 0.0f; }
-  static float join(float a, float x) { return a + x; }
-  static float fold(float a, float b) { return a + b; }
+  template <class T>
+  static inline __attribute__((always_inline)) void join(T& a, const T& x) {
+    a = a + x;
+  }
+  static void fold(float& a, float b) { a += b; }
 };
 struct SumSquare {
   static float start(float) { return 0.0f; }
-  static float join(float a, float x) { return a + x * x; }
-  static float fold(float a, float b) { return a + b; }
+  template <class T>
+  static inline __attribute__((always_inline)) void join(T& a, const T& x) {
+    a = a + x * x;
+  }
+  static void fold(float& a, float b) { a += b; }
 };
 struct Max {
   static float start(float first) { return first; }
-  static float join(float a, float x) { return (x > a || x != x) ? x : a; }
-  static float fold(float a, float b) { return join(a, b); }
+  template <class T>
+  static inline __attribute__((always_inline)) void join(T& a, const T& x) {
+    a = (x > a) | (x != x) ? x : a;
+  }
+  static void fold(float& a, float b) { join(a, b); }
 };
 struct Min {
   static float start(float first) { return first; }
-  static float join(float a, float x) { return (x < a || x != x) ? x : a; }
-  static float fold(float a, float b) { return join(a, b); }
+  template <class T>
+  static inline __attribute__((always_inline)) void join(T& a, const T& x) {
+    a = (x < a) | (x != x) ? x : a;
+  }
+  static void fold(float& a, float b) { join(a, b); }
 };
 
 template <class Op>
 float along(const float* src, I64 count) {
-  float lane[kLanes];
-  for (I64 l = 0; l < kLanes; ++l) lane[l] = Op::start(src[0]);
+  Lanes lanes = Lanes{} + Op::start(src[0]);
   I64 i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (I64 l = 0; l < kLanes; ++l) lane[l] = Op::join(lane[l], src[i + l]);
-  for (I64 l = 0; i < count; ++i, ++l) lane[l] = Op::join(lane[l], src[i]);
+  for (; i + kLanes <= count; i += kLanes) {
+    Lanes x;
+    __builtin_memcpy(&x, src + i, sizeof x);
+    Op::join(lanes, x);
+  }
+  float lane[kLanes];
+  __builtin_memcpy(lane, &lanes, sizeof lane);
+  for (I64 l = 0; i < count; ++i, ++l) Op::join(lane[l], src[i]);
   for (I64 width = kLanes / 2; width > 0; width /= 2)
-    for (I64 l = 0; l < width; ++l) lane[l] = Op::fold(lane[l], lane[l + width]);
+    for (I64 l = 0; l < width; ++l) Op::fold(lane[l], lane[l + width]);
   return lane[0];
 }
 
 template <class Op>
 void across(const float* __restrict src, float* __restrict dst, I64 count, I64 stride, I64 columns) {
-  for (I64 c = 0; c < columns; ++c) dst[c] = Op::join(Op::start(src[c]), src[c]);
+  for (I64 c = 0; c < columns; ++c) {
+    dst[c] = Op::start(src[c]);
+    Op::join(dst[c], src[c]);
+  }
   for (I64 i = 1; i < count; ++i) {
     const float* row = src + i * stride;
-    for (I64 c = 0; c < columns; ++c) dst[c] = Op::join(dst[c], row[c]);
+    for (I64 c = 0; c < columns; ++c) Op::join(dst[c], row[c]);
   }
 }
 

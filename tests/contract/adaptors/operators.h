@@ -145,6 +145,8 @@ inline const OperatorCase kOperators[] = {
     {"GatherEvenly", "float[3,6,5] x) => (float[3,3,5] y) <int64[3] i = {5,-3,1}>", "y = Gather <axis = 1> (x, i)", kExact},
     {"GatherOne", "float[3,6,5] x) => (float[3,6] y) <int64 i = {-2}>", "y = Gather <axis = 2> (x, i)", kExact},
     {"MulShortRows", "float[3,7,5,4] x) => (float[3,7,5,4] y) <float[7,1,4] w>", "y = Mul(x, w)", kExact},
+    {"OneHotProduct", "int32[2,5,1] x) => (float[2,5,3] y) <int32[4] i = {0,1,2,3}, float[4,3] w>",
+     "e = Equal(x, i) c = Cast <to = 1> (e) y = MatMul(c, w)", kExact},
     {"GatherInner", "float[6,5] x) => (float[6,2] y) <int32[2] i = {4,-4}>", "y = Gather <axis = 1> (x, i)", kExact},
     {"Expand", "float[3,1] x) => (float[2,3,4] y) <int64[3] s = {2,3,4}>", "y = Expand(x, s)", kExact},
     {"Reductions", "float[3,4,50] x) => (float[3,1,50] y) <int64[1] m = {1}, int64[1] l = {2}>",
