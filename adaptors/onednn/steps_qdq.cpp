@@ -200,6 +200,30 @@ bool quantize_product(Builder& b, const ir::Node& node) {
   return true;
 }
 
+/// Convolutions of 8-bit data read channels last.
+bool is_convolved(const Builder& b, ir::ValueId q) {
+  const auto& users = b.graph().value(q).consumers;
+  return !users.empty() && std::all_of(users.begin(), users.end(), [&](ir::NodeId id) {
+    const ir::Node& user = b.graph().node(id);
+    if (user.op != "DequantizeLinear") return user.op == "ConvInteger";
+    const auto& readers = b.graph().value(user.outputs[0]).consumers;
+    return std::all_of(readers.begin(), readers.end(), [&](ir::NodeId r) { return b.graph().node(r).op.ends_with("Conv"); });
+  });
+}
+
+/// The image a network begins with: few channels, outermost, and convolved next.
+bool quantize_pixels(Builder& b, const ir::Node& node, const TensorScale& scale) {
+  const ir::Shape& shape = b.shape(node.inputs[0]);
+  if (shape.size() != 4 || shape[1] < 2 || shape[1] > 4 || shape[2] * shape[3] == 1) return false;
+  const int from = b.any(node.inputs[0]);
+  if (!is_plain(b.slot(from).desc) || !is_convolved(b, node.outputs[0])) return false;
+  const int to = b.make(node.outputs[0], channels_last_desc(scale.dtype, shape));
+  in_8_bits(b.step(node, "inc:quantize_pixels", {from}, {to}, [=, as = affine(scale)](Frame& f) {
+    kernels::quantize_pixels(f.as<float>(from), f.at(to), shape[0], shape[1], shape[2] * shape[3], as);
+  }));
+  return true;
+}
+
 /// The zero point is made as int32 too, as the library takes it.
 bool quantize_to_range(Builder& b, const ir::Node& node) {
   if (node.outputs.size() != 3 || std::any_of(node.outputs.begin(), node.outputs.end(), [](auto v) { return v.none(); }))
@@ -255,6 +279,7 @@ bool emit_quantization(Builder& b, const ir::Node& node) {
   if (node.op == "DynamicQuantizeLinear") return quantize_to_range(b, node);
   if (node.op != "QuantizeLinear") return false;
   if (const auto scale = tensor_scale(b, node)) {
+    if (quantize_pixels(b, node, *scale)) return true;
     const int from = b.permuted(node.inputs[0]), to = make_like(b, node.outputs[0], from, scale->dtype);
     const std::int64_t count = ir::element_count(b.shape(node.inputs[0]));
     const kernels::Affine8 as = affine(*scale);

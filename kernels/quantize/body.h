@@ -27,8 +27,31 @@ inline __attribute__((always_inline)) Q to_8(float scaled, float zero) {
 }
 
 template <class Q>
-void quantize_run(const float* __restrict src, Q* __restrict dst, std::int64_t count, float scale, float zero) {
+inline __attribute__((always_inline)) void quantize_run(const float* __restrict src, Q* __restrict dst, std::int64_t count,
+                                                        float scale, float zero) {
   for (std::int64_t i = 0; i < count; ++i) dst[i] = to_8<Q>(src[i] / scale, zero);
+}
+
+template <class Q, int kChannels>
+void quantize_pixels_of(const float* src, Q* dst, std::int64_t pixels, std::int64_t channel_step, float scale, float zero) {
+  constexpr std::int64_t kRun = 64;
+  Q run[kChannels][kRun];
+  for (; pixels >= kRun; pixels -= kRun, src += kRun, dst += kRun * kChannels) {
+    for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], kRun, scale, zero);
+    for (std::int64_t i = 0; i < kRun; ++i)
+      for (int c = 0; c < kChannels; ++c) dst[i * kChannels + c] = run[c][i];
+  }
+  for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], pixels, scale, zero);
+  for (std::int64_t i = 0; i < pixels; ++i)
+    for (int c = 0; c < kChannels; ++c) dst[i * kChannels + c] = run[c][i];
+}
+
+template <class Q>
+void quantize_pixels_as(const float* src, Q* dst, std::int64_t pixels, std::int64_t channels, std::int64_t channel_step,
+                        float scale, float zero) {
+  if (channels == 2) return quantize_pixels_of<Q, 2>(src, dst, pixels, channel_step, scale, zero);
+  if (channels == 3) return quantize_pixels_of<Q, 3>(src, dst, pixels, channel_step, scale, zero);
+  quantize_pixels_of<Q, 4>(src, dst, pixels, channel_step, scale, zero);
 }
 
 template <class Q>
@@ -72,6 +95,13 @@ void dequantize_u8(const std::uint8_t* src, float* dst, std::int64_t count, floa
 }
 void dequantize_s8(const std::int8_t* src, float* dst, std::int64_t count, float scale, std::int32_t zero) noexcept {
   dequantize_run(src, dst, count, scale, zero);
+}
+void quantize_pixels(const float* src, std::byte* dst, std::int64_t pixels, std::int64_t channels, std::int64_t channel_step,
+                     float scale, float zero, bool is_signed) noexcept {
+  if (is_signed)
+    quantize_pixels_as(src, reinterpret_cast<std::int8_t*>(dst), pixels, channels, channel_step, scale, zero);
+  else
+    quantize_pixels_as(src, reinterpret_cast<std::uint8_t*>(dst), pixels, channels, channel_step, scale, zero);
 }
 void range_of(const float* __restrict src, std::int64_t count, float* low, float* high) noexcept {
   constexpr std::int64_t kLanes = 32;

@@ -19,6 +19,8 @@ INC_KERNEL_DECLARE(void quantize_u8(const float* s, std::uint8_t* d, int64_t n, 
 INC_KERNEL_DECLARE(void quantize_s8(const float* s, std::int8_t* d, int64_t n, float scale, float zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_u8(const std::uint8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_s8(const std::int8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
+INC_KERNEL_DECLARE(void quantize_pixels(const float* s, std::byte* d, int64_t pixels, int64_t channels, int64_t step,
+                                        float scale, float zero, bool is_signed) noexcept)
 INC_KERNEL_DECLARE(void range_of(const float* s, int64_t n, float* low, float* high) noexcept)
 INC_KERNEL_DECLARE(void quantize_columns(const float* s, std::byte* d, int64_t n, const float* scale, const I32* zero,
                                          bool is_signed) noexcept)
@@ -55,6 +57,19 @@ void quantize_row(const float* src, std::byte* dst, int64_t count, const Affine8
 
 void quantize(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
   parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { quantize_run(src + begin, dst + begin, end - begin, as); });
+}
+
+void quantize_pixels(const float* src, std::byte* dst, int64_t images, int64_t channels, int64_t pixels,
+                     const Affine8& as) noexcept {
+  const auto zero = static_cast<float>(as.zero_point);
+  const int64_t parts = std::max<int64_t>(1, pixels / kGrain);
+  parallel_for(images * parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t from = pixels * (i % parts) / parts, to = pixels * (i % parts + 1) / parts, image = i / parts;
+      INC_KERNEL_CALL(quantize_pixels, src + image * channels * pixels + from, dst + (image * pixels + from) * channels,
+                      to - from, channels, pixels, as.scale, zero, as.is_signed);
+    }
+  });
 }
 
 void quantize_to_range(const float* src, std::uint8_t* dst, int64_t count, float* scale, std::uint8_t* zero_point) noexcept {

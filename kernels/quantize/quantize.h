@@ -16,6 +16,10 @@ struct Affine8 {
 void quantize(const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
 /// The same for a piece of a row, on the calling thread.
 void quantize_row(const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
+/// The same with few channels moved innermost: src[images][channels][pixels] → dst[images][pixels][channels], 2 to 4
+/// channels. 3 channels of 224×224 pixels on one core of a Zen 5: 16 µs with AVX512, 32 with AVX2; quantizing and the library's reorder 67.
+void quantize_pixels(const float* src, std::byte* dst, std::int64_t images, std::int64_t channels, std::int64_t pixels,
+                     const Affine8& as) noexcept;
 /// ONNX DynamicQuantizeLinear: u8 with the scale and zero point of the interval that holds 0 and all numbers of src.
 void quantize_to_range(const float* src, std::uint8_t* dst, std::int64_t count, float* scale,
                        std::uint8_t* zero_point) noexcept;

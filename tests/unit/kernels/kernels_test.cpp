@@ -2,6 +2,7 @@
 // vector widths, with guard bytes behind the destination.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -36,6 +37,24 @@ std::vector<float> awkward(std::int64_t count, float scale) {
     values.push_back(i % 3 == 0 ? special[static_cast<std::size_t>(i) % special.size()] * scale
                                 : scale * static_cast<float>(rng.uniform() * 600 - 300));
   return values;
+}
+
+TEST_P(Kernels, QuantizePixelsLikeQuantizingAndMovingChannels) {
+  for (const std::int64_t channels : {2, 3, 4})
+    for (const std::int64_t pixels : {1, 15, 63, 64, 65, 200, 40000})
+      for (const bool is_signed : {false, true}) {
+        const std::int64_t images = 2, count = images * channels * pixels;
+        const Affine8 as{0.037f, is_signed ? -3 : 100, is_signed};
+        const auto x = awkward(count, as.scale);
+        std::vector<std::byte> plain(static_cast<std::size_t>(count)), found(plain.size() + 64, std::byte{0xa5});
+        quantize(x.data(), plain.data(), count, as);
+        quantize_pixels(x.data(), found.data(), images, channels, pixels, as);
+        for (std::int64_t i = 0; i < count; ++i) {
+          const std::int64_t c = i % channels, p = i / channels % pixels, n = i / channels / pixels;
+          ASSERT_EQ(found[static_cast<std::size_t>(i)], plain[static_cast<std::size_t>((n * channels + c) * pixels + p)]);
+        }
+        for (std::size_t i = plain.size(); i < found.size(); ++i) ASSERT_EQ(found[i], std::byte{0xa5});
+      }
 }
 
 TEST_P(Kernels, QuantizeBitExactly) {
