@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 #include <span>
-#include <tuple>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "core/base/rng.h"
 #include "core/calib/calibrator.h"
+#include "core/tuning/cost_designs.h"
 #include "core/tuning/keep_back.h"
 #include "core/tuning/latency.h"
 
@@ -21,7 +19,6 @@ namespace {
 using Classes = std::vector<std::uint8_t>;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kProposals = 32;
 constexpr int kLeastRounds = 3, kMostRounds = 20;
 /// Of the rounds' times this quantile counts: other work on the machine only ever adds.
 constexpr double kQuantile = 0.1;
@@ -38,22 +35,6 @@ double clock_overhead() {
   double least = 1;
   for (int i = 0; i < 100; ++i) least = std::min(least, milliseconds(Clock::now()));
   return least;
-}
-
-using Meeting = std::tuple<std::size_t, std::uint8_t, std::size_t, std::uint8_t>;
-
-std::set<std::pair<std::size_t, std::size_t>> neighbours(const CostLayout& layout) {
-  std::set<std::pair<std::size_t, std::size_t>> pairs;
-  for (const CostSite& site : layout.sites) {
-    if (site.own) {
-      for (const std::size_t other : site.before) pairs.emplace(other, *site.own);
-      for (const std::size_t other : site.after) pairs.emplace(*site.own, other);
-    } else {
-      for (const std::size_t a : site.before)
-        for (const std::size_t b : site.after) pairs.emplace(a, b);
-    }
-  }
-  return pairs;
 }
 
 std::string shapes_of(const std::vector<ir::Tensor>& inputs) {
@@ -90,57 +71,6 @@ quant::RangeTable ranges(const CostTask& task) {
 }
 
 }  // namespace
-
-std::vector<Classes> cost_designs(const CostLayout& layout, std::size_t mixed_per_class) {
-  const std::size_t count = layout.classes.size();
-  std::set<std::string> names;
-  Classes first(count, 0), last;
-  std::size_t most_classes = 1;
-  for (const auto& classes : layout.classes) {
-    most_classes = std::max(most_classes, classes.size());
-    names.insert(classes.begin(), classes.end());
-    last.push_back(static_cast<std::uint8_t>(classes.size() - 1));
-  }
-  std::vector<Classes> designs;
-  const auto add = [&](const Classes& design) {
-    if (std::find(designs.begin(), designs.end(), design) == designs.end()) designs.push_back(design);
-  };
-  add(first);
-  add(last);
-  for (const std::string& name : names) {
-    Classes uniform = last;
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto at = std::find(layout.classes[i].begin(), layout.classes[i].end(), name);
-      if (at != layout.classes[i].end()) uniform[i] = static_cast<std::uint8_t>(at - layout.classes[i].begin());
-    }
-    add(uniform);
-  }
-  const auto pairs = neighbours(layout);
-  std::set<Meeting> met;
-  const auto meet = [&](const Classes& design, std::set<Meeting>& into) {
-    for (const auto& [a, b] : pairs) into.emplace(a, design[a], b, design[b]);
-  };
-  for (const Classes& design : designs) meet(design, met);
-  Rng rng(1);
-  for (std::size_t n = 0; n < mixed_per_class * (most_classes - 1); ++n) {
-    Classes best;
-    std::size_t most = 0;
-    for (std::size_t proposal = 0; proposal < kProposals; ++proposal) {
-      Classes mixed(count);
-      for (std::size_t i = 0; i < count; ++i) mixed[i] = static_cast<std::uint8_t>(rng.below(layout.classes[i].size()));
-      std::set<Meeting> seen;
-      meet(mixed, seen);
-      const auto fresh = 1 + static_cast<std::size_t>(std::count_if(seen.begin(), seen.end(),
-                                                                    [&](const Meeting& m) { return !met.contains(m); }));
-      if (fresh <= most) continue;
-      most = fresh;
-      best = std::move(mixed);
-    }
-    meet(best, met);
-    add(best);
-  }
-  return designs;
-}
 
 CostMeter::CostMeter(const CostTask& task, const CostLayout& layout, CostOptions options)
     : task_(task),

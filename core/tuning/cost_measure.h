@@ -26,12 +26,7 @@ struct CostOptions {
   std::function<bool()> should_stop = {};
 };
 
-/// Assignments of classes worth measuring: every operator in its first, in its last, and where it has it in each class; then
-/// mixed ones that show as many meetings of classes between neighbours as they can, `mixed_per_class` for each class but
-/// one. Always the same for the same arguments.
-std::vector<std::vector<std::uint8_t>> cost_designs(const CostLayout& layout, std::size_t mixed_per_class = 7);
-
-/// The designs, and what keep_back() would choose until that has been checked.
+/// The designs (cost_designs.h), and what keep_back() would choose until that has been checked.
 CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options);
 
 class CostMeter {

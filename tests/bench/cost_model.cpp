@@ -23,7 +23,7 @@ namespace inc {
 namespace {
 
 constexpr int kMixed = 6;
-constexpr double kLongRun = 60, kQuantile = 0.3;
+constexpr double kLongRun = 60, kQuantile = 0.1;
 
 struct Point {
   std::string name;

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/rng.h"
-#include "core/tuning/cost_measure.h"
+#include "core/tuning/cost_designs.h"
 #include "tests/support/models.h"
 
 namespace inc::tuning {
