@@ -20,8 +20,8 @@ ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1")
 WHATEVER_THE_SPEED = ("--set", "tuning.cost_model.keep_back=false")  # small nets are often slower in INT8
 
 
-def run(*args, **more):
-    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=240, env=ENVIRONMENT, **more)
+def run(*args, env_more={}, **more):
+    return subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True, timeout=240, env=ENVIRONMENT | env_more, **more)
 
 
 def small_model(path, op="Relu", classes=4):
@@ -144,10 +144,32 @@ class Results(Workspace):
         self.assertEqual(json.loads(done.stdout)["cost"]["trials"], 0)
 
     def test_lists_and_schema_print(self):
-        for what in ("strategies", "metrics", "datasets", "transforms", "operators"):
+        for what in ("strategies", "metrics", "datasets", "transforms", "operators", "kernels"):
             self.assertIn("\n", run("list", what).stdout)
         json.loads(run("schema").stdout)
         self.assertIn("max_trials", run("schema", "--markdown").stdout)
+
+
+class Operators(unittest.TestCase):
+    def test_how_an_operator_runs_is_found_out_by_running_it(self):
+        done = run("list", "operators")
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 100)
+        rows = {words[0]: words[1:4] for words in map(str.split, done.stdout.splitlines()[4:])}
+        for op in ("Conv", "MatMul", "Gemm", "inc.Conv", "Add", "Relu", "MaxPool"):
+            self.assertEqual((rows[op][0], rows[op][2]), ("native", "native"), op)
+        self.assertEqual(rows["Softmax"][0], "native")
+        self.assertEqual(rows["Det"][0], "scalar")
+        self.assertEqual(rows["Det"][2], "scalar")
+        self.assertNotIn("scalar", rows["Reshape"])
+        self.assertEqual(rows["And"][1:], ["-", "-"])
+        without = run("list", "operators", env_more={"INC_MAX_ISA": "avx2"}).stdout
+        bf16 = {words[0]: words[2] for words in map(str.split, without.splitlines()[4:])}
+        self.assertEqual(bf16["Conv"], "converted")
+
+    def test_kernels_are_listed_with_their_variants(self):
+        rows = {words[0]: words[1:] for words in map(str.split, run("list", "kernels").stdout.splitlines()[2:])}
+        self.assertEqual(rows["quantize"], ["scalar", "avx2", "avx512_core"])
+        self.assertEqual(rows["move"], ["scalar"])
 
 
 class Benchmark(Workspace):
