@@ -31,9 +31,10 @@ TASKS = {
     "coco": ("coco", None, None, 33.0),
     "magika": ("magika", 96.28, 0.05, 96.18),
 }
-AGREEMENT = {"stories": 0.002}     # between engines; points elsewhere
+# Between engines, in points (stories: nll). They differ where a value lies between two steps, in one of 100,000 at first;
+# behind 27 layers that has become rounding noise, which decides five of imagenet's 500 images.
+AGREEMENT = {"stories": 0.002, "imagenet": 1.0}
 DEFAULT_AGREEMENT = 0.3
-IMAGENET_SAMPLE = 0.2              # one image of 500
 
 
 class Failures:
@@ -77,7 +78,7 @@ def check_task(task, binary, engines, folder, result):
     row["anchors"] = sum(s["total"] for s in report["statistics"] if s["op_type"] in ("Conv", "MatMul", "Gemm"))
     row |= score(task, folder / name / "model.onnx", engines)
     better = (lambda a, b: a <= b) if task == "stories" else (lambda a, b: a >= b)
-    within = AGREEMENT.get(task, DEFAULT_AGREEMENT) + (IMAGENET_SAMPLE if task == "imagenet" else 0)
+    within = AGREEMENT.get(task, DEFAULT_AGREEMENT)
     if known is not None:
         row["int8"] = in_points(task, report["result"]["accuracy"])
         result.check(better(row["int8"], mark), f"{task}: INT8 {row['int8']:.4f}, mark {mark:.4f}")
