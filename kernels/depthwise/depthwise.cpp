@@ -51,7 +51,8 @@ I64 first_channel(const Depthwise8& p, I64 block) {
 /// The channel behind each place of a block: quads come out of the interleaving in groups of four.
 I64 channel_at(const Depthwise8& p, DepthwiseForm form, I64 block, I64 place) {
   const I64 j = place / 16, lane = place % 16 / 4, i = place % 4;
-  return first_channel(p, block) + (form == DepthwiseForm::Quads ? 16 * lane + 4 * j + i : place);
+  const I64 natural = first_channel(p, block) + (form == DepthwiseForm::Quads ? 16 * lane + 4 * j + i : place);
+  return p.pixels > 1 ? natural % p.shape.channels : natural;
 }
 
 void pack_taps(Depthwise8& p, const DepthwiseGroup& g) {
@@ -110,7 +111,8 @@ void pack_constants(Depthwise8& p, const DepthwiseGroup& g, DepthwiseForm form) 
   auto *low = room<float>(p.low, places), *high = room<float>(p.high, places);
   auto *low8 = reinterpret_cast<std::uint8_t*>(low), *high8 = reinterpret_cast<std::uint8_t*>(high);
   for (I64 i = 0; i < places; ++i) {
-    const I64 c = channel_at(p, form, i / p.lanes, i % p.lanes), natural = first_channel(p, i / p.lanes) + i % p.lanes;
+    const I64 c = channel_at(p, form, i / p.lanes, i % p.lanes),
+              natural = channel_at(p, DepthwiseForm::Taps, i / p.lanes, i % p.lanes);
     if (natural < g.shape.channels && real) low[i] = g.low[natural], high[i] = g.high[natural];
     if (natural < g.shape.channels && !real)
       low8[i] = bound(g.low[natural], p.out_zero), high8[i] = bound(g.high[natural], p.out_zero);
@@ -157,6 +159,7 @@ std::optional<Depthwise8> pack_depthwise8(const DepthwiseGroup& g) {
   p.blocks = (g.shape.channels + p.lanes - 1) / p.lanes;
   p.blocks_at_once = variant.blocks;
   p.slots = variant.slots;
+  p.pixels = variant.pixels;
   p.scratch_width = variant.scratch_width;
   p.scratch_bytes = (variant.scratch_bytes + 63) / 64 * 64;
   p.isa = vnni ? "avx512_core_vnni" : isa_name();

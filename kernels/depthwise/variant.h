@@ -33,6 +33,7 @@ struct DepthwiseVariant {
   std::int64_t lanes = 1, rows = 1;
   DepthwiseForm form = DepthwiseForm::Taps;
   std::int64_t blocks = 1;  ///< most of one call
+  std::int64_t pixels = 1;  ///< that share the lanes, each with all channels
   std::int64_t slots = 1, scratch_width = 0, scratch_bytes = 0;
 };
 

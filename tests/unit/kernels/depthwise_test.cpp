@@ -154,7 +154,15 @@ TEST_P(Depthwise, IsExactForEveryTypeOfInputAndOutput) {
 }
 
 TEST_P(Depthwise, IsExactForSmallImagesAndUnevenPadding) {
-  for (const std::int64_t size : {1, 2, 3, 4}) check(Problem(shape_of(64, size, 3, 1), false, DepthwiseOut::U8));
+  for (const std::int64_t size : {1, 2, 3, 4})
+    for (const std::int64_t channels : {32, 64})
+      for (const std::int64_t pad : {0, 1, 2, 3}) {
+        DepthwiseShape s = shape_of(channels, size, 3, 1);
+        s.top = s.left = pad;
+        s.out_height = s.height + 2 * pad - 2;
+        s.out_width = s.width + 2 * pad - 2;
+        if (s.out_height > 0 && s.out_width > 0) check(Problem(s, false, DepthwiseOut::U8));
+      }
   for (const std::int64_t kernel_w : {1, 3, 5}) {
     DepthwiseShape s = shape_of(64, 7, 3, 1);
     s.kernel_w = kernel_w;
