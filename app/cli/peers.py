@@ -1,14 +1,22 @@
 #!/usr/bin/env python3
-"""One other engine, ready to be timed. Usage: peers.py onnxruntime|openvino MODEL --threads N [--shape name=1x3]... [--hint f32|bf16]
+"""One other engine, ready to be timed.
+
+    peers.py onnxruntime|openvino MODEL --threads N [--shape name=1x3]... [--hint f32|bf16] [--profile]
 
 Says {"engine", "version", "prepare_ms", "peak_rss_bytes"} when it is ready, or {"engine", "absent": why}. Then each line
 "run SECONDS RUNS" on standard input is answered by {"ms": [...], "peak_rss_bytes"}: the runs that fit into the seconds, at least
 one; as many as RUNS says where that is not negative. Inputs are random: floats uniform in [0, 1), integers 0 or 1.
+--profile: the engine's own profiler says where the time of a run goes, by operator type and kernel; nothing else is done.
 """
 import argparse
+import collections
 import json
+import os
 import sys
+import tempfile
 import time
+
+RUNS_OF_PROFILE = 10
 
 
 def peak_rss_bytes():
@@ -36,6 +44,8 @@ class Onnxruntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = args.threads, 1
         options.log_severity_level = 3
+        options.enable_profiling = args.profile
+        options.profile_file_prefix = os.path.join(tempfile.gettempdir(), "inc_cpp_onnxruntime")
         start = time.perf_counter()
         self.session = onnxruntime.InferenceSession(args.model, options, providers=["CPUExecutionProvider"])
         self.prepare = time.perf_counter() - start
@@ -44,6 +54,17 @@ class Onnxruntime:
 
     def run(self):
         self.session.run(None, self.feeds)
+
+    def profile(self, runs):
+        """Milliseconds of a run by (operator, kernel, name)."""
+        path = self.session.end_profiling()
+        with open(path) as f:
+            events = [e for e in json.load(f) if e.get("cat") == "Node" and e["name"].endswith("_kernel_time")]
+        os.remove(path)
+        times = collections.Counter()
+        for e in events:
+            times[e["args"]["op_name"], e["args"].get("provider", ""), e["name"][:-len("_kernel_time")]] += 1e-3 * e["dur"] / runs
+        return times
 
 
 class Openvino:
@@ -60,7 +81,7 @@ class Openvino:
             model.reshape({name: shape for name, shape in args.shapes.items() if name in known})
         compiled = core.compile_model(model, "CPU", {
             "INFERENCE_PRECISION_HINT": args.hint, "EXECUTION_MODE_HINT": "PERFORMANCE", "INFERENCE_NUM_THREADS": args.threads,
-            "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False})
+            "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": False, "PERF_COUNT": args.profile})
         self.request = compiled.create_infer_request()
         self.prepare = time.perf_counter() - start
         inputs = random_inputs({v.get_any_name(): (list(v.shape), v.get_element_type().to_dtype()) for v in compiled.inputs})
@@ -69,6 +90,9 @@ class Openvino:
 
     def run(self):
         self.request.infer()
+
+    def profile(self, _):
+        return {(p.node_type, p.exec_type, p.node_name): 1e3 * p.real_time.total_seconds() for p in self.request.profiling_info}
 
 
 ENGINES = {"onnxruntime": Onnxruntime, "openvino": Openvino}
@@ -96,12 +120,27 @@ def serve(name, engine, orders):
         say(ms=ms, peak_rss_bytes=peak_rss_bytes())
 
 
+def print_profile(engine):
+    for _ in range(RUNS_OF_PROFILE):
+        engine.run()
+    totals, counts = collections.Counter(), collections.Counter()
+    for (kind, kernel, _), ms in engine.profile(RUNS_OF_PROFILE).items():
+        if ms > 0:
+            totals[kind, kernel] += ms
+            counts[kind, kernel] += 1
+    whole = sum(totals.values())
+    print(f"{'ms':>9} {'share':>6} {'nodes':>6}  {'operator':<28} kernel")
+    for (kind, kernel), ms in totals.most_common():
+        print(f"{ms:9.4f} {100 * ms / whole:5.1f}% {counts[kind, kernel]:6}  {kind:<28} {kernel}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("engine", choices=ENGINES)
     parser.add_argument("model")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shape", action="append", default=[])
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--hint", choices=("f32", "bf16"), default="f32")
     args = parser.parse_args()
     args.shapes = {name: [int(d) for d in dims.split("x")] for name, dims in (text.rsplit("=", 1) for text in args.shape)}
@@ -111,6 +150,8 @@ def main():
         return say(engine=args.engine, absent=f"{error} ({sys.executable})")
     except Exception as error:  # whatever an engine throws is its reason
         return say(engine=args.engine, absent=str(error).strip().splitlines()[0][:200])
+    if args.profile:
+        return print_profile(engine)
     serve(args.engine, engine, sys.stdin)
 
 

@@ -5,7 +5,7 @@
                          [--rounds 5] [--seconds 0.4] [--core N] [--out table.md] [--list]
 
 --shared has realdata/, --models-dir the models of perfmodels/make_perf_models.py, --work keeps quantized models and finished
-rows (rows.json), so that a broken-off run goes on where it was. --rows: only rows that have all the words of one argument, e.g.
+rows (rows-<ISA>.json), so that a broken-off run goes on where it was. --rows: only rows that have all the words of one argument, e.g.
 "resnet50 b1 int8". Run it with a Python that has onnx, onnxruntime, openvino and nncf; what is missing is said, and its cells
 stay empty.
 
@@ -74,6 +74,9 @@ quantization:
 """
 
 
+LEAST_ROUNDS = 3  # where a single run takes longer than a round should
+
+
 class Row:
     def __init__(self, model, batch, precision, threads):
         self.model, self.batch, self.precision, self.threads = model, batch, precision, threads
@@ -116,7 +119,7 @@ def our_file(args, row):
     """What a user gets from `inc-cpp quantize`, made once."""
     if row.precision == "fp32":
         return source(args, row.model)
-    folder = args.work / "ours" / f"{row.model}.{row.precision}"
+    folder = args.work / f"ours-{args.isa}" / f"{row.model}.{row.precision}"
     if not (folder / "model.onnx").exists():
         command = [args.binary, "quantize", "--config", config_of(args, row.model), "--model", source(args, row.model), "--output", folder,
                    "--threads", len(args.cores[:2]), "--json"]
@@ -190,7 +193,10 @@ def measure(args, row):
     try:
         for engine in contenders(args, row, args.cores[:row.threads]):
             engines.append(engine)
-        for _ in range(args.rounds):
+        start, planned = time.time(), args.rounds * args.seconds * len(engines)
+        for done in range(args.rounds):
+            if done >= LEAST_ROUNDS and time.time() - start > 1.5 * planned:
+                break
             for engine in engines:
                 if not engine.absent():
                     engine.run(args.seconds)
@@ -258,9 +264,10 @@ def table(args, state, rows):
     text = [f"## {datetime.date.today()} · {m['cpu']} ({m['family']}), {m['isa']}, {m['cores']} cores; {', '.join(versions)}", "",
             "    tests/bench/performance_table.py INC_CPP --shared SHARED --models-dir MODELS --work WORK --threads "
             + " ".join(map(str, args.threads)), "",
-            f"p50 in milliseconds of one batch, the best of {args.rounds} rounds in which the engines take turns; ratio: ours to the faster of the two, bold where "
+            f"p50 in milliseconds of one batch, the best of {LEAST_ROUNDS} to {args.rounds} rounds in which the engines take turns; ratio: ours to the faster of the two, bold where "
             "it misses the goal. OpenVINO's INT8 is NNCF's model (n) or onnxruntime's QDQ file (q). Peak memory (MB) and time to load and prepare (s): "
             "ours / onnxruntime / OpenVINO, each in a process of its own."
+            + (f" Ours is capped by INC_MAX_ISA={os.environ['INC_MAX_ISA']}, the others are not." if os.environ.get("INC_MAX_ISA") else "")
             + (f" Rows come from {len(builds)} builds." if len(builds) > 1 else ""), "",
             "| model | batch | threads | precision | inc-cpp | onnxruntime | OpenVINO | ratio | goal | of own FP32 | GOP/s | of ceiling | peak MB | prepare s |",
             "|---" * 14 + "|"]
@@ -303,10 +310,12 @@ def main():
     for name, why in peers.missing():
         print(f"{name} is missing ({why}): its cells stay empty", file=sys.stderr)
     args.work.mkdir(parents=True, exist_ok=True)
-    file = args.work / "rows.json"
-    state = json.loads(file.read_text()) if file.exists() else {"machine": machine(args), "ceilings": {}, "rows": {}}
-    if state["machine"] != machine(args):
-        sys.exit(f"{file} is of another machine or ISA: {state['machine']}")
+    here = machine(args)
+    args.isa = here["isa"]
+    file = args.work / f"rows-{args.isa}.json"
+    state = json.loads(file.read_text()) if file.exists() else {"machine": here, "ceilings": {}, "rows": {}}
+    if state["machine"] != here:
+        sys.exit(f"{file} is of another machine: {state['machine']}")
     build = build_of(args.binary)
     for row in rows:
         if not args.again and "ours" in state["rows"].get(row.key, {}):
