@@ -1,0 +1,125 @@
+// What networks on images do in 8 bits around their dense convolutions: depthwise convolutions, pools and the first
+// quantization run on integers on every CPU, in kernels of ours, within one quantization step of the literal reading.
+#include <gtest/gtest.h>
+
+#include "adaptors/onednn/adaptor.h"
+#include "adaptors/reference/adaptor.h"
+#include "tests/contract/adaptors/group.h"
+#include "tests/support/approx.h"
+
+namespace inc {
+namespace {
+
+using testing::GroupBuilder;
+using testing::GroupSpec;
+using Ints = std::vector<std::int64_t>;
+
+/// The kernel of the one step of this type, after comparing the result with the literal reading.
+std::string checked_kernel(GroupBuilder& builder, const std::string& op_type) {
+  const auto inputs = builder.inputs();
+  const auto engine = onednn::make_adaptor()->prepare(builder.graph);
+  const auto expected = reference::make_adaptor()->prepare(builder.graph)->run(inputs);
+  EXPECT_TRUE(testing::agree(engine->run(inputs)[0], expected[0], testing::QStep{1, 1}));
+  std::string kernel;
+  for (const auto& step : engine->profile(inputs, 1)) {
+    if (step.op_type != op_type) continue;
+    EXPECT_EQ(step.precision, "int8");
+    EXPECT_FALSE(step.emulated) << step.note;
+    EXPECT_EQ(kernel, "") << "a second step";
+    kernel = step.kernel;
+  }
+  return kernel;
+}
+
+TEST(Vision8, RunsDepthwiseConvolutionsOnIntegersWhateverTheWeights) {
+  for (const DType type : {DType::UInt8, DType::Int8})
+    for (const std::int64_t channels : {5, 24, 32, 72})
+      for (const std::int64_t kernel : {3, 5})
+        for (const std::string activation : {"none", "relu", "clip"})
+          for (const bool factors : {false, true}) {
+            GroupSpec s;
+            s.x = {2, channels, 9, 8};
+            s.w = {channels, 1, kernel, kernel};
+            const std::int64_t pad = kernel / 2;
+            s.attrs = {{"group", channels}, {"pads", Ints{pad, pad, pad, pad}}, {"strides", Ints{kernel - 2, kernel - 2}}};
+            s.weight_limit = 127;
+            s.activation = activation;
+            s.beta = 6.0f;
+            s.factors = factors;
+            s.input_type = s.output_type = type;
+            s.input_zero = type == DType::Int8 ? -9 : 117;
+            s.output_zero = type == DType::Int8 ? 3 : 128;
+            if (kernel == 5) s.attrs.set("strides", Ints{1, 1});
+            GroupBuilder builder(11);
+            builder.group(s);
+            EXPECT_TRUE(checked_kernel(builder, "Conv").starts_with("inc:depthwise8")) << channels << " channels";
+          }
+}
+
+void pool(GroupBuilder& b, const std::string& op, const ir::Shape& x, const ir::Attrs& attrs, float out_scale) {
+  const ir::ValueId in = b.through_8_bits(b.input(x), DType::UInt8, 100, 0.02f);
+  b.graph.add_output(b.quantize(b.node(op, {in}, attrs), DType::UInt8, out_scale == 0.02f ? 100 : 90, out_scale));
+}
+
+TEST(Vision8, PoolsIntegers) {
+  const Ints two{2, 2}, three{3, 3}, ones{1, 1, 1, 1};
+  for (const std::int64_t channels : {1, 24, 70}) {
+    const ir::Shape x{2, channels, 9, 10};
+    GroupBuilder most(1);
+    pool(most, "MaxPool", x, {{"kernel_shape", three}, {"strides", two}, {"pads", ones}}, 0.02f);
+    EXPECT_EQ(checked_kernel(most, "MaxPool"), "inc:max_pool8");
+    GroupBuilder ceiling(2);
+    pool(ceiling, "MaxPool", x, {{"kernel_shape", two}, {"strides", two}, {"ceil_mode", std::int64_t{1}}}, 0.02f);
+    EXPECT_EQ(checked_kernel(ceiling, "MaxPool"), "inc:max_pool8");
+    for (const std::int64_t whole : {0, 1}) {
+      GroupBuilder average(3);
+      pool(average, "AveragePool", x,
+           {{"kernel_shape", three}, {"strides", two}, {"pads", ones}, {"count_include_pad", whole}}, 0.013f);
+      EXPECT_EQ(checked_kernel(average, "AveragePool"), "inc:average_pool8");
+    }
+    GroupBuilder global(4);
+    pool(global, "GlobalAveragePool", x, {}, 0.004f);
+    EXPECT_EQ(checked_kernel(global, "GlobalAveragePool"), "inc:mean8");
+  }
+}
+
+TEST(Vision8, AveragesWhatAConvolutionLeftChannelsLast) {
+  GroupBuilder b(5);
+  GroupSpec s;
+  const ir::ValueId x = b.through_8_bits(b.input({2, 8, 7, 7}), DType::UInt8, 100, 0.02f);
+  const ir::ValueId y = b.node("DequantizeLinear", {b.quantize(b.node("Conv", {x, b.weight(s)}), DType::UInt8, 128, 0.05f),
+                                                    b.real(0.05f), b.zero(DType::UInt8, 128)});
+  b.graph.add_output(b.quantize(b.node("GlobalAveragePool", {y}), DType::UInt8, 128, 0.01f));
+  const auto inputs = b.inputs();
+  const auto engine = onednn::make_adaptor()->prepare(b.graph);
+  const auto expected = reference::make_adaptor()->prepare(b.graph)->run(inputs);
+  EXPECT_TRUE(testing::agree(engine->run(inputs)[0], expected[0], testing::QStep{1, 1}));
+  bool behind = false;
+  for (const auto& step : engine->profile(inputs, 1)) {
+    if (behind) {
+      EXPECT_NE(step.op_type, "Reorder") << "in front of the average";
+    }
+    behind = behind || step.op_type == "Conv";
+  }
+  EXPECT_TRUE(behind);
+}
+
+TEST(Vision8, QuantizesAnImageAndMovesItsChannelsAtOnce) {
+  for (const std::int64_t channels : {2, 3, 4}) {
+    GroupBuilder b(6);
+    GroupSpec s;
+    s.x = {2, channels, 19, 13};
+    s.w = {16, channels, 3, 3};
+    b.group(s);
+    const auto inputs = b.inputs();
+    const auto engine = onednn::make_adaptor()->prepare(b.graph);
+    const auto expected = reference::make_adaptor()->prepare(b.graph)->run(inputs);
+    EXPECT_TRUE(testing::agree(engine->run(inputs)[0], expected[0], testing::QStep{1, 1}));
+    bool found = false;
+    for (const auto& step : engine->profile(inputs, 1)) found = found || step.kernel == "inc:quantize_pixels";
+    EXPECT_TRUE(found) << channels << " channels";
+  }
+}
+
+}  // namespace
+}  // namespace inc
