@@ -160,7 +160,8 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--iterations", settings->options.iterations,
-                      "Timed runs (default: as many as fit into the duration)");
+                      "Timed runs (default: as many as fit into the duration)")
+      ->check(CLI::PositiveNumber);
   command->add_option("--instances", settings->instances, "Processes that run at the same time, pinned by NUMA node")
       ->check(CLI::PositiveNumber);
   command

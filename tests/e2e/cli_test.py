@@ -199,11 +199,21 @@ class Benchmark(Workspace):
             self.assertEqual(variant["iterations"], 9)
             low, high = variant["ratio_interval"]
             self.assertTrue(low <= variant["ratio"] <= high)
+            self.assertEqual(variant["macs"], 6 * 8 + 8 * 4)
         self.assertEqual(result["variants"][0]["ratio"], 1)
         self.assertEqual(result["variants"][1]["precision"], "int8")
         ops = {op["name"]: op for op in result["variants"][1]["ops"]}
         self.assertEqual((ops["first"]["precision"], ops["last"]["precision"]), ("int8", "int8"))
         self.assertTrue(all(ops[name]["gops"] > 0 and ops[name]["ceiling_share"] > 0 for name in ("first", "last")))
+
+    def test_a_precision_without_instructions_has_no_ceiling(self):
+        done = run("benchmark", "--model", self.path("small.onnx"), "--compare", "fp32,bf16", "--iterations", 1, "--json", "--isa", "avx2")
+        fp32, bf16 = json.loads(done.stdout)["variants"]
+        self.assertGreater(fp32["ceiling_gops"], 1)
+        self.assertNotIn("ceiling_gops", bf16)
+
+    def test_no_runs_are_refused(self):
+        self.assertEqual(run("benchmark", "--model", self.path("small.onnx"), "--iterations", 0).returncode, 2)
 
     def test_models_take_turns(self):
         small_model(self.path("other.onnx"), op="Tanh")
