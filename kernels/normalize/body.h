@@ -1,23 +1,50 @@
 // One variant of the family; included once per ISA with INC_KERNEL_ISA set to its namespace. Nothing here may be
 // inline with external linkage: the linker could hand one ISA's copy to another.
+#include <immintrin.h>
+
 #include <cstdint>
+#include <cstring>
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
-using I64 = std::int64_t;
-constexpr I64 kLanes = 16;
+#include "kernels/vector.h"
 
+using I64 = std::int64_t;
+
+typedef float V4 __attribute__((vector_size(16)));
+
+/// The sum of all lanes, by halves.
+INC_INLINE float total(V v) {
+#if defined(__AVX512F__)
+  const auto eight =
+      __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  const V eight = v;
+#endif
+#if defined(__AVX2__)
+  const V4 four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
+#else
+  const V4 four = eight;
+#endif
+  const V4 two = four + __builtin_shufflevector(four, four, 2, 3, 2, 3);
+  return two[0] + two[1];
+}
+
+/// f(vector at i) summed over [0, count); what is behind the last number counts as `beyond`.
 template <class F>
-inline __attribute__((always_inline)) float sum_of(I64 count, F f) {
-  float lane[kLanes] = {};
+INC_INLINE float sum_of(const float* src, I64 count, float beyond, F f) {
+  V sum[4] = {};
   I64 i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    for (I64 l = 0; l < kLanes; ++l) lane[l] += f(i + l);
-  for (I64 l = 0; i < count; ++i, ++l) lane[l] += f(i);
-  for (I64 width = kLanes / 2; width > 0; width /= 2)
-    for (I64 l = 0; l < width; ++l) lane[l] += lane[l + width];
-  return lane[0];
+  for (; i + 4 * kLanes <= count; i += 4 * kLanes)
+    for (int k = 0; k < 4; ++k) sum[k] += f(load(src + i + k * kLanes));
+  for (; i + kLanes <= count; i += kLanes) sum[0] += f(load(src + i));
+  if (i < count) {
+    float rest[kLanes];
+    for (I64 k = 0; k < kLanes; ++k) rest[k] = i + k < count ? src[i + k] : beyond;
+    sum[1] += f(load(rest));
+  }
+  return total((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 }  // namespace
@@ -25,19 +52,27 @@ inline __attribute__((always_inline)) float sum_of(I64 count, F f) {
 void layer_norm_row(const float* src, float* dst, I64 columns, const float* scale, const float* shift,
                     float epsilon) noexcept {
   const auto n = static_cast<float>(columns);
-  const float mean = sum_of(columns, [=](I64 i) { return src[i]; }) / n;
-  const float variance = sum_of(columns, [=](I64 i) { return (src[i] - mean) * (src[i] - mean); }) / n;
-  const float factor = 1.0f / __builtin_sqrtf(variance + epsilon);
+  const float mean = sum_of(src, columns, 0.0f, [](V x) { return x; }) / n;
+  const V centre = splat(mean);
+  const float squares = sum_of(src, columns, mean, [=](V x) { return (x - centre) * (x - centre); });
+  const float factor = 1.0f / __builtin_sqrtf(squares / n + epsilon);
+  const V wide = splat(factor);
+  I64 i = 0;
   if (shift != nullptr)
-    for (I64 i = 0; i < columns; ++i) dst[i] = (src[i] - mean) * factor * scale[i] + shift[i];
+    for (; i + kLanes <= columns; i += kLanes)
+      store(dst + i, (load(src + i) - centre) * wide * load(scale + i) + load(shift + i));
   else
-    for (I64 i = 0; i < columns; ++i) dst[i] = (src[i] - mean) * factor * scale[i];
+    for (; i + kLanes <= columns; i += kLanes) store(dst + i, (load(src + i) - centre) * wide * load(scale + i));
+  for (; i < columns; ++i) dst[i] = (src[i] - mean) * factor * scale[i] + (shift != nullptr ? shift[i] : 0.0f);
 }
 
 void rms_norm_row(const float* src, float* dst, I64 columns, const float* scale, float epsilon) noexcept {
-  const float square = sum_of(columns, [=](I64 i) { return src[i] * src[i]; }) / static_cast<float>(columns);
+  const float square = sum_of(src, columns, 0.0f, [](V x) { return x * x; }) / static_cast<float>(columns);
   const float factor = 1.0f / __builtin_sqrtf(square + epsilon);
-  for (I64 i = 0; i < columns; ++i) dst[i] = src[i] * factor * scale[i];
+  const V wide = splat(factor);
+  I64 i = 0;
+  for (; i + kLanes <= columns; i += kLanes) store(dst + i, load(src + i) * wide * load(scale + i));
+  for (; i < columns; ++i) dst[i] = src[i] * factor * scale[i];
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA
