@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "adaptors/onednn/integer.h"
+#include "adaptors/onednn/isa.h"
 #include "core/base/parallel.h"
 #include "kernels/isa.h"
 
@@ -121,11 +122,18 @@ int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const I
                   });
 }
 
+/// The library's sums are not exact, pass through FP32 where they exceed 2^24, or take longer.
+bool chosen(const Anchor& a, const IntegerShape& shape) {
+  if (!a.note.empty()) return true;
+  if (a.sums) return a.cast.none() && !a.floats;
+  const bool amx = isa_name().find("amx") != std::string::npos;
+  return kernels::has_vnni() && !amx && a.bf16_casts.empty() && kernels::faster_with_vnni(shape);
+}
+
 }  // namespace
 
 bool emit_integers(Builder& b, Anchor& a, const IntegerForm& form) {
-  const bool beyond_floats = a.sums && a.cast.none() && !a.floats;  // where the library's sums pass through
-  if (!a.integer || (a.note.empty() && !beyond_floats)) return false;
+  if (!a.integer || !chosen(a, form.shape)) return false;
   const IntegerShape& s = form.shape;
   const bool wide = a.weights->zero_point != 0;
   if (std::min(s.channels, s.out_channels) < s.groups * kLeastChannels && s.groups > 1) return false;
@@ -153,9 +161,9 @@ bool emit_integers(Builder& b, Anchor& a, const IntegerForm& form) {
   const DType to = output_type(a);
   w.y = b.scratch(to, b.shape(a.node.outputs[0]), as_type(form.dst, to));
   const int y = w.y, workspace = w.workspace;
-  Step& step =
-      b.step(a.node, std::string("inc:integer:") + kernels::isa_name(), std::move(reads), {y, workspace}, std::move(w));
-  step.profile.isa = kernels::isa_name();
+  const std::string isa = std::string(kernels::isa_name()) + (w.plan.vnni ? "_vnni" : "");
+  Step& step = b.step(a.node, "inc:integer:" + isa, std::move(reads), {y, workspace}, std::move(w));
+  step.profile.isa = isa;
   a.note.clear();
   finish(b, a, {Arithmetic::Int8, true, false, false, a.factors.has_value()}, step, y);
   return true;

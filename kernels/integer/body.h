@@ -9,7 +9,6 @@ namespace {
 using Finish = IntegerFinish;
 using Output = IntegerFinish::Output;
 using Residual = IntegerFinish::Residual;
-#define INC_ALWAYS inline __attribute__((always_inline))
 
 /// Within 2 units in the last place from -87 to 88, where it stops falling and rising.
 INC_ALWAYS Floats exponential(Floats x) {
@@ -82,19 +81,6 @@ constexpr std::int64_t size_of_output(Output kind) {
   return kind == Output::Float || kind == Output::Int32 ? 4 : 1;
 }
 
-/// Quantization without activation and factors where every value is finite and its quotient by the scale of the output
-/// fits int32 and has no tiny remainder.
-bool is_plain(const IntegerPanel& p) {
-  const Finish& f = *p.finish;
-  if (f.output == Output::Float || f.output == Output::Int32 || f.residual == Residual::Float || p.has_factor) return false;
-  if (f.activation != IntegerActivation::None || !(f.out_scale > 1e-30f && f.out_scale < 1e30f)) return false;
-  const float added = f.residual == Residual::None ? 0.0f : 512.0f * __builtin_fabsf(f.residual_scale);
-  float all = 0;
-  for (std::int64_t c = 0; c < p.columns; ++c)
-    all += p.most_sum * __builtin_fabsf(p.scale[c]) + __builtin_fabsf(p.bias[c]) + added;
-  return all / f.out_scale < 1e9f;
-}
-
 INC_ALWAYS void copy_bytes(const std::byte* from, std::byte* to, std::int64_t bytes) {
   std::int64_t i = 0;
   for (; i + 8 <= bytes; i += 8) std::memcpy(to + i, from + i, 8);
@@ -115,19 +101,8 @@ struct Finisher {
   const bool has_factor;
   const Quantizer quantizer;
 
-  explicit Finisher(const IntegerPanel& p) : f(*p.finish), has_factor(p.has_factor), quantizer(make_quantizer(f)) {}
-
-  static Quantizer make_quantizer(const Finish& f) {
-    const float zero = static_cast<float>(f.out_zero_point), lo = kOutput == Output::UInt8 ? 0.0f : -128.0f;
-    const auto as_8 = [&](float bound) {
-      float v = bound / f.out_scale;
-      v = v < lo - zero ? lo - zero : v;
-      v = v > lo + 255.0f - zero ? lo + 255.0f - zero : v;
-      return static_cast<std::int32_t>(__builtin_rintf(v) + zero);
-    };
-    if constexpr (!kPlain) return Quantizer(f.out_scale, f.out_zero_point, 0, 0);
-    return Quantizer(f.out_scale, f.out_zero_point, as_8(f.low), as_8(f.high));
-  }
+  explicit Finisher(const IntegerPanel& p)
+      : f(*p.finish), has_factor(p.factor != nullptr), quantizer(f.out_scale, f.out_zero_point, p.low, p.high) {}
 
   INC_ALWAYS void whole(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
     if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 4 * kLanes));
@@ -156,16 +131,21 @@ void run_panel(const IntegerPanel& p) {
   using F = Finisher<kOutput, kResidual, kPlain>;
   alignas(64) std::int32_t sums[kMostWidth * kMostRows];
   const F finish(p);
-  IntegerTile t{p.weights, p.taps, p.taps + p.tap_count, p.run_bytes, sums, p.band, p.pixels, p.initial};
+  alignas(64) std::int32_t initial[kMostWidth];
+  if (p.weight_sums != nullptr)
+    for (std::int64_t c = 0; c < kWidth; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
+  IntegerTile t{p.weights, p.taps, p.taps + p.tap_count, p.run_bytes, sums, p.band, p.pixels, initial, p.weights, 0};
   const std::int64_t tiles = (p.pixel_count + p.rows - 1) / p.rows, stride = p.stride, columns = p.columns;
   const std::int64_t least = p.pixel_count / tiles, larger = p.pixel_count % tiles;
+  if (p.next_weights != nullptr) t.next = p.next_weights, t.next_step = 4 * kWidth / tiles;
   std::byte* dst_pixel = p.dst;
   const std::byte* addend_pixel = p.residual;
   for (std::int64_t i = 0; i < tiles; ++i) {
     const std::int64_t rows = least + (i < larger ? 1 : 0);
     tile(t, rows, p.wide);
     for (std::int64_t at = 0; at < columns; at += kLanes) {
-      const Channels c{load(p.scale + at), load(p.bias + at), load(p.factor + at)};
+      const Channels c{mul(load(p.scale + at), all(finish.f.run_scale)), load(p.bias + at),
+                       finish.has_factor ? load(p.factor + at) : all(1.0f)};
       std::byte* dst = dst_pixel + at * F::kOut;
       const std::byte* addend = addend_pixel + at * F::kAdd;
       const std::int32_t* from = sums + at;
@@ -179,6 +159,7 @@ void run_panel(const IntegerPanel& p) {
       }
     }
     t.pixels += rows;
+    t.next += t.next_step * (p.tap_count * p.run_bytes / 4);
     dst_pixel += rows * stride * F::kOut;
     addend_pixel += rows * stride * F::kAdd;
   }
@@ -209,9 +190,9 @@ void widen_run(const Q* __restrict src, std::int16_t* __restrict dst, std::int64
 void multiply_panel(const IntegerPanel& p) noexcept {
   switch (p.finish->output) {
     case Output::UInt8:
-      return is_plain(p) ? run_panel<Output::UInt8, true>(p) : run_panel<Output::UInt8, false>(p);
+      return p.plain ? run_panel<Output::UInt8, true>(p) : run_panel<Output::UInt8, false>(p);
     case Output::Int8:
-      return is_plain(p) ? run_panel<Output::Int8, true>(p) : run_panel<Output::Int8, false>(p);
+      return p.plain ? run_panel<Output::Int8, true>(p) : run_panel<Output::Int8, false>(p);
     case Output::Float:
       return run_panel<Output::Float, false>(p);
     case Output::Int32:

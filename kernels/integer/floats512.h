@@ -3,6 +3,7 @@ namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
 constexpr std::int64_t kLanes = 32;
+#define INC_ALWAYS inline __attribute__((always_inline))
 
 struct Floats {
   __m512 a, b;
@@ -77,28 +78,33 @@ inline void store_8(std::byte* to, Floats x, std::int32_t zero_point) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), store_8(x.b, zero_point));
 }
 
-/// Quantizes where nothing under- or overflows: x / scale rounded as a division rounds (Markstein: two corrections by the
-/// exact remainder, with the rounded reciprocal), which takes half the time of a division.
+/// Quantizes where nothing under- or overflows. Products with a little less and a little more than the reciprocal of the
+/// scale enclose the quotient; where they round alike, as they nearly always do, no division is needed.
 struct Quantizer {
-  __m512 scale, reciprocal;
+  __m512 scale, less, more;
   __m512i zero, order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 4, 8, 12, 1, 5, 9, 13);
   __m256i low, high;
   Quantizer(float s, std::int32_t zero_point, std::int32_t least, std::int32_t most)
       : scale(_mm512_set1_ps(s)),
-        reciprocal(_mm512_set1_ps(1.0f / s)),
+        less(_mm512_set1_ps(1.0f / s * (1 - 0x1p-22f))),
+        more(_mm512_set1_ps(1.0f / s * (1 + 0x1p-22f))),
         zero(_mm512_set1_epi16(static_cast<short>(zero_point))),
         low(_mm256_set1_epi8(static_cast<char>(least))),
         high(_mm256_set1_epi8(static_cast<char>(most))) {}
 
-  inline __attribute__((always_inline)) __m512i round(__m512 x) const {
-    __m512 q = _mm512_mul_ps(x, reciprocal);
-    q = _mm512_fmadd_ps(_mm512_fnmadd_ps(q, scale, x), reciprocal, q);
-    q = _mm512_fmadd_ps(_mm512_fnmadd_ps(q, scale, x), reciprocal, q);
-    return _mm512_cvtps_epi32(q);
+  static INC_ALWAYS __m512i rounded(__m512 a, __m512 b) {
+    constexpr __mmask16 kAll = 0xffff;  // gcc 12 takes the unmasked form for an uninitialized value
+    return _mm512_packs_epi32(_mm512_maskz_cvtps_epi32(kAll, a), _mm512_maskz_cvtps_epi32(kAll, b));
+  }
+  __attribute__((noinline)) __m512i divided(Floats x) const {
+    return rounded(_mm512_div_ps(x.a, scale), _mm512_div_ps(x.b, scale));
   }
   template <bool kUnsigned>
-  inline __attribute__((always_inline)) void store(std::byte* to, Floats x) const {
-    const __m512i q = _mm512_adds_epi16(_mm512_packs_epi32(round(x.a), round(x.b)), zero);
+  INC_ALWAYS void store(std::byte* to, Floats x) const {
+    __m512i q = rounded(_mm512_mul_ps(x.a, less), _mm512_mul_ps(x.b, less));
+    const __m512i above = rounded(_mm512_mul_ps(x.a, more), _mm512_mul_ps(x.b, more));
+    if (__builtin_expect(_mm512_cmpneq_epi16_mask(q, above) != 0, 0)) q = divided(x);
+    q = _mm512_adds_epi16(q, zero);
     const __m512i bytes = kUnsigned ? _mm512_packus_epi16(q, q) : _mm512_packs_epi16(q, q);
     const __m256i r = _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, bytes));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), kUnsigned ? _mm256_min_epu8(_mm256_max_epu8(r, low), high)

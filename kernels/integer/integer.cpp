@@ -1,6 +1,7 @@
 #include "kernels/integer/integer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/base/parallel.h"
@@ -101,11 +102,49 @@ void multiply_panel_on(const IntegerPlan& plan, const IntegerPanel& panel) noexc
   }
 }
 
+/// What holds for all panels of a call.
+struct Call {
+  bool plain = false;
+  std::int32_t low = 0, high = 0;
+};
+
+float most(const float* values, int64_t count) noexcept {
+  float found[4] = {};
+  for (int64_t i = 0; i < count; ++i) {
+    const float size = values[i] < 0 ? -values[i] : values[i];
+    found[i & 3] = size > found[i & 3] ? size : size == size ? found[i & 3] : HUGE_VALF;
+  }
+  return std::max(std::max(found[0], found[1]), std::max(found[2], found[3]));
+}
+
+/// Quantization without activation and factors where every value is finite and its quotient by the scale of the output
+/// fits int32.
+bool is_plain(const IntegerPlan& p, const IntegerFinish& f) noexcept {
+  if (f.output == IntegerFinish::Output::Float || f.output == IntegerFinish::Output::Int32) return false;
+  if (f.residual == IntegerFinish::Residual::Float || f.factor != nullptr) return false;
+  if (f.activation != IntegerActivation::None || !(f.out_scale > 1e-30f && f.out_scale < 1e30f)) return false;
+  float value = static_cast<float>(p.depth()) * 255 * 255 * most(f.scale, p.shape.out_channels) * std::abs(f.run_scale);
+  if (f.bias != nullptr) value += most(f.bias, p.shape.out_channels);
+  if (f.residual != IntegerFinish::Residual::None) value += 512 * std::abs(f.residual_scale);
+  return value / f.out_scale < 1e9f;
+}
+
+Call prepare(const IntegerPlan& p, const IntegerFinish& f) noexcept {
+  if (!is_plain(p, f)) return {};
+  const Affine8 as{f.out_scale, f.out_zero_point, f.output == IntegerFinish::Output::Int8};
+  std::byte ends[2];
+  quantize(&f.low, &ends[0], 1, as);
+  quantize(&f.high, &ends[1], 1, as);
+  const auto number = [&](std::byte q) { return as.is_signed ? static_cast<std::int8_t>(q) : static_cast<std::int32_t>(q); };
+  return {true, number(ends[0]), number(ends[1])};
+}
+
 /// One share of the work.
 class Worker {
  public:
-  Worker(const IntegerPlan& plan, const IntegerOperands& operands, const IntegerFinish& finish, std::byte* band) noexcept
-      : p_(plan), s_(plan.shape), o_(operands), f_(finish), storage_(band), size_(plan.number_bytes()) {}
+  Worker(const IntegerPlan& plan, const IntegerOperands& operands, const IntegerFinish& finish, const Call& call,
+         std::byte* band) noexcept
+      : p_(plan), s_(plan.shape), o_(operands), f_(finish), call_(call), storage_(band), size_(plan.number_bytes()) {}
 
   void run(int64_t image, int64_t band, int64_t first_panel, int64_t last_panel) noexcept {
     const int64_t first = band * p_.band, rows = std::min(p_.band, s_.out_height - first);
@@ -187,20 +226,26 @@ class Worker {
     t.tap_count = static_cast<int64_t>(p_.taps.size());
     t.run_bytes = p_.run * size_;
     t.weights = o_.packed + panel * bytes;
+    if (panel + 1 < s_.groups * p_.panels) t.next_weights = t.weights + bytes;
     if (p_.vnni) {
-      const auto* sums = reinterpret_cast<const std::int32_t*>(t.weights);
-      for (int64_t c = 0; c < p_.width; ++c) t.initial[c] = -unsigned_zero() * sums[c];
+      t.weight_sums = reinterpret_cast<const std::int32_t*>(t.weights);
+      t.zero_point = unsigned_zero();
       t.weights += p_.width * 4;
     }
     t.wide = p_.wide;
     t.columns = std::min(p_.width, per_group - inside);
-    for (int64_t c = 0; c < t.columns; ++c) {
-      t.scale[c] = f_.scale != nullptr ? f_.scale[channel + c] * f_.run_scale : f_.run_scale;
-      t.bias[c] = f_.bias != nullptr ? f_.bias[channel + c] : 0.0f;
-      t.factor[c] = f_.factor != nullptr ? f_.factor[channel + c] : 1.0f;
-    }
-    t.most_sum = static_cast<float>(p_.depth()) * 255.0f * 255.0f;
-    t.has_factor = f_.factor != nullptr;
+    float room[3][kMostWidth] = {};
+    const auto values = [&](const float* from, float* spare) -> const float* {
+      if (from == nullptr) return nullptr;
+      if (t.columns == p_.width) return from + channel;
+      std::copy_n(from + channel, t.columns, spare);
+      return spare;
+    };
+    t.scale = f_.scale != nullptr ? values(f_.scale, room[0]) : room[0];
+    t.bias = f_.bias != nullptr ? values(f_.bias, room[1]) : room[1];
+    t.factor = values(f_.factor, room[2]);
+    t.plain = call_.plain;
+    t.low = call_.low, t.high = call_.high;
     t.stride = s_.out_channels;
     t.dst = o_.dst + (pixel * s_.out_channels + channel) * out;
     if (f_.residual_data != nullptr) t.residual = f_.residual_data + (pixel * s_.out_channels + channel) * added;
@@ -212,6 +257,7 @@ class Worker {
   const IntegerShape& s_;
   const IntegerOperands& o_;
   const IntegerFinish& f_;
+  const Call& call_;
   std::byte* const storage_;
   const int64_t size_;
   const std::byte* band_ = nullptr;
@@ -271,6 +317,11 @@ bool fits_int32(const IntegerShape& s, bool wide) noexcept {
   return count * 255 * (wide ? 255 : 128) <= INT32_MAX;
 }
 
+bool faster_with_vnni(const IntegerShape& s) noexcept {
+  const int64_t depth = s.channels * s.kernel_height * s.kernel_width, pixels = s.out_height * s.out_width;
+  return s.groups == 1 && pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
+}
+
 IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
   IntegerPlan p;
   const IntegerShape& s = p.shape = upright(given, p.turned);
@@ -311,9 +362,10 @@ void multiply_integers(const IntegerPlan& p, const IntegerOperands& operands, co
   const int64_t panels = p.shape.groups * p.panels, workers = std::max(1, operands.workers);
   const int64_t chunks = workers == 1 ? 1 : std::clamp<int64_t>(ceil_div(4 * workers, all), 1, panels);
   const int64_t items = all * chunks;
+  const Call call = prepare(p, finish);
   parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
-      Worker worker(p, operands, finish, operands.workspace + w * static_cast<int64_t>(band_bytes(p)));
+      Worker worker(p, operands, finish, call, operands.workspace + w * static_cast<int64_t>(band_bytes(p)));
       for (int64_t i = items * w / workers; i < items * (w + 1) / workers; ++i) {
         const int64_t part = i / chunks, chunk = i % chunks;
         worker.run(part / bands, part % bands, panels * chunk / chunks, panels * (chunk + 1) / chunks);

@@ -15,15 +15,18 @@ struct IntegerPanel {
   const std::int64_t* taps;
   std::int64_t tap_count, run_bytes;
   const std::byte* weights;
+  const std::byte* next_weights;  ///< of the panel that follows, or none
   bool wide;
-  std::int64_t columns;                          ///< real channels of the panel
-  alignas(64) std::int32_t initial[kMostWidth];  ///< of the sums, with VNNI
-  float scale[kMostWidth], bias[kMostWidth], factor[kMostWidth];
-  float most_sum;  ///< bound of its magnitude
-  bool has_factor;
-  std::byte* dst;             ///< first pixel and channel
-  const std::byte* residual;  ///< likewise
-  std::int64_t stride;        ///< numbers from pixel to pixel, of both
+  std::int64_t columns;             ///< real channels of the panel
+  const float *scale, *bias;        ///< of its channels, readable to kMostWidth
+  const float* factor;              ///< likewise, or none
+  const std::int32_t* weight_sums;  ///< with VNNI: of each channel, readable likewise
+  std::int32_t zero_point;          ///< with VNNI: of the data as unsigned numbers
+  bool plain;                       ///< quantization alone, of values so small that none over- or underflows
+  std::int32_t low, high;           ///< then: what the clip leaves of the output's numbers
+  std::byte* dst;                   ///< first pixel and channel
+  const std::byte* residual;        ///< likewise
+  std::int64_t stride;              ///< numbers from pixel to pixel, of both
   const IntegerFinish* finish;
 };
 
@@ -37,6 +40,8 @@ struct IntegerTile {
   const std::byte* band;
   const std::int32_t* pixels;
   const std::int32_t* initial;
+  const std::byte* next;   ///< of the weights that follow: fetched while the tile is multiplied,
+  std::int64_t next_step;  ///< as far with each four numbers of a run
 };
 
 }  // namespace inc::kernels

@@ -67,6 +67,8 @@ void store_8(std::byte* to, const Floats& a, std::int32_t zero_point) {
     to[i] = static_cast<std::byte>(static_cast<std::int32_t>(__builtin_rintf(a.v[i])) + zero_point);
 }
 
+#define INC_ALWAYS inline __attribute__((always_inline))
+
 struct Quantizer {
   float scale;
   std::int32_t zero_point, low, high;

@@ -21,9 +21,11 @@ void multiply(const IntegerTile& t) {
   const std::byte* rows[kRows];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) rows[r] = t.band + t.pixels[r];
-  const std::byte* w = t.weights;
+  const std::byte *w = t.weights, *next = t.next;
+  const std::int64_t next_step = t.next_step;
   for (const std::int64_t* tap = t.taps; tap != t.taps_end; ++tap)
-    for (std::int64_t k = *tap, end = *tap + t.run_bytes; k != end; k += 4, w += 64 * kVectors) {
+    for (std::int64_t k = *tap, end = *tap + t.run_bytes; k != end; k += 4, w += 64 * kVectors, next += next_step) {
+      _mm_prefetch(next, _MM_HINT_T1);
       __m512i weights[kVectors];
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) weights[v] = _mm512_loadu_si512(w + 64 * v);

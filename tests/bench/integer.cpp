@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <vector>
@@ -54,6 +55,14 @@ const std::vector<Row> kRows{
     {"bert 128x768x3072", 0, 768, 3072, 128, 1},
     {"bert 128x3072x768", 0, 3072, 768, 128, 1},
     {"row 1x4096x4096", 0, 4096, 4096, 1, 1},
+    {"resnet50 56x56 128-128 3x3 /2", 56, 128, 128, 3, 2},
+    {"resnet50 28x28 256-256 3x3 /2", 28, 256, 256, 3, 2},
+    {"resnet50 14x14 512-512 3x3 /2", 14, 512, 512, 3, 2},
+    {"vgg 28x28 512-512 3x3", 28, 512, 512, 3, 1},
+    {"vgg 112x112 128-128 3x3", 112, 128, 128, 3, 1},
+    {"rows 16x768x3072", 0, 768, 3072, 16, 1},
+    {"rows 32x768x768", 0, 768, 768, 32, 1},
+    {"rows 2x768x768", 0, 768, 768, 2, 1},
     {"rows 4x768x3072", 0, 768, 3072, 4, 1},
 };
 
@@ -88,9 +97,19 @@ Geometry geometry(const Row& row) {
   return g;
 }
 
+/// Aligned as the engine aligns.
+class Buffer {
+ public:
+  void resize(std::size_t bytes) { storage_.reset(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64))); }
+  std::byte* data() const { return storage_.get(); }
+
+ private:
+  std::unique_ptr<std::byte, void (*)(void*)> storage_{nullptr, std::free};
+};
+
 struct Ours {
   kernels::IntegerPlan plan;
-  std::vector<std::byte> src, packed, dst, workspace;
+  Buffer src, packed, dst, workspace;
   std::vector<float> scale, bias;
 };
 
@@ -98,7 +117,9 @@ Run ours(const Geometry& g, bool wide) {
   auto o = std::make_shared<Ours>();
   const auto& s = g.s;
   o->plan = kernels::plan_integers(s, wide);
-  o->src = random_numbers<std::byte>(s.images * s.height * s.width * s.channels, 0, 255);
+  const auto numbers = random_numbers<std::byte>(s.images * s.height * s.width * s.channels, 0, 255);
+  o->src.resize(numbers.size());
+  std::copy(numbers.begin(), numbers.end(), o->src.data());
   const int64_t area = s.kernel_height * s.kernel_width;
   const auto weights = random_numbers<std::int8_t>(s.out_channels * s.channels * area, -128, 127);
   o->packed.resize(o->plan.packed_bytes());

@@ -20,7 +20,7 @@ using Residual = GroupSpec::Residual;
 using Ints = std::vector<std::int64_t>;
 
 std::vector<GroupSpec> all_groups() {
-  std::vector<GroupSpec> shapes(4);
+  std::vector<GroupSpec> shapes(5);
   shapes[0].name = "Conv3x3";
   shapes[0].x = {2, 20, 9, 8};
   shapes[0].w = {35, 20, 3, 3};
@@ -40,6 +40,10 @@ std::vector<GroupSpec> all_groups() {
   shapes[3].w = {20, 48};
   shapes[3].channel_axis = 0;
   shapes[3].attrs = {{"transB", std::int64_t{1}}, {"alpha", 0.5f}};
+  shapes[4].name = "ConvDeep";
+  shapes[4].x = {1, 256, 5, 4};
+  shapes[4].w = {260, 256, 3, 3};
+  shapes[4].attrs = {{"pads", Ints{1, 1, 1, 1}}};
   std::vector<GroupSpec> all;
   for (GroupSpec s : shapes) {
     s.weight_limit = 127;
@@ -54,7 +58,7 @@ std::vector<GroupSpec> all_groups() {
     s.bias = false;
     add("PerTensor");
     s.per_channel = s.bias = true;
-    if (s.op != "Gemm") {
+    if (s.op != "Gemm" && name != "ConvDeep") {
       for (const std::string activation :
            {"relu", "clip", "sigmoid", "tanh", "gelu", "gelu_tanh", "silu", "hardswish", "hardsigmoid", "leaky_relu"}) {
         s.activation = activation;
