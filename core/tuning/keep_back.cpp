@@ -106,10 +106,10 @@ class Descent {
 };
 
 std::vector<double> margins(const CostLayout& layout, const CostProfile& profile, const KeepBackMargin& margin) {
-  std::vector<double> out(layout.classes.size(), margin.least_ms);
-  const double share = std::max(margin.share, margin.noises * profile.noise);
   const CostSample* fastest = profile.find(first_of(layout));
-  if (fastest == nullptr) return out;
+  if (fastest == nullptr) return std::vector<double>(layout.classes.size(), margin.least_ms);
+  const double share = std::max(margin.share, margin.noises * profile.noise);
+  std::vector<double> out(layout.classes.size(), std::max(margin.least_ms, margin.of_run * fastest->run_ms));
   for (std::size_t i = 0; i < layout.sites.size(); ++i)
     if (const auto own = layout.sites[i].own)
       out[*own] = std::max(out[*own], share * static_cast<double>(fastest->site_ms[i]));
@@ -128,15 +128,25 @@ double run_ms(const CostProfile& profile, const CostTables& tables, const Classe
   return sample != nullptr ? sample->run_ms : tables.total(classes);
 }
 
+/// The assignment, or the one whose check was better.
+const CostCheck* best_check(const CostProfile& profile, const Classes& classes) {
+  const CostCheck* best = profile.check(classes);
+  if (best == nullptr) return nullptr;
+  for (const CostCheck& other : profile.checks)
+    if (other.ms * best->fastest_ms < best->ms * other.fastest_ms) best = &other;
+  return best;
+}
+
 /// Whole runs that took turns where there are such, otherwise what the model says.
 void settle(Verdict& verdict, const CostLayout& layout, const CostProfile& profile, const CostTables& tables,
             const KeepBackMargin& margin) {
   const Classes first = first_of(layout), last = last_of(layout);
-  const CostCheck* check = profile.check(verdict.classes);
+  const CostCheck* check = best_check(profile, verdict.classes);
+  if (check != nullptr) verdict.classes = check->classes;
   verdict.ms = check != nullptr ? check->ms : run_ms(profile, tables, verdict.classes);
   verdict.fastest_ms = check != nullptr ? check->fastest_ms : run_ms(profile, tables, first);
   verdict.fp32_ms = check != nullptr ? check->fp32_ms : run_ms(profile, tables, last);
-  if (verdict.fastest_ms < verdict.ms) {
+  if (verdict.ms > (check != nullptr ? 1 - margin.clearly : 1) * verdict.fastest_ms) {
     verdict.classes = first;
     verdict.ms = verdict.fastest_ms;
   }

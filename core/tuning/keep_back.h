@@ -12,6 +12,8 @@ struct KeepBackMargin {
   double share = 0.1;      ///< of the operator's time in its first option
   double noises = 2;       ///< or of it, this many times the noise of the profile
   double least_ms = 5e-4;  ///< of a run
+  double of_run = 1e-3;    ///< or this share of a run
+  double clearly = 0.005;  ///< all that is kept back together must make the run that much faster when it is checked
   double slower = 1.02;    ///< the whole graph may take this much of FP32's time
 };
 
@@ -37,8 +39,9 @@ std::vector<std::uint8_t> cheapest(const CostTables& tables, const CostLayout& l
 /// measured already.
 std::vector<std::uint8_t> to_verify(const CostLayout& layout, const CostProfile& profile, const KeepBackMargin& margin = {});
 
-/// A pure function of the profile. An assignment whose check shows it to be slower than every first option or than FP32
-/// gives way to those. `source` ends the reasons: "measured", "estimated (profile of …)".
+/// A pure function of the profile. An assignment gives way to one whose check was better, to every first option where its
+/// check shows no clear gain, and to FP32 where that is faster. `source` ends the reasons: "measured", "estimated (profile
+/// of …)".
 Verdict keep_back(const CostLayout& layout, const CostProfile& profile, const std::string& source,
                   const KeepBackMargin& margin = {});
 

@@ -120,6 +120,21 @@ TEST(KeepBack, GivesWayWhenTheCheckShowsNoGain) {
   EXPECT_EQ(verdict.ms, 7.0);
 }
 
+TEST(KeepBack, TakesTheBestOfWhatWasChecked) {
+  const CostLayout layout = chain(5);
+  CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
+  profile.checks.push_back({to_verify(layout, profile), 7.5, 7.0, 9.0});
+  profile.checks.push_back({{0, 1, 1, 0, 0}, 6.0, 7.0, 9.0});
+  EXPECT_EQ(keep_back(layout, profile, "measured").classes, (Classes{0, 1, 1, 0, 0}));
+}
+
+TEST(KeepBack, ASmallGainOfAllTogetherIsNotClearEnough) {
+  const CostLayout layout = chain(5);
+  CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
+  profile.checks.push_back({to_verify(layout, profile), 6.99, 7.0, 9.0});
+  EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
+}
+
 TEST(KeepBack, TheSameProfileFileGivesTheSameVerdict) {
   const testing::TemporaryDirectory directory;
   const CostLayout layout = chain(5);
