@@ -41,29 +41,49 @@ INC_INLINE V multiply_add(V a, V b, V c) {
 }
 /// The larger; NaN in `a` alone is dropped.
 INC_INLINE V larger(V a, V b) {
-  return a > b ? a : b;
+#if defined(__AVX512F__)
+  return (V)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (V)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return (V)_mm_max_ps((__m128)a, (__m128)b);
+#endif
 }
 
+typedef float V4 __attribute__((vector_size(16)));
+
+/// All lanes combined, by halves.
 template <class F>
 INC_INLINE float across(V v, F combine) {
-  float lane[kLanes];
-  std::memcpy(lane, &v, sizeof v);
-  for (int width = kLanes / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lane[i] = combine(lane[i], lane[i + width]);
-  return lane[0];
+#if defined(__AVX512F__)
+  const auto eight = combine(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                             __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+#else
+  const V eight = v;
+#endif
+#if defined(__AVX2__)
+  const V4 four =
+      combine(__builtin_shufflevector(eight, eight, 0, 1, 2, 3), __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+#else
+  const V4 four = eight;
+#endif
+  const V4 two = combine(four, __builtin_shufflevector(four, four, 2, 3, 2, 3));
+  return combine(two, __builtin_shufflevector(two, two, 1, 1, 1, 1))[0];
 }
 INC_INLINE float sum_across(V v) {
-  return across(v, [](float a, float b) { return a + b; });
+  return across(
+      v, [](auto a, auto b) __attribute__((always_inline)) { return a + b; });
 }
 INC_INLINE float largest_across(V v) {
-  return across(v, [](float a, float b) { return a > b ? a : b; });
+  return across(
+      v, [](auto a, auto b) __attribute__((always_inline)) { return a > b ? a : b; });
 }
 
 /// exp(x) for x ≤ 0 as a share beside 1: relative error below 3e-7, 0 below -60, so that products with shares stay clear of
 /// denormal numbers, which are slow. 2^n times the polynomial of Cephes' expf over [-ln 2 / 2, ln 2 / 2]. NaN stays NaN.
 INC_INLINE V exponential(V x) {
   const V low = splat(-60.0f), magic = splat(12582912.0f);
-  const V held = x < low ? low : x;
+  const V held = larger(low, x);
   const V shifted = multiply_add(held, splat(1.44269504f), magic);
   const V n = shifted - magic;
   V f = multiply_add(n, splat(-0.693359375f), held);

@@ -12,25 +12,6 @@ namespace {
 
 using I64 = std::int64_t;
 
-typedef float V4 __attribute__((vector_size(16)));
-
-/// The sum of all lanes, by halves.
-INC_INLINE float total(V v) {
-#if defined(__AVX512F__)
-  const auto eight =
-      __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-#else
-  const V eight = v;
-#endif
-#if defined(__AVX2__)
-  const V4 four = __builtin_shufflevector(eight, eight, 0, 1, 2, 3) + __builtin_shufflevector(eight, eight, 4, 5, 6, 7);
-#else
-  const V4 four = eight;
-#endif
-  const V4 two = four + __builtin_shufflevector(four, four, 2, 3, 2, 3);
-  return two[0] + two[1];
-}
-
 /// f(vector at i) summed over [0, count); what is behind the last number counts as `beyond`.
 template <class F>
 INC_INLINE float sum_of(const float* src, I64 count, float beyond, F f) {
@@ -44,7 +25,7 @@ INC_INLINE float sum_of(const float* src, I64 count, float beyond, F f) {
     for (I64 k = 0; k < kLanes; ++k) rest[k] = i + k < count ? src[i + k] : beyond;
     sum[1] += f(load(rest));
   }
-  return total((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  return sum_across((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 }  // namespace
