@@ -8,7 +8,7 @@
 namespace inc::onednn {
 
 bool emit_linear(Builder& builder, const ir::Node& node);     ///< Conv, MatMul, Gemm and their groups
-bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel
+bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel, with AVX2
 bool emit_convolution(Builder& builder, const ir::Node& node);
 bool emit_deconvolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);

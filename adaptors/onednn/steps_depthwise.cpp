@@ -6,6 +6,7 @@
 #include "adaptors/onednn/linear.h"
 #include "core/base/parallel.h"
 #include "kernels/depthwise/depthwise.h"
+#include "kernels/isa.h"
 
 namespace inc::onednn {
 namespace {
@@ -104,6 +105,7 @@ bool convolve(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape,
 }  // namespace
 
 bool emit_depthwise(Builder& b, const ir::Node& node) {
+  if (kernels::isa() == kernels::Isa::Baseline) return false;  // there the library's kernels are faster
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   if (b.dtype(node.inputs[0]) != DType::Float || !b.is_known(node.inputs[1])) return false;
   const auto shape = read_shape(b, node);
