@@ -8,7 +8,10 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "strategies/basic.h"
+#include "strategies/bayesian.h"
+#include "strategies/exhaustive.h"
 #include "strategies/random.h"
+#include "strategies/tpe.h"
 
 namespace inc::strategies {
 namespace {
@@ -18,9 +21,18 @@ using Made = std::unique_ptr<const search::Strategy>;
 constexpr std::array kRows{
     StrategyRow{"basic", "fall back one by one, then accumulate by what each operator gains",
                 [](const search::SearchSpace& space, std::uint64_t) -> Made { return std::make_unique<Basic>(space); }},
+    StrategyRow{"bayesian", "expected improvement under two Gaussian processes, seeded",
+                [](const search::SearchSpace& space, std::uint64_t seed) -> Made {
+                  return std::make_unique<Bayesian>(space, seed);
+                }},
+    StrategyRow{"exhaustive", "every point, in lexicographic order",
+                [](const search::SearchSpace& space, std::uint64_t) -> Made { return std::make_unique<Exhaustive>(space); }},
     StrategyRow{
         "random", "uniform without repetition, seeded",
         [](const search::SearchSpace& space, std::uint64_t seed) -> Made { return std::make_unique<Random>(space, seed); }},
+    StrategyRow{
+        "tpe", "draws options by how often they occur in good trials, seeded",
+        [](const search::SearchSpace& space, std::uint64_t seed) -> Made { return std::make_unique<Tpe>(space, seed); }},
 };
 
 }  // namespace

@@ -36,9 +36,9 @@ DOORS = {
     r"jpeglib|png\.h|zlib": ["core/eval"],
     r"spdlog/": ["core/base"],
     r"hwloc": ["app"],
+    r"Eigen/": ["strategies"],
     r"omp\.h": ["core/base"],
     r"immintrin|x86intrin": ["kernels"],
-    r"Eigen/": ["strategies"],
 }
 MACHINE_WORDS = re.compile(r"/work/|/root/|pythonhosted|pypi\.org/simple|\bTODO\b|\bFIXME\b|\bXXX\b")
 MAX_LINES, MAX_TEST_LINES, MAX_FUNCTION, MAX_README = 500, 800, 60, 40

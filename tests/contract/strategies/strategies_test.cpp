@@ -127,12 +127,17 @@ class StrategyContract : public testing::TestWithParam<std::string> {
   }
 };
 
+/// Of one run here: a Gaussian process takes milliseconds for each.
+std::uint64_t most_trials(const std::string& name) {
+  return name == "bayesian" ? 30 : 300;
+}
+
 TEST_P(StrategyContract, StaysInTheSpaceNeverRepeatsAndEndsOnSmallSpaces) {
   for (const auto& options : kSpaces) {
     const SearchSpace space = space_of(options);
     for (const auto& [name, landscape] : kLandscapes) {
       SCOPED_TRACE(name + ", " + std::to_string(options.size()) + " operators");
-      const std::uint64_t limit = std::min<std::uint64_t>(space.size(), 300);
+      const std::uint64_t limit = std::min(space.size(), most_trials(GetParam()));
       const History history = run(*made(space), space, landscape, limit);
       EXPECT_GE(history.size(), 1u);
       if (history.size() == space.size()) {
@@ -151,7 +156,7 @@ TEST_P(StrategyContract, ResumingFromAnyPrefixGivesTheRestOfTheRun) {
   for (const auto& options : {std::vector<std::size_t>{4, 2, 1, 3, 2}, std::vector<std::size_t>(60, 2)}) {
     const SearchSpace space = space_of(options);
     for (const auto& [name, landscape] : kLandscapes) {
-      const History whole = run(*made(space), space, landscape, 100);
+      const History whole = run(*made(space), space, landscape, std::min<std::uint64_t>(100, most_trials(GetParam())));
       History prefix;
       for (std::size_t i = 0; i < whole.size(); ++i) {
         const auto fresh = made(space);
@@ -207,6 +212,28 @@ TEST(FirstTenPoints, OfBasic) {
 }
 TEST(FirstTenPoints, OfRandom) {
   EXPECT_EQ(first_ten("random"), "000000 210010 210000 200002 001002 100000 010010 111010 000012 210002 ");
+}
+TEST(FirstTenPoints, OfExhaustive) {
+  EXPECT_EQ(first_ten("exhaustive"), "000000 000001 000002 000010 000011 000012 001000 001001 001002 001010 ");
+}
+TEST(FirstTenPoints, OfBayesian) {
+  EXPECT_EQ(first_ten("bayesian"), "000000 210010 210000 200002 001002 100000 010010 111010 000012 210002 ");
+}
+TEST(FirstTenPoints, OfTpe) {
+  EXPECT_EQ(first_ten("tpe"), "000000 210010 210000 200002 001002 100000 010010 111010 000012 210002 ");
+}
+
+TEST(ModelBased, NeedFarFewerTrialsThanChance) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(24, 2));
+  const auto cheapest = [&](const std::string& name, std::uint64_t seed) {
+    double cost = HUGE_VAL;
+    for (const auto& seen : run(*make(name, space, seed), space, separable, 100).all())
+      if (seen.met) cost = std::min(cost, seen.cost);
+    return cost;
+  };
+  for (const std::uint64_t seed : {1, 2, 3})
+    for (const char* name : {"tpe", "bayesian"})
+      EXPECT_LE(cheapest(name, seed) + 2, cheapest("random", seed)) << name << seed;
 }
 
 TEST(Random, DependsOnItsSeed) {
