@@ -15,7 +15,7 @@ struct IntegerForm {
 };
 
 /// Makes the step of a group of 8-bit data and weights whose sums the library would not form exactly, or not as integers
-/// (the anchor's note says why), or takes longer for (kernels::faster_with_vnni), and empties the note. False where the
+/// (the anchor's note says why), or takes longer for (kernels::faster_than_library), and empties the note. False where the
 /// kernel would not be faster than FP32 (one or few channels per group), or sums could exceed int32.
 bool emit_integers(Builder& builder, Anchor& anchor, const IntegerForm& form);
 

@@ -125,9 +125,9 @@ int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const I
 /// The library's sums are not exact, pass through FP32 where they exceed 2^24, or take longer.
 bool chosen(const Anchor& a, const IntegerShape& shape) {
   if (!a.note.empty()) return true;
-  if (a.sums) return a.cast.none() && !a.floats;
-  const bool amx = isa_name().find("amx") != std::string::npos;
-  return kernels::has_vnni() && !amx && a.bf16_casts.empty() && kernels::faster_with_vnni(shape);
+  if (a.sums && a.cast.none() && !a.floats) return true;
+  const bool amx = isa_name().find("amx") != std::string::npos, alike = has_vnni() == kernels::has_vnni();
+  return alike && !amx && a.bf16_casts.empty() && kernels::faster_than_library(shape);
 }
 
 }  // namespace

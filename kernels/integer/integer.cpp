@@ -317,9 +317,11 @@ bool fits_int32(const IntegerShape& s, bool wide) noexcept {
   return count * 255 * (wide ? 255 : 128) <= INT32_MAX;
 }
 
-bool faster_with_vnni(const IntegerShape& s) noexcept {
+bool faster_than_library(const IntegerShape& s) noexcept {
   const int64_t depth = s.channels * s.kernel_height * s.kernel_width, pixels = s.out_height * s.out_width;
-  return s.groups == 1 && pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
+  if (has_vnni())
+    return s.groups == 1 && pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
+  return isa() == Isa::Avx2 && s.height == 1 && s.width == 1 && s.groups == 1 && s.images <= 32;
 }
 
 IntegerPlan plan_integers(const IntegerShape& given, bool wide) {

@@ -112,6 +112,21 @@ TEST_P(ExactGroup, RunsOnIntegers) {
 INSTANTIATE_TEST_SUITE_P(All, ExactGroup, ::testing::ValuesIn(all_groups()),
                          [](const auto& item) { return item.param.name; });
 
+TEST(ExactGroups, TakeFewRowsWithoutVnni) {
+  GroupSpec s;
+  s.op = "MatMul";
+  s.x = {3, 64};
+  s.w = {64, 40};
+  s.channel_axis = 1;
+  GroupBuilder builder(7);
+  const ir::Graph graph = builder.group(s);
+  for (const auto& step : onednn::make_adaptor()->prepare(graph)->profile(builder.inputs(), 1)) {
+    if (step.op_type == "MatMul" && onednn::isa_name() == "avx2") {
+      EXPECT_EQ(step.kernel, "inc:integer:avx2");
+    }
+  }
+}
+
 TEST(ExactGroups, HoldSumsBeyondFloats) {
   for (const int threads : {1, 2}) {
     set_threads(threads);
