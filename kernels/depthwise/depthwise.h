@@ -7,8 +7,10 @@
 //   FP32 output:   min(max(t, low[c]), high[c])
 // One core of a Zen 5, GOP/s, against oneDNN 3.2 in INT8 and FP32 on the shapes of MobileNetV2 at 224 pixels, DS-CNN and
 // MobileNetV1 0.25 (batch 1):
-//   AVX512-VNNI: 3×3 stride 1 170–243 (41–84, 35–97), stride 2 61–151 (48–80, 47–72); 5×5 145 (112, 94); 7×7 172 (117, 100)
-//   AVX2: 3×3 stride 1 52–81 (25–36, 46–54), stride 2 38–60 (21–33, 41–48); 5×5 84 (48, 57); 7×7 109 (54, 62)
+//   AVX512-VNNI: 3×3 stride 1 168–243 (66–84, 59–97), with 8 channels 71 (42, 35); stride 2 61–151 (48–80, 47–72);
+//   5×5 145 (112, 94), stride 2 106 (101, 74); 7×7 125–172 (108–122, 86–102)
+//   AVX2: 3×3 stride 1 34–81 (19–36, 38–54), stride 2 38–60 (21–33, 41–48); 5×5 84 (48, 57), stride 2 65 (44, 54);
+//   7×7 109 (54, 62)
 // It wins on every shape against INT8; on AVX2 the FP32 kernel is up to 1.1 times as fast where the output has 7 pixels a
 // row, before the conversions it needs.
 #include <cstddef>
