@@ -120,9 +120,9 @@ std::string better_in_fp32(const tuning::TuningSpace& space, const tuning::CostM
     const double gain = batch * model.gain(point, i, static_cast<std::uint16_t>(space.options[i].size() - 1));
     if (gain < -least) names.push_back(fmt::format("{} ({:.1f} µs)", space.shape.dims[i].name, -1e3 * gain));
   }
-  return names.empty()
-             ? ""
-             : fmt::format("Beside what the search returned to FP32, FP32 would be faster too for {}.", joined(names));
+  return names.empty() ? ""
+                       : fmt::format("Beside what the search returned to FP32, the cost model finds FP32 faster for {}.",
+                                     joined(names));
 }
 
 void describe_costs(const Result& result, const search::Point& point, report::Report& report) {
@@ -139,6 +139,7 @@ void describe_costs(const Result& result, const search::Point& point, report::Re
                            {}};
   for (const auto& kept : costs.verdict.kept) row.kept_back.push_back({kept.name, kept.speed_class, kept.microseconds});
   report.cost_model = std::move(row);
+  if (result.outcome == nullptr) return;
   if (std::string note = better_in_fp32(result.space, model, point, static_cast<double>(costs.profile.batch)); !note.empty())
     report.notes.push_back(std::move(note));
 }

@@ -58,7 +58,10 @@ void check(const CostProfile& profile) {
     check_classes(profile, sample.classes);
     check(sample.site_ms.size() == profile.sites.size(), "a sample has another number of times than the profile has steps");
   }
-  for (const auto& one : profile.checks) check_classes(profile, one.classes);
+  for (const auto& one : profile.checks) {
+    check_classes(profile, one.classes);
+    check(one.ms > 0 && one.fastest_ms > 0 && one.fp32_ms > 0, "a check without times");
+  }
 }
 
 CostProfile parsed(const Json& json) {

@@ -128,12 +128,20 @@ double run_ms(const CostProfile& profile, const CostTables& tables, const Classe
   return sample != nullptr ? sample->run_ms : tables.total(classes);
 }
 
+/// What is left of the time of every first option: against its own turns, and against FP32 and the best that every first
+/// option ever did beside FP32, so that one disturbed yardstick makes no winner.
+double left(const CostProfile& profile, const CostCheck& check) {
+  double least = check.fastest_ms / check.fp32_ms;
+  for (const CostCheck& other : profile.checks) least = std::min(least, other.fastest_ms / other.fp32_ms);
+  return std::max(check.ms / check.fastest_ms, check.ms / (check.fp32_ms * least));
+}
+
 /// The assignment, or the one whose check was better.
 const CostCheck* best_check(const CostProfile& profile, const Classes& classes) {
   const CostCheck* best = profile.check(classes);
   if (best == nullptr) return nullptr;
   for (const CostCheck& other : profile.checks)
-    if (other.ms * best->fastest_ms < best->ms * other.fastest_ms) best = &other;
+    if (left(profile, other) < left(profile, *best)) best = &other;
   return best;
 }
 
@@ -146,7 +154,7 @@ void settle(Verdict& verdict, const CostLayout& layout, const CostProfile& profi
   verdict.ms = check != nullptr ? check->ms : run_ms(profile, tables, verdict.classes);
   verdict.fastest_ms = check != nullptr ? check->fastest_ms : run_ms(profile, tables, first);
   verdict.fp32_ms = check != nullptr ? check->fp32_ms : run_ms(profile, tables, last);
-  if (verdict.ms > (check != nullptr ? 1 - margin.clearly : 1) * verdict.fastest_ms) {
+  if (check != nullptr ? left(profile, *check) > 1 - margin.clearly : verdict.ms > verdict.fastest_ms) {
     verdict.classes = first;
     verdict.ms = verdict.fastest_ms;
   }

@@ -190,6 +190,10 @@ TEST(CostProfile, RefusesWhatIsNoProfile) {
     EXPECT_THROW(read_costs(path), DataError) << text;
   }
   CostProfile profile = measured(chain(4));
+  profile.checks.push_back({profile.samples[0].classes, 1, 0, 1});
+  write_costs(path, profile);
+  EXPECT_THROW(read_costs(path), DataError);
+  profile.checks.clear();
   profile.samples[0].classes[1] = 7;
   write_costs(path, profile);
   EXPECT_THROW(read_costs(path), DataError);

@@ -135,6 +135,14 @@ TEST(KeepBack, ASmallGainOfAllTogetherIsNotClearEnough) {
   EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
 }
 
+TEST(KeepBack, ADisturbedYardstickMakesNoWinner) {
+  const CostLayout layout = chain(5);
+  CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
+  profile.checks.push_back({to_verify(layout, profile), 7.1, 7.0, 9.0});
+  profile.checks.push_back({{0, 1, 1, 0, 0}, 7.2, 10.0, 9.0});
+  EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
+}
+
 TEST(KeepBack, TheSameProfileFileGivesTheSameVerdict) {
   const testing::TemporaryDirectory directory;
   const CostLayout layout = chain(5);
