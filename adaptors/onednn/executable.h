@@ -21,6 +21,9 @@ class PlannedExecutable final : public runtime::Executable {
     explicit Compiled(Plan p) : plan(std::move(p)), frames(plan) {}
     Plan plan;
     FramePool frames;
+    std::int64_t parts = 1;               ///< runs of the plan for one batch, each for as many samples
+    std::vector<ir::Shape> results = {};  ///< shapes of the whole batch's outputs, where there are several parts
+    ResultStorage storage = {};
   };
   struct Key {
     std::vector<ir::Shape> shapes;
@@ -29,6 +32,8 @@ class PlannedExecutable final : public runtime::Executable {
     auto operator<=>(const Key&) const = default;
   };
   void check_inputs(std::span<const ir::Tensor> inputs) const;
+  std::shared_ptr<Compiled> compile(const Key& key) const;
+  std::vector<ir::Tensor> run_parts(Compiled& compiled, std::span<const ir::Tensor> inputs) const;
   /// nullptr when the shapes depend on data. The plan that was used longest ago makes room for a new one.
   std::shared_ptr<Compiled> plan_for(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const;
 

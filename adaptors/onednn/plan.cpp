@@ -43,6 +43,19 @@ void find_lifetimes(Plan& plan) {
 
 }  // namespace
 
+std::shared_ptr<std::byte> ResultStorage::take(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [size, storage] : held_) {
+    if (size != bytes || storage.use_count() != 1) continue;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return storage;
+  }
+  constexpr std::size_t kMostHeld = 4;
+  std::shared_ptr<std::byte> fresh = allocate(bytes);
+  if (held_.size() < kMostHeld) held_.emplace_back(bytes, fresh);
+  return fresh;
+}
+
 void Plan::lay_out() {
   find_lifetimes(*this);
   std::vector<Slot*> order;

@@ -54,6 +54,16 @@ struct Plan {
   void lay_out();
 };
 
+/// Storage of results, used again once nobody else holds it.
+class ResultStorage {
+ public:
+  std::shared_ptr<std::byte> take(std::size_t bytes);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::pair<std::size_t, std::shared_ptr<std::byte>>> held_;
+};
+
 /// The memory of one run. Frames of a plan are pooled; each is used by one run at a time.
 class Frame {
  public:

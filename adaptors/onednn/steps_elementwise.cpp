@@ -85,7 +85,6 @@ std::optional<Eltwise> eltwise(const Builder& b, const ir::Node& node) {
   if (op == "Tanh") return Eltwise{algorithm::eltwise_tanh};
   if (op == "Exp") return Eltwise{algorithm::eltwise_exp};
   if (op == "Round") return Eltwise{algorithm::eltwise_round};
-  if (op == "Softplus") return Eltwise{algorithm::eltwise_soft_relu, 1.0f};
   if (op == "Mish") return Eltwise{algorithm::eltwise_mish};
   if (op == "Elu") return Eltwise{algorithm::eltwise_elu, a.real("alpha", 1.0f)};
   if (op == "HardSwish") return Eltwise{algorithm::eltwise_hardswish, 1.0f / 6, 0.5f};
