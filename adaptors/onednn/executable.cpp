@@ -156,7 +156,7 @@ std::vector<ir::Tensor> PlannedExecutable::run_parts(Compiled& compiled, std::sp
     for (std::size_t i = 0; i < made.size(); ++i) {
       const std::size_t bytes = made[i].bytes();
       if (part == 0) {
-        results.push_back(compiled.storage.take(bytes * static_cast<std::size_t>(compiled.parts)));
+        results.push_back(frame->whole_result(i, bytes * static_cast<std::size_t>(compiled.parts)));
         outputs.emplace_back(made[i].dtype(), compiled.results[i], results[i].get(), results[i]);
       }
       std::copy_n(made[i].raw(), bytes, results[i].get() + static_cast<std::size_t>(part) * bytes);

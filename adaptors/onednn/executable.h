@@ -23,7 +23,6 @@ class PlannedExecutable final : public runtime::Executable {
     FramePool frames;
     std::int64_t parts = 1;               ///< runs of the plan for one batch, each for as many samples
     std::vector<ir::Shape> results = {};  ///< shapes of the whole batch's outputs, where there are several parts
-    ResultStorage storage = {};
   };
   struct Key {
     std::vector<ir::Shape> shapes;

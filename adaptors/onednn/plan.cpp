@@ -43,19 +43,6 @@ void find_lifetimes(Plan& plan) {
 
 }  // namespace
 
-std::shared_ptr<std::byte> ResultStorage::take(std::size_t bytes) {
-  const std::lock_guard lock(mutex_);
-  for (auto& [size, storage] : held_) {
-    if (size != bytes || storage.use_count() != 1) continue;
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return storage;
-  }
-  constexpr std::size_t kMostHeld = 4;
-  std::shared_ptr<std::byte> fresh = allocate(bytes);
-  if (held_.size() < kMostHeld) held_.emplace_back(bytes, fresh);
-  return fresh;
-}
-
 void Plan::lay_out() {
   find_lifetimes(*this);
   std::vector<Slot*> order;
@@ -128,6 +115,12 @@ void Frame::run(std::size_t step) {
   if (s.alone) set_threads(1);
   s.primitive.execute(stream_, args_[step]);
   if (s.alone) set_threads(team);
+}
+
+std::shared_ptr<std::byte> Frame::whole_result(std::size_t n, std::size_t bytes) {
+  whole_results_.resize(plan_.outputs.size());
+  renew(whole_results_[n], bytes);
+  return whole_results_[n];
 }
 
 std::vector<ir::Tensor> Frame::take_outputs() {

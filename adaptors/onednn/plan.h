@@ -54,16 +54,6 @@ struct Plan {
   void lay_out();
 };
 
-/// Storage of results, used again once nobody else holds it.
-class ResultStorage {
- public:
-  std::shared_ptr<std::byte> take(std::size_t bytes);
-
- private:
-  std::mutex mutex_;
-  std::vector<std::pair<std::size_t, std::shared_ptr<std::byte>>> held_;
-};
-
 /// The memory of one run. Frames of a plan are pooled; each is used by one run at a time.
 class Frame {
  public:
@@ -71,6 +61,8 @@ class Frame {
   void bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap);
   void run(std::size_t step);
   std::vector<ir::Tensor> take_outputs();
+  /// Storage for the n-th output of several runs together, as many bytes each time; used again once nobody else holds it.
+  std::shared_ptr<std::byte> whole_result(std::size_t n, std::size_t bytes);
 
   std::byte* at(int slot) noexcept { return pointers_[static_cast<std::size_t>(slot)]; }
   template <class T>
@@ -91,6 +83,7 @@ class Frame {
   std::vector<std::unordered_map<int, dnnl::memory>> args_;
   std::vector<ir::Tensor> inputs_, outputs_;
   std::vector<std::shared_ptr<std::byte>> results_;  ///< storage of each output, used again once nobody else holds it
+  std::vector<std::shared_ptr<std::byte>> whole_results_;
   dnnl::stream stream_;
   const runtime::TapSink* tap_ = nullptr;
 };
