@@ -19,20 +19,25 @@ namespace {
 using Made = std::unique_ptr<const search::Strategy>;
 
 constexpr std::array kRows{
-    StrategyRow{"basic", "fall back one by one, then accumulate by what each operator gains",
-                [](const search::SearchSpace& space, std::uint64_t) -> Made { return std::make_unique<Basic>(space); }},
+    StrategyRow{
+        "basic", "fall back one by one, then accumulate by what each operator gains",
+        [](const search::SearchSpace& space, const search::Knowledge&) -> Made { return std::make_unique<Basic>(space); }},
     StrategyRow{"bayesian", "expected improvement under two Gaussian processes, seeded",
-                [](const search::SearchSpace& space, std::uint64_t seed) -> Made {
-                  return std::make_unique<Bayesian>(space, seed);
+                [](const search::SearchSpace& space, const search::Knowledge& known) -> Made {
+                  return std::make_unique<Bayesian>(space, known.seed);
                 }},
     StrategyRow{"exhaustive", "every point, in lexicographic order",
-                [](const search::SearchSpace& space, std::uint64_t) -> Made { return std::make_unique<Exhaustive>(space); }},
-    StrategyRow{
-        "random", "uniform without repetition, seeded",
-        [](const search::SearchSpace& space, std::uint64_t seed) -> Made { return std::make_unique<Random>(space, seed); }},
-    StrategyRow{
-        "tpe", "draws options by how often they occur in good trials, seeded",
-        [](const search::SearchSpace& space, std::uint64_t seed) -> Made { return std::make_unique<Tpe>(space, seed); }},
+                [](const search::SearchSpace& space, const search::Knowledge&) -> Made {
+                  return std::make_unique<Exhaustive>(space);
+                }},
+    StrategyRow{"random", "uniform without repetition, seeded",
+                [](const search::SearchSpace& space, const search::Knowledge& known) -> Made {
+                  return std::make_unique<Random>(space, known.seed);
+                }},
+    StrategyRow{"tpe", "draws options by how often they occur in good trials, seeded",
+                [](const search::SearchSpace& space, const search::Knowledge& known) -> Made {
+                  return std::make_unique<Tpe>(space, known.seed);
+                }},
 };
 
 }  // namespace
@@ -41,10 +46,11 @@ std::span<const StrategyRow> registry() noexcept {
   return kRows;
 }
 
-std::unique_ptr<const search::Strategy> make(std::string_view name, const search::SearchSpace& space, std::uint64_t seed) {
+std::unique_ptr<const search::Strategy> make(std::string_view name, const search::SearchSpace& space,
+                                             const search::Knowledge& knowledge) {
   std::vector<std::string> names;
   for (const auto& row : kRows) {
-    if (row.name == name) return row.make(space, seed);
+    if (row.name == name) return row.make(space, knowledge);
     names.emplace_back(row.name);
   }
   throw ConfigError(

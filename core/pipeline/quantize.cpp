@@ -83,15 +83,15 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
 
   const tuning::Workbench bench{candidates, *task->data, *task->metric,
                                 criterion,  outputs,     evaluation(*task, options, {"tune", 0, 0})};
-  const auto strategy =
-      strategies::make(config.tuning.strategy.name, space.shape, static_cast<std::uint64_t>(config.tuning.random_seed));
-  const search::Outcome outcome = search::tune(
-      *strategy, tuning::make_measure(bench), stop_rule(config.tuning.exit_policy, options),
-      [&](const search::Observation& seen, std::size_t number) {
-        journal->append(seen);
-        if (options.on_trial) options.on_trial(seen, number);
-      },
-      std::move(history));
+  const auto strategy = strategies::make(config.tuning.strategy.name, space.shape,
+                                         {static_cast<std::uint64_t>(config.tuning.random_seed), {}});
+  search::Listener listener;
+  listener.on_trial = [&](const search::Observation& seen, std::size_t number) {
+    journal->append(seen);
+    if (options.on_trial) options.on_trial(seen, number);
+  };
+  const search::Outcome outcome = search::tune(*strategy, {tuning::make_measure(bench)},
+                                               stop_rule(config.tuning.exit_policy, options), listener, std::move(history));
 
   result.baseline.accuracy = base.value;
   result.outcome = &outcome;

@@ -61,19 +61,21 @@ Json to_json(const RunIdentity& id) {
 }
 
 Json to_json(const Observation& seen) {
-  Json op_error = Json::array();
-  for (const float error : seen.op_error) op_error.push_back(number(error));
   return {{"kind", "trial"},
           {"point", seen.point},
           {"failed", seen.state == TrialState::Failed},
           {"accuracy", number(seen.accuracy)},
+          {"accuracy_low", number(seen.accuracy_low)},
+          {"accuracy_high", number(seen.accuracy_high)},
           {"loss", number(seen.loss)},
           {"met", seen.met},
           {"cost", number(seen.cost)},
+          {"latency_ms", number(seen.latency_ms)},
+          {"model_bytes", number(seen.model_bytes)},
+          {"footprint_bytes", number(seen.footprint_bytes)},
           {"seconds", number(seen.seconds)},
           {"full_evaluations", number(seen.full_evaluations)},
           {"divergence", number(seen.divergence)},
-          {"op_error", std::move(op_error)},
           {"why_failed", seen.why_failed}};
 }
 
@@ -82,13 +84,17 @@ Observation observation_from(const Json& json) {
   seen.point = json.at("point").get<Point>();
   seen.state = json.at("failed").get<bool>() ? TrialState::Failed : TrialState::Complete;
   seen.accuracy = number_from(json.at("accuracy"));
+  seen.accuracy_low = number_from(json.at("accuracy_low"));
+  seen.accuracy_high = number_from(json.at("accuracy_high"));
   seen.loss = number_from(json.at("loss"));
   seen.met = json.at("met").get<bool>();
   seen.cost = number_from(json.at("cost"));
+  seen.latency_ms = number_from(json.at("latency_ms"));
+  seen.model_bytes = number_from(json.at("model_bytes"));
+  seen.footprint_bytes = number_from(json.at("footprint_bytes"));
   seen.seconds = number_from(json.at("seconds"));
   seen.full_evaluations = number_from(json.at("full_evaluations"));
   seen.divergence = number_from(json.at("divergence"));
-  for (const auto& error : json.at("op_error")) seen.op_error.push_back(static_cast<float>(number_from(error)));
   seen.why_failed = json.at("why_failed").get<std::string>();
   return seen;
 }

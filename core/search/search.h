@@ -38,15 +38,25 @@ enum class TrialState : std::uint8_t { Complete, Failed };
 struct Observation {
   Point point;
   TrialState state = TrialState::Complete;
-  double accuracy = 0;          ///< in the metric's unit, oriented as the metric is
-  double loss = 0;              ///< against the target's direction: > 0 is worse than the baseline (relative or absolute)
-  bool met = false;             ///< the accuracy target holds
-  double cost = 0;              ///< the objective, smaller is better (milliseconds per sample for latency)
-  double seconds = 0;           ///< wall time of the trial
-  double full_evaluations = 0;  ///< share of the evaluation set executed
-  double divergence = -1;       ///< of the outputs from FP32's (normalised squared error); negative: not measured
-  std::vector<float> op_error;  ///< per dimension, only when the strategy wants it
+  double accuracy = 0;                         ///< in the metric's unit, oriented as the metric is
+  double accuracy_low = 0, accuracy_high = 0;  ///< where that of the whole set lies; equal when all of it was executed
+  double loss = 0;   ///< against the target's direction: > 0 is worse than the baseline (relative or absolute)
+  bool met = false;  ///< the accuracy target holds; then the whole set was executed
+  double cost = 0;   ///< the objective, smaller is better (milliseconds per sample for latency)
+  double latency_ms = 0, model_bytes = 0, footprint_bytes = 0;  ///< what objectives are made of; 0: not known
+  double seconds = 0;                                           ///< wall time of the trial
+  double full_evaluations = 0;                                  ///< share of the evaluation set executed
+  double divergence = -1;  ///< of the outputs from FP32's (normalised squared error); negative: not measured
   std::string why_failed;
+};
+
+/// What each option of one operator does while all others are in FP32; per dimension, per option. Infinity: cannot be
+/// executed or is not finite.
+struct Sensitivity {
+  std::vector<std::vector<double>> output;  ///< divergence of the model's outputs (Observation::divergence)
+  std::vector<std::vector<double>> own;     ///< normalised squared error of the operator's own output
+  double full_evaluations = 0;              ///< samples executed, each by the share of the graph, over the evaluation set's
+  double seconds = 0;
 };
 
 class History {
@@ -55,6 +65,9 @@ class History {
   std::size_t size() const noexcept { return items_.size(); }
   const Observation& operator[](std::size_t i) const { return items_[i]; }
   void push(Observation observation) { items_.push_back(std::move(observation)); }
+  /// nullptr until it was measured.
+  const Sensitivity* sensitivity() const noexcept { return sensitivity_ ? &*sensitivity_ : nullptr; }
+  void set(Sensitivity sensitivity) { sensitivity_ = std::move(sensitivity); }
   /// The observation of that point, or nullptr.
   const Observation* find(const Point& point) const noexcept;
   /// Best complete observation: met before missed; among met the smallest cost; among missed the smallest loss.
@@ -62,11 +75,19 @@ class History {
 
  private:
   std::vector<Observation> items_;
+  std::optional<Sensitivity> sensitivity_;
 };
 
-/// Extra measurements a strategy asks the tuner for.
+/// Extra measurements that a strategy needs before it can answer.
 struct Wants {
-  bool op_error = false;
+  bool sensitivity = false;
+};
+
+/// What a strategy may know besides the history.
+struct Knowledge {
+  std::uint64_t seed = 0;
+  /// The predicted cost of a point, smaller is better; empty where nothing is known. Same point, same answer.
+  std::function<double(const Point&)> cost = {};
 };
 
 class Strategy {
@@ -76,13 +97,16 @@ class Strategy {
   /// Contract: depends only on construction arguments and `history`; same history → same point; never an out-of-range
   /// index; never a point that is in the history already.
   virtual std::optional<Point> ask(const History& history) const = 0;
-  virtual Wants wants() const { return {}; }
+  /// What must be in the history before ask(history); a pure function too.
+  virtual Wants wants(const History& /*history*/) const { return {}; }
+  /// Whether the search goes on after the target was first met, until ask() has nothing left, although no time was given.
+  virtual bool goes_on() const { return false; }
   virtual std::string_view name() const = 0;
 };
 
 struct StopRule {
   std::size_t max_trials = 100;
-  double timeout_seconds = 0;              ///< 0: stop at the first observation that meets the target; > 0: use the time
+  double timeout_seconds = 0;  ///< 0: stop at the first observation that meets the target (Strategy::goes_on); > 0: use it
   std::function<bool()> should_stop = {};  ///< SIGINT, SIGTERM
   std::size_t max_equal_failures = 3;      ///< in a row, with the same reason
 };
@@ -90,20 +114,33 @@ struct StopRule {
 enum class StopReason : std::uint8_t { TargetMet, MaxTrials, Timeout, Interrupted, Exhausted, RepeatedFailure };
 std::string_view name_of(StopReason);
 
-/// Thrown by an Evaluate that was told to stop: the trial leaves no observation, and tune() ends with Interrupted.
-struct Interrupted {};
+/// Thrown by a measure that was told to stop: the trial leaves no observation, and tune() ends with the reason.
+struct Interrupted {
+  StopReason reason = StopReason::Interrupted;
+};
 
 using Evaluate = std::function<Observation(const Point&)>;
+
+struct Measures {
+  Evaluate evaluate;
+  std::function<Sensitivity()> sensitivity = {};  ///< required by strategies that want it
+};
+
+/// Called after each new observation with its number, beginning with 1, and after the sensitivities (journal, progress).
+struct Listener {
+  std::function<void(const Observation&, std::size_t)> on_trial = {};
+  std::function<void(const Sensitivity&)> on_sensitivity = {};
+};
 
 struct Outcome {
   History history;
   StopReason stopped = StopReason::Exhausted;
 };
 
-/// Asks, evaluates, records until a stop rule fires. `on_trial` is called after each new observation (journal, progress).
-/// Observations in `resume` count as trials, their seconds as time spent; they are never evaluated again. An accuracy that
-/// is not finite makes the trial Failed. Throws InternalError when the strategy proposes a point of the history.
-Outcome tune(const Strategy& strategy, const Evaluate& evaluate, const StopRule& stop,
-             const std::function<void(const Observation&, std::size_t)>& on_trial = {}, History resume = {});
+/// Asks, evaluates, records until a stop rule fires. Observations in `resume` count as trials, their seconds as time spent;
+/// nothing in it is measured again. An accuracy that is not finite makes the trial Failed. Throws InternalError when the
+/// strategy proposes a point of the history.
+Outcome tune(const Strategy& strategy, const Measures& measures, const StopRule& stop, const Listener& listener = {},
+             History resume = {});
 
 }  // namespace inc::search

@@ -27,6 +27,7 @@ class Clock {
  public:
   explicit Clock(const History& resumed) {
     for (const auto& seen : resumed.all()) before_ += seen.seconds;
+    if (resumed.sensitivity() != nullptr) before_ += resumed.sensitivity()->seconds;
   }
   double seconds() const {
     return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
@@ -37,9 +38,10 @@ class Clock {
   double before_ = 0;
 };
 
-std::optional<StopReason> stopped(const History& history, const StopRule& rule, const Clock& clock) {
+std::optional<StopReason> stopped(const Strategy& strategy, const History& history, const StopRule& rule,
+                                  const Clock& clock) {
   if (rule.should_stop && rule.should_stop()) return StopReason::Interrupted;
-  if (rule.timeout_seconds <= 0 && met(history)) return StopReason::TargetMet;
+  if (rule.timeout_seconds <= 0 && !strategy.goes_on() && met(history)) return StopReason::TargetMet;
   if (rule.timeout_seconds > 0 && clock.seconds() >= rule.timeout_seconds) return StopReason::Timeout;
   if (history.size() >= rule.max_trials) return StopReason::MaxTrials;
   if (failing(history, rule.max_equal_failures)) return StopReason::RepeatedFailure;
@@ -77,27 +79,36 @@ std::string_view name_of(StopReason reason) {
   return "";
 }
 
-Outcome tune(const Strategy& strategy, const Evaluate& evaluate, const StopRule& stop,
-             const std::function<void(const Observation&, std::size_t)>& on_trial, History resume) {
+Outcome tune(const Strategy& strategy, const Measures& measures, const StopRule& stop, const Listener& listener,
+             History resume) {
   const Clock clock(resume);
   Outcome outcome{std::move(resume), StopReason::Exhausted};
+  History& history = outcome.history;
   for (;;) {
-    if (const auto reason = stopped(outcome.history, stop, clock)) {
+    if (const auto reason = stopped(strategy, history, stop, clock)) {
       outcome.stopped = *reason;
       return outcome;
     }
-    const std::optional<Point> point = strategy.ask(outcome.history);
-    if (!point) return outcome;
-    if (outcome.history.find(*point) != nullptr)
-      throw InternalError(
-          fmt::format("strategy '{}' repeats itself at trial {}", strategy.name(), outcome.history.size() + 1));
     try {
-      outcome.history.push(observed(evaluate, *point));
-    } catch (const Interrupted&) {
-      outcome.stopped = StopReason::Interrupted;
+      if (strategy.wants(history).sensitivity && history.sensitivity() == nullptr) {
+        INC_CHECK(measures.sensitivity, "sensitivities can be measured for a strategy that wants them");
+        history.set(measures.sensitivity());
+        if (listener.on_sensitivity) listener.on_sensitivity(*history.sensitivity());
+        continue;
+      }
+      const std::optional<Point> point = strategy.ask(history);
+      if (!point) {
+        if (met(history)) outcome.stopped = StopReason::TargetMet;
+        return outcome;
+      }
+      if (history.find(*point) != nullptr)
+        throw InternalError(fmt::format("strategy '{}' repeats itself at trial {}", strategy.name(), history.size() + 1));
+      history.push(observed(measures.evaluate, *point));
+    } catch (const Interrupted& stopped_by) {
+      outcome.stopped = stopped_by.reason;
       return outcome;
     }
-    if (on_trial) on_trial(outcome.history[outcome.history.size() - 1], outcome.history.size());
+    if (listener.on_trial) listener.on_trial(history[history.size() - 1], history.size());
   }
 }
 

@@ -20,10 +20,11 @@ search::Evaluate make_measure(const Workbench& bench) {
       const eval::Score score =
           eval::evaluate(candidate, *executable, bench.data, bench.metric, evaluation, &bench.candidates.fp32());
       if (!score.complete) throw search::Interrupted();
-      observation.accuracy = score.value;
+      observation.accuracy = observation.accuracy_low = observation.accuracy_high = score.value;
       observation.loss = bench.criterion.loss(score.value);
       observation.met = bench.criterion.met(score.value);
-      observation.cost = 1e3 * score.model_seconds / static_cast<double>(score.samples);
+      observation.latency_ms = 1e3 * score.model_seconds / static_cast<double>(score.samples);
+      observation.cost = observation.latency_ms;
       observation.full_evaluations = 1;
       observation.divergence = divergence.value();
     } catch (const Error& error) {

@@ -123,7 +123,7 @@ History run(const search::Strategy& strategy, const SearchSpace& space, const La
 class StrategyContract : public testing::TestWithParam<std::string> {
  protected:
   static std::unique_ptr<const search::Strategy> made(const SearchSpace& space, std::uint64_t seed = kSeed) {
-    return make(GetParam(), space, seed);
+    return make(GetParam(), space, {seed});
   }
 };
 
@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(Registry, StrategyContract, testing::ValuesIn(names()),
 
 std::string first_ten(const std::string& name) {
   const SearchSpace space = space_of({3, 2, 2, 1, 2, 3});
-  const History history = run(*make(name, space, kSeed), space, never_met, 10);
+  const History history = run(*make(name, space, {kSeed}), space, never_met, 10);
   std::string text;
   for (const auto& seen : history.all()) {
     for (const auto index : seen.point) text += static_cast<char>('0' + index);
@@ -227,7 +227,7 @@ TEST(ModelBased, NeedFarFewerTrialsThanChance) {
   const SearchSpace space = space_of(std::vector<std::size_t>(24, 2));
   const auto cheapest = [&](const std::string& name, std::uint64_t seed) {
     double cost = HUGE_VAL;
-    for (const auto& seen : run(*make(name, space, seed), space, separable, 100).all())
+    for (const auto& seen : run(*make(name, space, {seed}), space, separable, 100).all())
       if (seen.met) cost = std::min(cost, seen.cost);
     return cost;
   };
@@ -238,14 +238,14 @@ TEST(ModelBased, NeedFarFewerTrialsThanChance) {
 
 TEST(Random, DependsOnItsSeed) {
   const SearchSpace space = space_of(std::vector<std::size_t>(40, 2));
-  const History history = run(*make("random", space, 1), space, never_met, 1);
-  EXPECT_NE(make("random", space, 1)->ask(history), make("random", space, 2)->ask(history));
+  const History history = run(*make("random", space, {1}), space, never_met, 1);
+  EXPECT_NE(make("random", space, {1})->ask(history), make("random", space, {2})->ask(history));
 }
 
 TEST(Random, WalksAWholeSmallSpace) {
   const SearchSpace space = space_of({3, 2, 4});
   std::set<Point> points;
-  const History history = run(*make("random", space, kSeed), space, never_met, 1000);
+  const History history = run(*make("random", space, {kSeed}), space, never_met, 1000);
   for (const auto& seen : history.all()) points.insert(seen.point);
   EXPECT_EQ(points.size(), 24u);
 }
@@ -263,7 +263,7 @@ TEST(Basic, FindsTheOneFragileOperatorInTheOneByOneStage) {
   const SearchSpace space = space_of(std::vector<std::size_t>(26, 2));
   for (std::size_t fragile = 0; fragile < 26; ++fragile) {
     const auto evaluate = [&](const Point& point) { return one_fragile(space, point, fragile); };
-    const auto outcome = search::tune(*make("basic", space, 0), evaluate, {});
+    const auto outcome = search::tune(*make("basic", space, {}), {evaluate}, {});
     ASSERT_EQ(outcome.stopped, search::StopReason::TargetMet);
     EXPECT_LE(outcome.history.size(), 27u);
     const Point& best = outcome.history.best()->point;
@@ -280,7 +280,7 @@ TEST(Basic, FallsBackToTheSafeOptionBeforeTheLast) {
     seen.met = seen.loss < 0.01;
     return seen;
   };
-  const auto gentle = search::tune(*make("basic", space, 0), by_safe, {});
+  const auto gentle = search::tune(*make("basic", space, {}), {by_safe}, {});
   ASSERT_EQ(gentle.stopped, search::StopReason::TargetMet);
   EXPECT_EQ(gentle.history.best()->point, (Point{0, 0, 1, 0}));
   const auto by_last = [](const Point& point) {
@@ -289,7 +289,7 @@ TEST(Basic, FallsBackToTheSafeOptionBeforeTheLast) {
     seen.met = seen.loss < 0.01;
     return seen;
   };
-  const auto thorough = search::tune(*make("basic", space, 0), by_last, {});
+  const auto thorough = search::tune(*make("basic", space, {}), {by_last}, {});
   ASSERT_EQ(thorough.stopped, search::StopReason::TargetMet);
   EXPECT_EQ(thorough.history.best()->point[2], 2);
 }
@@ -297,10 +297,10 @@ TEST(Basic, FallsBackToTheSafeOptionBeforeTheLast) {
 TEST(Basic, LargeSpacesAreWalkedInBlocksAndPolishedWhereThereIsTime) {
   const SearchSpace space = space_of(std::vector<std::size_t>(193, 2));
   const auto evaluate = [&](const Point& point) { return one_fragile(space, point, 100); };
-  const auto quick = search::tune(*make("basic", space, 0), evaluate, {});
+  const auto quick = search::tune(*make("basic", space, {}), {evaluate}, {});
   EXPECT_EQ(quick.stopped, search::StopReason::TargetMet);
   EXPECT_LE(quick.history.size(), 33u);
-  const auto patient = search::tune(*make("basic", space, 0), evaluate, {.timeout_seconds = 1e6});
+  const auto patient = search::tune(*make("basic", space, {}), {evaluate}, {.timeout_seconds = 1e6});
   const auto all = patient.history.all();
   const bool alone = std::any_of(all.begin(), all.end(), [](const Observation& seen) {
     return seen.met && std::count(seen.point.begin(), seen.point.end(), 1) == 1;
@@ -316,7 +316,7 @@ TEST(Basic, EndsInFp32WhereNothingElseMeetsTheTarget) {
     seen.met = point == space.fp32();
     return seen;
   };
-  const auto outcome = search::tune(*make("basic", space, 0), evaluate, {});
+  const auto outcome = search::tune(*make("basic", space, {}), {evaluate}, {});
   EXPECT_EQ(outcome.stopped, search::StopReason::TargetMet);
   EXPECT_LE(outcome.history.size(), 61u);
 }
@@ -326,13 +326,13 @@ TEST(Registry, NamesAreUniqueAndDescribed) {
   for (const auto& row : registry()) {
     EXPECT_TRUE(seen.insert(row.name).second);
     EXPECT_FALSE(row.summary.empty());
-    EXPECT_EQ(row.make(space_of({2}), 0)->name(), row.name);
+    EXPECT_EQ(row.make(space_of({2}), {})->name(), row.name);
   }
 }
 
 TEST(Registry, AnUnknownNameIsRefusedWithASuggestion) {
   try {
-    make("bassic", space_of({2}), 0);
+    make("bassic", space_of({2}), {});
     FAIL();
   } catch (const ConfigError& e) {
     EXPECT_THAT(e.what(), testing::HasSubstr("did you mean 'basic'?"));

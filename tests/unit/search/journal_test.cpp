@@ -28,7 +28,9 @@ Observation trial(std::uint16_t first) {
   seen.cost = 1.0 / 3;
   seen.seconds = 12;
   seen.full_evaluations = 0.25;
-  seen.op_error = {0.1f, 2.0f};
+  seen.accuracy_low = 0.1;
+  seen.latency_ms = 1.0 / 3;
+  seen.model_bytes = 12345;
   return seen;
 }
 
@@ -94,7 +96,9 @@ TEST_F(JournalTest, ResumeGivesBackEveryObservationExactly) {
     EXPECT_EQ(history[i].cost, expected.cost);
     EXPECT_EQ(history[i].seconds, expected.seconds);
     EXPECT_EQ(history[i].full_evaluations, expected.full_evaluations);
-    EXPECT_EQ(history[i].op_error, expected.op_error);
+    EXPECT_EQ(history[i].accuracy_low, expected.accuracy_low);
+    EXPECT_EQ(history[i].latency_ms, expected.latency_ms);
+    EXPECT_EQ(history[i].model_bytes, expected.model_bytes);
     EXPECT_EQ(history[i].state, TrialState::Complete);
   }
 }

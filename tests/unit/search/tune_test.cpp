@@ -53,13 +53,13 @@ Evaluate meets_at(std::size_t at) {
 }
 
 TEST(Tune, StopsAtTheFirstPointThatMeetsTheTarget) {
-  const Outcome outcome = tune(Counting(10), meets_at(3), {});
+  const Outcome outcome = tune(Counting(10), {meets_at(3)}, {});
   EXPECT_EQ(outcome.stopped, StopReason::TargetMet);
   EXPECT_EQ(outcome.history.size(), 4u);
 }
 
 TEST(Tune, GoesOnAfterTheTargetWhenThereIsTime) {
-  const Outcome outcome = tune(Counting(10), meets_at(3), {.timeout_seconds = 1000});
+  const Outcome outcome = tune(Counting(10), {meets_at(3)}, {.timeout_seconds = 1000});
   EXPECT_EQ(outcome.stopped, StopReason::Exhausted);
   EXPECT_EQ(outcome.history.size(), 10u);
 }
@@ -73,7 +73,7 @@ TEST(Tune, StopsAfterMaxTrialsCountingResumedOnes) {
     ++calls;
     return missed();
   };
-  const Outcome outcome = tune(Counting(10), evaluate, {.max_trials = 5}, {}, resume);
+  const Outcome outcome = tune(Counting(10), {evaluate}, {.max_trials = 5}, {}, resume);
   EXPECT_EQ(outcome.stopped, StopReason::MaxTrials);
   EXPECT_EQ(outcome.history.size(), 5u);
   EXPECT_EQ(calls, 3);
@@ -84,7 +84,7 @@ TEST(Tune, ResumedSecondsCountAsTimeSpent) {
   Observation slow = missed();
   slow.seconds = 1e6;
   resume.push(slow);
-  const Outcome outcome = tune(Counting(10), meets_at(99), {.timeout_seconds = 1000}, {}, resume);
+  const Outcome outcome = tune(Counting(10), {meets_at(99)}, {.timeout_seconds = 1000}, {}, resume);
   EXPECT_EQ(outcome.stopped, StopReason::Timeout);
   EXPECT_EQ(outcome.history.size(), 1u);
 }
@@ -92,12 +92,12 @@ TEST(Tune, ResumedSecondsCountAsTimeSpent) {
 TEST(Tune, AResumedRunThatMetTheTargetIsOver) {
   History resume;
   resume.push(meets_at(0)({0}));
-  EXPECT_EQ(tune(Counting(10), meets_at(0), {}, {}, resume).stopped, StopReason::TargetMet);
+  EXPECT_EQ(tune(Counting(10), {meets_at(0)}, {}, {}, resume).stopped, StopReason::TargetMet);
 }
 
 TEST(Tune, StopsWhenToldTo) {
   int calls = 0;
-  const auto outcome = tune(Counting(10), meets_at(99), {.should_stop = [&] { return ++calls > 2; }});
+  const auto outcome = tune(Counting(10), {meets_at(99)}, {.should_stop = [&] { return ++calls > 2; }});
   EXPECT_EQ(outcome.stopped, StopReason::Interrupted);
   EXPECT_EQ(outcome.history.size(), 2u);
 }
@@ -107,21 +107,21 @@ TEST(Tune, AnInterruptedTrialLeavesNoObservation) {
     if (point[0] == 1) throw Interrupted();
     return missed();
   };
-  const Outcome outcome = tune(Counting(10), evaluate, {});
+  const Outcome outcome = tune(Counting(10), {evaluate}, {});
   EXPECT_EQ(outcome.stopped, StopReason::Interrupted);
   EXPECT_EQ(outcome.history.size(), 1u);
 }
 
 TEST(Tune, StopsWhenTrialsKeepFailingForTheSameReason) {
   const auto evaluate = [](const Point& point) { return failed(point[0] < 2 ? "a" : "b"); };
-  const Outcome outcome = tune(Counting(10), evaluate, {});
+  const Outcome outcome = tune(Counting(10), {evaluate}, {});
   EXPECT_EQ(outcome.stopped, StopReason::RepeatedFailure);
   EXPECT_EQ(outcome.history.size(), 5u);
 }
 
 TEST(Tune, FailuresForDifferentReasonsDoNotStopIt) {
   const auto evaluate = [](const Point& point) { return failed(point[0] % 2 == 0 ? "a" : "b"); };
-  EXPECT_EQ(tune(Counting(10), evaluate, {}).stopped, StopReason::Exhausted);
+  EXPECT_EQ(tune(Counting(10), {evaluate}, {}).stopped, StopReason::Exhausted);
 }
 
 TEST(Tune, AnAccuracyThatIsNotFiniteIsAFailure) {
@@ -131,7 +131,7 @@ TEST(Tune, AnAccuracyThatIsNotFiniteIsAFailure) {
     seen.met = true;
     return seen;
   };
-  const Outcome outcome = tune(Counting(2), evaluate, {});
+  const Outcome outcome = tune(Counting(2), {evaluate}, {});
   ASSERT_EQ(outcome.history.size(), 2u);
   EXPECT_EQ(outcome.history[0].state, TrialState::Failed);
   EXPECT_FALSE(outcome.history[0].met);
@@ -141,18 +141,62 @@ TEST(Tune, AnAccuracyThatIsNotFiniteIsAFailure) {
 
 TEST(Tune, TellsEveryTrialInOrderWithItsPoint) {
   std::vector<std::pair<Point, std::size_t>> told;
-  tune(Counting(3), meets_at(99), {},
-       [&](const Observation& seen, std::size_t number) { told.emplace_back(seen.point, number); });
+  tune(Counting(3), {meets_at(99)}, {},
+       {[&](const Observation& seen, std::size_t number) { told.emplace_back(seen.point, number); }});
   EXPECT_EQ(told, (std::vector<std::pair<Point, std::size_t>>{{{0}, 1}, {{1}, 2}, {{2}, 3}}));
 }
 
+/// Wants sensitivities after its second trial, and goes on when the target is met.
+class Curious : public Counting {
+ public:
+  using Counting::Counting;
+  Wants wants(const History& history) const override { return {history.size() >= 2}; }
+  bool goes_on() const override { return true; }
+};
+
+TEST(Tune, MeasuresSensitivitiesOnceAndOnlyWhenTheyAreWanted) {
+  int measured = 0;
+  std::vector<std::size_t> told;
+  const auto sensitivity = [&] {
+    ++measured;
+    return Sensitivity{{{0.5, 0}}, {{0.1, 0}}, 0.25, 1};
+  };
+  const auto on_sensitivity = [&](const Sensitivity& found) { told.push_back(found.output.size()); };
+  const Outcome outcome = tune(Curious(4), {meets_at(99), sensitivity}, {}, {{}, on_sensitivity});
+  EXPECT_EQ(measured, 1);
+  EXPECT_EQ(told, (std::vector<std::size_t>{1}));
+  EXPECT_EQ(outcome.history.sensitivity()->output[0][0], 0.5);
+
+  tune(Curious(4), {meets_at(99), sensitivity}, {}, {}, outcome.history);
+  tune(Curious(1), {meets_at(99), sensitivity}, {});
+  EXPECT_EQ(measured, 1);
+}
+
+TEST(Tune, AStrategyThatGoesOnEndsWhenItHasNothingLeftToTry) {
+  const Outcome outcome = tune(Curious(4), {meets_at(1), [] { return Sensitivity(); }}, {});
+  EXPECT_EQ(outcome.history.size(), 4u);
+  EXPECT_EQ(outcome.stopped, StopReason::TargetMet);
+}
+
+TEST(Tune, ATrialThatRunsOutOfTimeLeavesNoObservation) {
+  const auto evaluate = [](const Point& point) -> Observation {
+    if (point[0] == 2) throw Interrupted{StopReason::Timeout};
+    Observation seen;
+    seen.point = point;
+    return seen;
+  };
+  const Outcome outcome = tune(Counting(10), {evaluate}, {});
+  EXPECT_EQ(outcome.history.size(), 2u);
+  EXPECT_EQ(outcome.stopped, StopReason::Timeout);
+}
+
 TEST(Tune, AStrategyThatRepeatsAPointIsAnInternalError) {
-  EXPECT_THROW(tune(Stuck(), meets_at(99), {}), InternalError);
+  EXPECT_THROW(tune(Stuck(), {meets_at(99)}, {}), InternalError);
 }
 
 TEST(Tune, OtherErrorsOfATrialEndTheSearch) {
   const auto evaluate = [](const Point&) -> Observation { throw DataError("label missing"); };
-  EXPECT_THROW(tune(Counting(3), evaluate, {}), DataError);
+  EXPECT_THROW(tune(Counting(3), {evaluate}, {}), DataError);
 }
 
 TEST(StopReasons, HaveNames) {
