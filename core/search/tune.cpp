@@ -98,7 +98,7 @@ Outcome tune(const Strategy& strategy, const Measures& measures, const StopRule&
       }
       const std::optional<Point> point = strategy.ask(history);
       if (!point) {
-        if (met(history)) outcome.stopped = StopReason::TargetMet;
+        if (stop.timeout_seconds <= 0 && met(history)) outcome.stopped = StopReason::TargetMet;
         return outcome;
       }
       if (history.find(*point) != nullptr)
