@@ -10,6 +10,7 @@
 #include "strategies/basic.h"
 #include "strategies/bayesian.h"
 #include "strategies/exhaustive.h"
+#include "strategies/mse.h"
 #include "strategies/random.h"
 #include "strategies/tpe.h"
 
@@ -30,6 +31,9 @@ constexpr std::array kRows{
                 [](const search::SearchSpace& space, const search::Knowledge&) -> Made {
                   return std::make_unique<Exhaustive>(space);
                 }},
+    StrategyRow{
+        "mse", "fall back by each operator's measured error",
+        [](const search::SearchSpace& space, const search::Knowledge&) -> Made { return std::make_unique<Mse>(space); }},
     StrategyRow{"random", "uniform without repetition, seeded",
                 [](const search::SearchSpace& space, const search::Knowledge& known) -> Made {
                   return std::make_unique<Random>(space, known.seed);

@@ -37,15 +37,20 @@ SearchSpace space_of(const std::vector<std::size_t>& options) {
 /// What a point gives, without a model.
 using Landscape = std::function<Observation(const SearchSpace&, const Point&)>;
 
+constexpr double kLosses[] = {0.010, 0.0004, 0.021, 0.0003, 0.0002, 0.006, 0.0001, 0.0011};
+
+double loss_of(const SearchSpace& space, std::size_t dim, std::size_t option) {
+  return option + 1 == space.dims[dim].options.size() ? 0 : kLosses[dim % 8] * (1 + 0.1 * static_cast<double>(option));
+}
+
 /// Each operator that is not in FP32 costs accuracy of its own and saves one unit of time.
 Observation separable(const SearchSpace& space, const Point& point) {
-  static constexpr double kLoss[] = {0.010, 0.0004, 0.021, 0.0003, 0.0002, 0.006, 0.0001, 0.0011};
   Observation seen;
   for (std::size_t i = 0; i < point.size(); ++i) {
-    const bool fp32 = point[i] + 1u == space.dims[i].options.size();
-    if (!fp32) seen.loss += kLoss[i % 8] * (1 + 0.1 * point[i]);
-    seen.cost += fp32 ? 1 : 0;
+    seen.loss += loss_of(space, i, point[i]);
+    seen.cost += point[i] + 1u == space.dims[i].options.size() ? 1 : 0;
   }
+  seen.point = point;
   seen.accuracy = 0.9 - seen.loss;
   seen.met = seen.loss <= 0.009;
   return seen;
@@ -98,6 +103,22 @@ const std::vector<std::vector<std::size_t>> kSpaces = {{},
                                                        {3, 3, 3, 3, 3, 3, 3, 3, 3, 3},
                                                        std::vector<std::size_t>(200, 2)};
 
+/// Of the separable landscape.
+search::Sensitivity sensitivity_of(const SearchSpace& space) {
+  search::Sensitivity measured;
+  for (std::size_t i = 0; i < space.dims.size(); ++i) {
+    measured.own.emplace_back();
+    for (std::size_t k = 0; k < space.dims[i].options.size(); ++k) measured.own.back().push_back(loss_of(space, i, k));
+  }
+  measured.output = measured.own;
+  return measured;
+}
+
+/// Measures what the strategy wants, as tune() does.
+void grant(const search::Strategy& strategy, const SearchSpace& space, History& history) {
+  if (strategy.wants(history).sensitivity && history.sensitivity() == nullptr) history.set(sensitivity_of(space));
+}
+
 std::optional<Observation> step(const search::Strategy& strategy, const SearchSpace& space, const Landscape& landscape,
                                 const History& history) {
   const auto point = strategy.ask(history);
@@ -112,6 +133,7 @@ std::optional<Observation> step(const search::Strategy& strategy, const SearchSp
 History run(const search::Strategy& strategy, const SearchSpace& space, const Landscape& landscape, std::size_t most) {
   History history;
   while (history.size() < most) {
+    grant(strategy, space, history);
     auto seen = step(strategy, space, landscape, history);
     if (!seen) break;
     history.push(std::move(*seen));
@@ -160,6 +182,7 @@ TEST_P(StrategyContract, ResumingFromAnyPrefixGivesTheRestOfTheRun) {
       History prefix;
       for (std::size_t i = 0; i < whole.size(); ++i) {
         const auto fresh = made(space);
+        grant(*fresh, space, prefix);
         ASSERT_EQ(fresh->ask(prefix), whole[i].point) << name << " at " << i;
         ASSERT_EQ(fresh->ask(prefix), whole[i].point) << "asking twice";
         prefix.push(whole[i]);
@@ -171,6 +194,7 @@ TEST_P(StrategyContract, ResumingFromAnyPrefixGivesTheRestOfTheRun) {
 /// Trials within which the optimum of `separable` on n operators of two options is found.
 std::size_t documented_trials(const std::string& name, std::size_t operators) {
   if (name == "basic") return 3 * operators + 1;
+  if (name == "mse") return 2 * operators + 1;
   return std::size_t{1} << operators;
 }
 
@@ -208,7 +232,10 @@ std::string first_ten(const std::string& name) {
 }
 
 TEST(FirstTenPoints, OfBasic) {
-  EXPECT_EQ(first_ten("basic"), "000000 100001 000002 000010 001000 010000 200000 201000 201002 211002 ");
+  EXPECT_EQ(first_ten("basic"), "000000 100000 000001 000002 000010 001000 010000 200000 201000 201002 ");
+}
+TEST(FirstTenPoints, OfMse) {
+  EXPECT_EQ(first_ten("mse"), "000000 100000 000001 001000 201000 201002 211002 211012 ");
 }
 TEST(FirstTenPoints, OfRandom) {
   EXPECT_EQ(first_ten("random"), "000000 210010 210000 200002 001002 100000 010010 111010 000012 210002 ");
@@ -319,6 +346,58 @@ TEST(Basic, EndsInFp32WhereNothingElseMeetsTheTarget) {
   const auto outcome = search::tune(*make("basic", space, {}), {evaluate}, {});
   EXPECT_EQ(outcome.stopped, search::StopReason::TargetMet);
   EXPECT_LE(outcome.history.size(), 61u);
+}
+
+TEST(Mse, FallsBackTheLargestErrorFirstWhateverTheTrialsSay) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(26, 2));
+  for (const std::size_t fragile : {3u, 20u}) {
+    search::Sensitivity measured = sensitivity_of(space);
+    measured.own[fragile][0] = 7;
+    std::swap(measured.output[0], measured.output[fragile]);
+    const auto evaluate = [&](const Point& point) { return one_fragile(space, point, fragile); };
+    const auto outcome = search::tune(*make("mse", space, {}), {evaluate, [&] { return measured; }}, {});
+    ASSERT_EQ(outcome.stopped, search::StopReason::TargetMet);
+    EXPECT_EQ(outcome.history.size(), 2u);
+    EXPECT_EQ(outcome.history.best()->point[fragile], 1);
+  }
+}
+
+TEST(Mse, AsksForErrorsOnlyWhenTheFastestPointMisses) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(5, 2));
+  const auto met = [&](const Point& point) { return always_met(space, point); };
+  EXPECT_EQ(search::tune(*make("mse", space, {}), {met}, {}).stopped, search::StopReason::TargetMet);
+  EXPECT_FALSE(make("mse", space, {})->wants(History{}).sensitivity);
+  History missed;
+  missed.push(never_met(space, space.fastest()));
+  EXPECT_TRUE(make("mse", space, {})->wants(missed).sensitivity);
+}
+
+TEST(Mse, LargeSpacesReachFp32InThirtyTwoSteps) {
+  const SearchSpace space = space_of(std::vector<std::size_t>(193, 2));
+  const auto evaluate = [&](const Point& point) {
+    Observation seen = separable(space, point);
+    seen.met = point == space.fp32();
+    return seen;
+  };
+  const auto outcome = search::tune(*make("mse", space, {}), {evaluate, [&] { return sensitivity_of(space); }}, {});
+  EXPECT_EQ(outcome.stopped, search::StopReason::TargetMet);
+  EXPECT_LE(outcome.history.size(), 33u);
+}
+
+/// Types are tuned one after the other: what suits one may not suit the other.
+TEST(Basic, FindsTheBestVariantOfEachOperatorTypeBeforeAnythingFallsBack) {
+  const SearchSpace space = space_of({3, 3, 3, 3, 3, 3});
+  const auto evaluate = [&](const Point& point) {
+    Observation seen;
+    for (std::size_t i = 0; i < point.size(); ++i)
+      seen.loss += point[i] == (space.dims[i].op_type == "Conv" ? 1u : 0u) ? 0.001 : 0.01;
+    seen.met = seen.loss < 0.007;
+    return seen;
+  };
+  const auto outcome = search::tune(*make("basic", space, {}), {evaluate}, {});
+  ASSERT_EQ(outcome.stopped, search::StopReason::TargetMet);
+  EXPECT_EQ(outcome.history.best()->point, (Point{0, 1, 1, 0, 1, 1}));
+  EXPECT_EQ(outcome.history.size(), 3u);
 }
 
 TEST(Registry, NamesAreUniqueAndDescribed) {
