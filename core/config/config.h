@@ -106,6 +106,11 @@ struct AccuracyCriterion {
   std::optional<double> relative, absolute;  ///< neither: relative 0.01
   bool higher_is_better = true;
 };
+struct MultiObjectives {
+  std::vector<std::string> objective;
+  std::vector<double> weight;          ///< as many, or none: all alike
+  std::vector<bool> higher_is_better;  ///< as many, or none
+};
 struct ExitPolicy {
   double timeout = 0;
   std::int64_t max_trials = 100;
@@ -122,6 +127,7 @@ struct Tuning {
   Strategy strategy;
   AccuracyCriterion accuracy_criterion;
   std::string objective = "performance";
+  std::optional<MultiObjectives> multi_objectives;  ///< takes the place of `objective`
   ExitPolicy exit_policy;
   std::int64_t random_seed = 1978;
   Workspace workspace;

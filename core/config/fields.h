@@ -61,8 +61,7 @@ inline constexpr Choice kStrategy[] = {{"basic"},
                                        {"hawq_v2", "it needs gradients; use basic"},
                                        {"sigopt", kNoRemote},
                                        {"dynas", "it searches architectures"}};
-inline constexpr Choice kObjective[] = {
-    {"performance"}, {"accuracy", kNotYet}, {"modelsize", kNotYet}, {"footprint", kNotYet}};
+inline constexpr Choice kObjective[] = {{"performance"}, {"latency"}, {"accuracy"}, {"modelsize"}, {"footprint"}};
 inline constexpr Choice kIsa[] = {
     {"any"}, {"host"}, {"avx2"}, {"avx512_core"}, {"avx512_core_vnni"}, {"avx512_core_bf16"}, {"avx512_core_amx"}};
 }  // namespace facts
@@ -219,6 +218,14 @@ void fields(V& v, AccuracyCriterion& s) {
 }
 
 template <class V>
+void fields(V& v, MultiObjectives& s) {
+  v("objective", s.objective, "As `tuning.objective`, several", one_of(facts::kObjective));
+  v("weight", s.weight, "Of each, as many; none: all alike", at_least(0));
+  v("higher_is_better", s.higher_is_better,
+    "Of each, as many; only accuracy may be larger for better, and the metric knows its own direction");
+}
+
+template <class V>
 void fields(V& v, ExitPolicy& s) {
   v("timeout", s.timeout, "Seconds to search; 0: stop at the first result that meets the criterion", at_least(0));
   v("max_trials", s.max_trials, "Trials at most", between(1, 1000000));
@@ -244,12 +251,15 @@ template <class V>
 void fields(V& v, Tuning& s) {
   v("strategy", s.strategy, "How the next trial is chosen");
   v("accuracy_criterion", s.accuracy_criterion, "The target");
-  v("objective", s.objective, "What is made small while the target holds", one_of(facts::kObjective));
+  v("objective", s.objective,
+    "What is made small while the target holds: the time of a sample (performance, latency), the loss of accuracy, the "
+    "bytes of the model, the memory of a run",
+    one_of(facts::kObjective));
+  v("multi_objectives", s.multi_objectives, "Several at once, each as a share of FP32's; takes the place of `objective`");
   v("exit_policy", s.exit_policy, "When the search ends");
   v("random_seed", s.random_seed, "Seed of everything random", at_least(0));
   v("workspace", s.workspace, "Where results go");
   v("cost_model", s.cost_model, "What speed decides before the search");
-  v.refused("multi_objectives", facts::kNotYet, "");
   v.refused("tensorboard", "no TensorBoard files are written; see report.html", "false");
   v.refused("diagnosis", "use inc-cpp compare and report.html", "");
 }

@@ -111,6 +111,10 @@ void read_into(const At& at, T& member, const Constraint& constraint) {
     member = read_texts(at, constraint);
   } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
     member = read_integers(at, constraint);
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    member = read_numbers(at, constraint);
+  } else if constexpr (std::is_same_v<T, std::vector<bool>>) {
+    member = read_bools(at);
   } else if constexpr (std::is_same_v<T, Named>) {
     member = read_named(at);
   } else if constexpr (std::is_same_v<T, std::vector<Named>>) {
@@ -122,7 +126,29 @@ void read_into(const At& at, T& member, const Constraint& constraint) {
   if constexpr (std::is_same_v<T, Dataloader>) member.where = at.tree.where;
 }
 
+/// Nothing, or what is wrong.
+std::string fault(const MultiObjectives& several) {
+  const std::size_t count = several.objective.size();
+  if (count == 0) return "expected at least one objective, found none";
+  if (!several.weight.empty() && several.weight.size() != count)
+    return fmt::format("expected a weight for each of {} objectives, found {}", count, several.weight.size());
+  if (!several.higher_is_better.empty() && several.higher_is_better.size() != count)
+    return fmt::format("expected higher_is_better for each of {} objectives, found {}", count,
+                       several.higher_is_better.size());
+  const auto& weights = several.weight;
+  if (!weights.empty() && std::all_of(weights.begin(), weights.end(), [](double weight) { return weight == 0; }))
+    return "expected a weight above 0, found none";
+  for (std::size_t i = 0; i < several.higher_is_better.size(); ++i)
+    if (several.higher_is_better[i] && several.objective[i] != "accuracy")
+      return fmt::format("expected higher_is_better False for {}, found True", several.objective[i]);
+  return "";
+}
+
 void check_together(const Tree& root, const Config& config) {
+  if (const auto& several = config.tuning.multi_objectives) {
+    if (const std::string what = fault(*several); !what.empty())
+      fail_at(root.find("tuning")->value.find("multi_objectives")->where, "tuning.multi_objectives: " + what);
+  }
   const auto& criterion = config.tuning.accuracy_criterion;
   if (criterion.relative && criterion.absolute) {
     fail_at(root.find("tuning")->value.find("accuracy_criterion")->where,

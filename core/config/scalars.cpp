@@ -203,6 +203,27 @@ std::vector<std::int64_t> read_integers(const At& at, const Constraint& constrai
   return result;
 }
 
+std::vector<double> read_numbers(const At& at, const Constraint& constraint) {
+  std::vector<double> result;
+  each_item(at, "a list of numbers", [&](const At& item, const std::string& text) {
+    const auto value = as_number(text);
+    if (!value) fail_type(item, "a number");
+    check_range(item, *value, constraint);
+    result.push_back(*value);
+  });
+  return result;
+}
+
+std::vector<bool> read_bools(const At& at) {
+  std::vector<bool> result;
+  each_item(at, "a list of True or False", [&](const At& item, const std::string& text) {
+    const auto value = as_bool(text);
+    if (!value) fail_type(item, "True or False");
+    result.push_back(*value);
+  });
+  return result;
+}
+
 Named read_named(const At& at) {
   if (at.tree.kind == Tree::Kind::Scalar) return {at.tree.text, {{}, at.tree.where}, at.tree.where};
   if (at.tree.kind != Tree::Kind::Map) fail_type(at, "a name with parameters");

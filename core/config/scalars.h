@@ -28,6 +28,9 @@ std::string read_text(const At& at, const Constraint& constraint);
 std::vector<std::string> read_texts(const At& at, const Constraint& constraint);
 /// A list of integers, one integer, or several separated by commas; not empty.
 std::vector<std::int64_t> read_integers(const At& at, const Constraint& constraint);
+/// The same of numbers, and of True or False.
+std::vector<double> read_numbers(const At& at, const Constraint& constraint);
+std::vector<bool> read_bools(const At& at);
 /// `Name: parameters` (a map of one entry), or just the name.
 Named read_named(const At& at);
 std::vector<Named> read_named_list(const At& at);

@@ -49,6 +49,10 @@ std::string type_name() {
     return "list of texts";
   else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
     return "list of integers";
+  else if constexpr (std::is_same_v<T, std::vector<double>>)
+    return "list of numbers";
+  else if constexpr (std::is_same_v<T, std::vector<bool>>)
+    return "list of bools";
   else if constexpr (std::is_same_v<T, Named>)
     return "name: parameters";
   else if constexpr (std::is_same_v<T, std::vector<Named>>)
@@ -204,6 +208,10 @@ Json schema_of(T& member, const Constraint& c) {
     return list_schema(text_schema(c), {{"type", "null"}});
   } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
     return list_schema(number_schema("integer", c), number_schema("integer", c));
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    return list_schema(number_schema("number", c), number_schema("number", c));
+  } else if constexpr (std::is_same_v<T, std::vector<bool>>) {
+    return list_schema({{"type", "boolean"}}, {{"type", "boolean"}});
   } else if constexpr (std::is_same_v<T, Named>) {
     return {{"type", {"object", "string"}}, {"minProperties", 1}, {"maxProperties", 1}};
   } else {

@@ -121,6 +121,14 @@ void put(YAML::Emitter& out, T& member) {
     out << YAML::EndSeq;
   } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
     out << YAML::Flow << member;
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    out << YAML::Flow << YAML::BeginSeq;
+    for (const double value : member) put_number(out, value);
+    out << YAML::EndSeq;
+  } else if constexpr (std::is_same_v<T, std::vector<bool>>) {
+    out << YAML::Flow << YAML::BeginSeq;
+    for (const bool value : member) out << (value ? "True" : "False");
+    out << YAML::EndSeq;
   } else if constexpr (std::is_same_v<T, Named>) {
     put_named(out, {member});
   } else if constexpr (std::is_same_v<T, std::vector<Named>>) {

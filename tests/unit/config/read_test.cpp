@@ -192,8 +192,6 @@ TEST(ReadConfig, EveryKeyOfIncThatIsNotHonouredIsRefusedByName) {
       {"graph_optimization", "precisions: bf16"},
       {"tuning", "tensorboard: True"},
       {"tuning", "diagnosis: {diagnosis_after_tuning: True}"},
-      {"tuning", "multi_objectives: {objective: [performance]}"},
-      {"tuning", "objective: footprint"},
       {"tuning", "workspace: {resume: x}"},
       {"tuning", "strategy: {name: mse}"},
       {"tuning", "strategy: {sigopt_api_token: x}"},
@@ -205,6 +203,29 @@ TEST(ReadConfig, EveryKeyOfIncThatIsNotHonouredIsRefusedByName) {
   for (const auto& [section, body] : keys) {
     EXPECT_THAT(refusal(section + ": {" + body + "}"), HasSubstr("is not supported: ")) << section << " " << body;
   }
+}
+
+TEST(ReadConfig, SeveralObjectivesHaveTheirWeightsAndDirections) {
+  const auto several = read(R"(
+tuning:
+  multi_objectives:
+    objective: [accuracy, performance]
+    higher_is_better: [True, False]
+    weight: [0.8, 0.2]
+)")
+                           .tuning.multi_objectives;
+  ASSERT_TRUE(several.has_value());
+  EXPECT_THAT(several->objective, ElementsAre("accuracy", "performance"));
+  EXPECT_THAT(several->weight, ElementsAre(0.8, 0.2));
+  EXPECT_THAT(several->higher_is_better, ElementsAre(true, false));
+  const auto why = [](const std::string& body) { return refusal("tuning: {multi_objectives: {" + body + "}}"); };
+  EXPECT_THAT(why(""), HasSubstr("at least one objective"));
+  EXPECT_THAT(why("objective: speed"), HasSubstr("tuning.multi_objectives.objective"));
+  EXPECT_THAT(why("objective: [performance, modelsize], weight: 1"), HasSubstr("each of 2 objectives, found 1"));
+  EXPECT_THAT(why("objective: [performance, modelsize], weight: [0, 0]"), HasSubstr("a weight above 0"));
+  EXPECT_THAT(why("objective: performance, weight: [-1]"), HasSubstr("out of range"));
+  EXPECT_THAT(why("objective: performance, weight: [much]"), HasSubstr("a number"));
+  EXPECT_THAT(why("objective: footprint, higher_is_better: True"), HasSubstr("False for footprint, found True"));
 }
 
 TEST(ReadConfig, MergeKeysAndAliasesWork) {

@@ -26,7 +26,7 @@ quantization:
   optype_wise: {Conv: {weight: {dtype: fp32}}}
   op_wise: {"x.*": {activation: {scheme: sym}}, "a": {weight: {bit: 7}}}
 mixed_precision: {precisions: [fp32]}
-tuning: {accuracy_criterion: {absolute: 0.30000000000000004}, exit_policy: {timeout: 0.5}}
+tuning: {multi_objectives: {objective: [accuracy, performance], weight: [0.7, 3], higher_is_better: [True, no]}, accuracy_criterion: {absolute: 0.30000000000000004}, exit_policy: {timeout: 0.5}}
 evaluation: {accuracy: {metric: topk}, performance: {configs: {cores_per_instance: 3}}}
 target: {isa: any}
 )";
@@ -83,6 +83,10 @@ struct Change {
       member = {text(c)};
     } else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) {
       member = {7, 8};
+    } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+      member = {0.25};
+    } else if constexpr (std::is_same_v<T, std::vector<bool>>) {
+      member = {false};
     } else if constexpr (std::is_same_v<T, Named>) {
       member.name = "n";
     } else if constexpr (std::is_same_v<T, std::vector<Named>>) {
