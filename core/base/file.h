@@ -48,6 +48,9 @@ class AtomicFile {
 /// The same for content at hand.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+/// Removes it where it exists. Throws BackendError.
+void remove_file(const std::filesystem::path& path);
+
 /// Creates the directory and its parents. Throws BackendError.
 void make_directory(const std::filesystem::path& path);
 

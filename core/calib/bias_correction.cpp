@@ -164,6 +164,7 @@ BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& co
     const Shifts all = walk.run(samples.estimate);
     if (all.empty()) {
       out.why_not = "interrupted";
+      out.interrupted = true;
       return out;
     }
     out.samples = static_cast<std::int64_t>(samples.estimate.size() + held_back.size()) * batch;

@@ -25,6 +25,7 @@ struct BiasCorrection {
   std::int64_t anchors = 0;                        ///< INT8 anchors that could be corrected
   double before = -1, after = -1;  ///< output divergence on the samples held back, without correction and with `shift`
   std::int64_t samples = 0;        ///< used, those held back included
+  bool interrupted = false;        ///< by CorrectionOptions::should_stop; nothing is known then
   std::string why_not;             ///< where nothing, or not everything, was corrected
 };
 

@@ -51,7 +51,8 @@ tuning::CostMachine machine_of(const runtime::Adaptor& adaptor, const QuantizeOp
 }
 
 std::filesystem::path profile_path(const config::Config& config, const std::filesystem::path& directory, bool resume) {
-  if (resume && std::filesystem::exists(directory / "costs.json")) return directory / "costs.json";
+  if (resume && std::filesystem::exists(directory / kJournal) && std::filesystem::exists(directory / kCosts))
+    return directory / kCosts;
   const std::filesystem::path path = config.tuning.cost_model.profile_from;
   return path.empty() || path.is_absolute() ? path : config.file.parent_path() / path;
 }
@@ -87,7 +88,7 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
     fp32.rest();
     if (costs.profile.samples.empty()) return {};
   }
-  tuning::write_costs(directory / "costs.json", costs.profile);
+  tuning::write_costs(directory / kCosts, costs.profile);
   costs.profile = tuning::adapted(costs.profile, costs.layout);
   costs.measured = costs.profile.machine == here;
   costs.source = costs.measured ? "measured" : fmt::format("estimated, profile of {}", costs.profile.machine.to_string());

@@ -1,49 +1,88 @@
 #include "core/pipeline/identity.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "core/base/file.h"
 #include "core/base/hash.h"
 
 namespace inc::pipeline {
 namespace {
 
+constexpr std::int64_t kSamplesHashed = 8;
+
+/// Of the file, and of every constant, wherever it is stored.
 std::string model_hash(const LoadedModel& model) {
   const auto file = MappedFile::open(model.path);
-  return Hash64().add_int(Hash64().add(file->bytes().data(), file->bytes().size()).value()).hex();
+  Hash64 hash;
+  hash.add_bulk(file->bytes().data(), file->bytes().size());
+  for (const ir::ValueId id : model.fused.values())
+    if (const ir::Tensor* tensor = model.fused.constant(id)) hash.add_int(tensor->content_hash());
+  return hash.hex();
 }
 
-/// The options, and what they mean: everything in the configuration that decides how a candidate is made.
-std::string space_hash(const config::Config& config, const tuning::TuningSpace& space) {
-  config::Config meaning = config;
-  meaning.tuning = {};
-  meaning.evaluation = {};
+std::string space_hash(const tuning::TuningSpace& space) {
   Hash64 hash;
-  hash.add(config::write_config(meaning));
   for (const auto& dim : space.shape.dims) {
-    hash.add(dim.name);
+    hash.add(dim.name).add_int(dim.options.size());
     for (const auto& option : dim.options) hash.add(option);
   }
   return hash.hex();
 }
 
-/// What the data is called, how many samples it has, and the content of three of them.
-std::string data_hash(const AccuracyTask& task) {
+/// What the data is called, how many samples it has, and the content of some of them.
+std::string data_hash(const eval::Dataset& data) {
   Hash64 hash;
-  hash.add(task.data->describe()).add(task.metric->name());
-  const std::int64_t size = task.data->size();
-  for (const std::int64_t index : {std::int64_t{0}, size / 2, size - 1}) {
-    const eval::Sample sample = task.data->get(index);
+  const std::int64_t size = data.size(), taken = std::min(size, kSamplesHashed);
+  hash.add(data.describe()).add_int(static_cast<std::uint64_t>(size));
+  for (std::int64_t i = 0; i < taken; ++i) {
+    const eval::Sample sample = data.get(taken == 1 ? 0 : i * (size - 1) / (taken - 1));
     for (const auto& input : sample.inputs) hash.add_int(input.content_hash());
     if (sample.label.defined()) hash.add_int(sample.label.content_hash());
   }
   return hash.hex();
 }
 
+/// The configuration without what has a line of its own here, and without what may change between a run and its resumption.
+std::string settings(const config::Config& config) {
+  config::Config rest = config;
+  rest.model.path.clear();
+  rest.model.name.clear();
+  rest.tuning.strategy.name = config::Strategy().name;
+  rest.tuning.random_seed = config::Tuning().random_seed;
+  rest.tuning.exit_policy = {};
+  rest.tuning.workspace = {};
+  rest.tuning.cost_model.profile_from.clear();
+  if (rest.evaluation) rest.evaluation->performance.reset();
+  return config::write_config(rest);
+}
+
+std::string costs_hash(const Costs* costs) {
+  return costs == nullptr ? "none" : Hash64().add(std::string_view(tuning::costs_text(costs->profile))).hex();
+}
+
 }  // namespace
 
-search::RunIdentity identity(const config::Config& config, const LoadedModel& model, const AccuracyTask& task,
-                             const tuning::TuningSpace& space) {
-  return {model_hash(model),           data_hash(task), space_hash(config, space),
-          config.tuning.strategy.name, INC_VERSION,     static_cast<std::uint64_t>(config.tuning.random_seed)};
+search::RunIdentity identity(const Origins& run) {
+  return {{{"model_hash", model_hash(run.model)},
+           {"data_hash", data_hash(*run.task.data)},
+           {"calibration_hash", run.calibration == nullptr ? "none" : data_hash(*run.calibration->data)},
+           {"strategy", run.config.tuning.strategy.name},
+           {"seed", fmt::format("{}", run.config.tuning.random_seed)},
+           {"settings", settings(run.config)},
+           {"space_hash", space_hash(run.space)},
+           {"costs_hash", costs_hash(run.costs)},
+           {"version", INC_VERSION},
+           {"engine", fmt::format("{} {}", run.adaptor.name(), run.adaptor.version())},
+           {"isa", run.machine.isa}}};
+}
+
+search::Journal open_journal(const Origins& run, const std::filesystem::path& directory, bool resume,
+                             search::History& history) {
+  const std::filesystem::path path = directory / kJournal;
+  if (resume && std::filesystem::exists(path)) return search::Journal::resume(path, identity(run), history);
+  return search::Journal::create(path, identity(run));
 }
 
 }  // namespace inc::pipeline

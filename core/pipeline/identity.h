@@ -1,13 +1,32 @@
 #pragma once
 // What a journal belongs to.
+#include "core/pipeline/costs.h"
+#include "core/pipeline/quantize.h"
 #include "core/pipeline/work.h"
 #include "core/search/journal.h"
 #include "core/tuning/space.h"
 
 namespace inc::pipeline {
 
-/// Hashes of the model file, of the data (name, size, three samples) and of the search space; strategy, seed, version.
-search::RunIdentity identity(const config::Config& config, const LoadedModel& model, const AccuracyTask& task,
-                             const tuning::TuningSpace& space);
+/// What a run is made of; `calibration` and `costs` may be null.
+struct Origins {
+  const config::Config& config;
+  const LoadedModel& model;
+  const AccuracyTask& task;
+  const CalibrationTask* calibration;
+  const tuning::TuningSpace& space;
+  const Costs* costs;
+  const runtime::Adaptor& adaptor;
+  const report::Report::Machine& machine;
+};
+
+/// Hashes of the model with its external data, of the data (name, size, some samples), of the search space and of the
+/// times it was narrowed by; strategy, seed, version, engine, ISA; and every setting that decides what a trial is or when
+/// the target is met. What only ends a search (exit_policy) and names of files and models are not part of it.
+search::RunIdentity identity(const Origins& run);
+
+/// Begins the journal of the run in that directory, or continues it; `history` receives what it holds.
+search::Journal open_journal(const Origins& run, const std::filesystem::path& directory, bool resume,
+                             search::History& history);
 
 }  // namespace inc::pipeline

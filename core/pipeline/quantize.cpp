@@ -7,6 +7,7 @@
 #include "core/pipeline/identity.h"
 #include "core/pipeline/result.h"
 #include "core/pipeline/space_options.h"
+#include "core/search/journal.h"
 #include "core/tuning/measure.h"
 #include "strategies/registry.h"
 
@@ -14,12 +15,6 @@ namespace inc::pipeline {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-search::Journal open_journal(const std::filesystem::path& path, const search::RunIdentity& id, bool resume,
-                             search::History& history) {
-  if (resume && std::filesystem::exists(path)) return search::Journal::resume(path, id, history);
-  return search::Journal::create(path, id);
-}
 
 search::StopRule stop_rule(const config::ExitPolicy& policy, const QuantizeOptions& options) {
   search::StopRule rule;
@@ -38,6 +33,20 @@ eval::EvalOptions evaluation(const AccuracyTask& task, const QuantizeOptions& op
           }};
 }
 
+search::Listener listener(search::Journal& journal, const QuantizeOptions& options) {
+  search::Listener out;
+  out.on_trial = [&](const search::Observation& seen, std::size_t number) {
+    journal.append(seen);
+    if (options.on_trial) options.on_trial(seen, number);
+  };
+  out.on_sensitivity = [&](const search::Sensitivity& found) { journal.append(found); };
+  return out;
+}
+
+BackendError interrupted_early() {
+  return BackendError("interrupted before the baseline was known; no model was written");
+}
+
 }  // namespace
 
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
@@ -50,6 +59,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const std::filesystem::path directory = make_output_directory(config, model, options);
   std::vector<std::string> notes;
   const auto costs = find_costs(config, model, adaptor, *fp32, allowed_space, allowed, directory, options, notes);
+  if (options.should_stop && options.should_stop()) throw interrupted_early();
   if (costs && !costs->verdict.kept.empty()) {
     keep_back(*costs, allowed, notes);
     allowed_space = tuning::build_space(model.fused, adaptor, allowed);
@@ -61,8 +71,9 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   search::History history;
   std::optional<search::Journal> journal;
   if (task)
-    journal =
-        open_journal(directory / "journal.jsonl", identity(config, model, *task, allowed_space), options.resume, history);
+    journal = open_journal(
+        {config, model, *task, task_or_null, allowed_space, costs ? &*costs : nullptr, adaptor, options.machine}, directory,
+        options.resume, history);
 
   const Calibrated calibrated =
       calibrate(config, task_or_null, model, adaptor, *fp32, allowed, std::move(allowed_space), options);
@@ -78,20 +89,16 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   eval::EvalOptions baseline = evaluation(*task, options, {"baseline", 0, 0});
   baseline.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> batch) { outputs.keep(first, batch); };
   const eval::Score base = eval::evaluate(model.fused, *fp32, *task->data, *task->metric, baseline, fp32.get());
-  if (!base.complete) throw BackendError("interrupted before the baseline was known; no model was written");
+  if (!base.complete) throw interrupted_early();
   const tuning::Criterion criterion(config.tuning.accuracy_criterion, task->metric->higher_is_better(), base.value);
 
   const tuning::Workbench bench{candidates, *task->data, *task->metric,
                                 criterion,  outputs,     evaluation(*task, options, {"tune", 0, 0})};
   const auto strategy = strategies::make(config.tuning.strategy.name, space.shape,
                                          {static_cast<std::uint64_t>(config.tuning.random_seed), {}});
-  search::Listener listener;
-  listener.on_trial = [&](const search::Observation& seen, std::size_t number) {
-    journal->append(seen);
-    if (options.on_trial) options.on_trial(seen, number);
-  };
-  const search::Outcome outcome = search::tune(*strategy, {tuning::make_measure(bench)},
-                                               stop_rule(config.tuning.exit_policy, options), listener, std::move(history));
+  const search::Outcome outcome =
+      search::tune(*strategy, {tuning::make_measure(bench)}, stop_rule(config.tuning.exit_policy, options),
+                   listener(*journal, options), std::move(history));
 
   result.baseline.accuracy = base.value;
   result.outcome = &outcome;

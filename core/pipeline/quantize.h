@@ -12,6 +12,9 @@
 
 namespace inc::pipeline {
 
+/// Names in the output directory.
+inline constexpr const char *kJournal = "journal.jsonl", *kCosts = "costs.json";
+
 struct Progress {
   std::string stage;                 ///< "calibrate", "baseline", "tune", …
   std::int64_t done = 0, total = 0;  ///< of the stage's own unit

@@ -152,6 +152,7 @@ std::filesystem::path make_output_directory(const config::Config& config, const 
   if (directory.empty()) directory = config.tuning.workspace.path;
   if (directory.empty()) directory = std::filesystem::path("inc_cpp_workspace") / model.name;
   make_directory(directory);
+  if (!options.resume) remove_file(directory / kJournal);
   return directory;
 }
 
@@ -164,6 +165,7 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.machine = options.machine;
   report.resolved_config = config::write_config(result.config);
   const search::Point point = chosen_point(result);
+  result.candidates.go_on();
   const std::optional<double> fp32_ms = fp32_alone(result);
   const tuning::Candidate candidate = result.candidates.build(point);
   const Measured measured = measure(result, fp32_ms, candidate.graph, adaptor);

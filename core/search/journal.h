@@ -1,29 +1,23 @@
 #pragma once
-// journal.jsonl: one line per event, checksummed, appended and fsynced. The first line pins what the run is about.
+// journal.jsonl: one line per event (events.h), appended and fsynced. The first line pins what the run is about.
 #include <filesystem>
 #include <string>
 
-#include "core/search/search.h"
+#include "core/search/events.h"
 
 namespace inc::search {
 
-/// Identity of a run: a journal with another identity is refused on resume.
-struct RunIdentity {
-  std::string model_hash, data_hash, space_hash, strategy, version;
-  std::uint64_t seed = 0;
-  bool operator==(const RunIdentity&) const = default;
-};
-
 class Journal {
  public:
-  /// Starts a new journal, replacing an old one. Throws BackendError.
+  /// Starts a new journal; an old one is replaced at once or not at all. Throws BackendError.
   static Journal create(const std::filesystem::path& path, const RunIdentity& identity);
-  /// Continues one; `history` receives its observations. A torn last line is dropped with a warning and cut off; a journal
-  /// that lost even its first line is started anew.
-  /// Throws ConfigError when it belongs to another run (naming what differs) or is damaged before its last line.
+  /// Continues one; `history` receives its observations and sensitivities. A torn last line is dropped with a warning and
+  /// cut off; a journal that lost even its first line is started anew.
+  /// Throws ConfigError when it belongs to another run (naming what differs), is no journal, or is damaged before its last
+  /// line.
   static Journal resume(const std::filesystem::path& path, const RunIdentity& identity, History& history);
-  /// Appends and fsyncs. Throws BackendError (disk full).
-  void append(const Observation& observation);
+  /// Appends and fsyncs. Throws BackendError (disk full), after which the journal is as before.
+  void append(const Event& event);
 
  private:
   explicit Journal(std::filesystem::path path) : path_(std::move(path)) {}

@@ -18,6 +18,10 @@ CandidateBuilder::CandidateBuilder(const ir::Graph& fused, const quant::RangeTab
   bf16_.deny(space.not_bf16);
 }
 
+void CandidateBuilder::go_on() {
+  if (source_) source_->options.should_stop = {};
+}
+
 const calib::BiasCorrection& CandidateBuilder::correction(const search::Point& point) {
   const search::Point all_int8 = space_.in_int8(point);
   auto known = corrections_.find(all_int8);
@@ -26,6 +30,7 @@ const calib::BiasCorrection& CandidateBuilder::correction(const search::Point& p
     if (source_)
       made = calib::correct_bias(fused_, space_.decode(all_int8), ranges_, weights_, adaptor_, fp32_, source_->data,
                                  source_->options);
+    if (made.interrupted) throw search::Interrupted();
     known = corrections_.emplace(all_int8, std::move(made)).first;
   }
   return known->second;

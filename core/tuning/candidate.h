@@ -30,7 +30,10 @@ class CandidateBuilder {
                    const runtime::Adaptor& adaptor, const runtime::Executable& fp32, quant::QdqOptions qdq = {},
                    quant::Bf16Policies bf16 = {}, std::optional<CorrectionSource> corrections = {});
 
+  /// Throws search::Interrupted when corrections were told to stop.
   Candidate build(const search::Point& point);
+  /// From now on nothing stops: what was chosen is to be written as it was measured.
+  void go_on();
   /// The correction used for a point: that of the same operators all in INT8.
   const calib::BiasCorrection& correction(const search::Point& point);
   bool corrects() const noexcept { return source_.has_value(); }

@@ -123,7 +123,7 @@ CostProfile adapted(const CostProfile& profile, const CostLayout& layout) {
   return out;
 }
 
-void write_costs(const std::filesystem::path& path, const CostProfile& profile) {
+std::string costs_text(const CostProfile& profile) {
   Json json{{"format", kFormat},
             {"machine",
              {{"cpu", profile.machine.cpu},
@@ -146,18 +146,24 @@ void write_costs(const std::filesystem::path& path, const CostProfile& profile) 
   for (const auto& one : profile.checks)
     json["checks"].push_back(
         {{"classes", one.classes}, {"ms", one.ms}, {"fastest_ms", one.fastest_ms}, {"fp32_ms", one.fp32_ms}});
-  write_file_atomically(path, json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+CostProfile costs_from(const std::string& text) {
+  try {
+    return parsed(Json::parse(text));
+  } catch (const nlohmann::json::exception& e) {
+    throw DataError(fmt::format("not a cost profile: {}", e.what()));
+  }
+}
+
+void write_costs(const std::filesystem::path& path, const CostProfile& profile) {
+  write_file_atomically(path, costs_text(profile));
 }
 
 CostProfile read_costs(const std::filesystem::path& path) {
   return with_context([&] { return fmt::format("while reading the cost profile '{}'", path.string()); },
-                      [&] {
-                        try {
-                          return parsed(Json::parse(read_file(path)));
-                        } catch (const nlohmann::json::exception& e) {
-                          throw DataError(fmt::format("not a cost profile: {}", e.what()));
-                        }
-                      });
+                      [&] { return costs_from(read_file(path)); });
 }
 
 }  // namespace inc::tuning

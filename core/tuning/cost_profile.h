@@ -55,7 +55,10 @@ Support fits(const CostProfile& profile, const CostLayout& layout, const std::st
 /// are renumbered.
 CostProfile adapted(const CostProfile& profile, const CostLayout& layout);
 
-/// JSON. read_costs throws DataError for a file that cannot be read or is no such profile.
+/// JSON, and back; costs_from throws DataError for a text that is no such profile.
+std::string costs_text(const CostProfile& profile);
+CostProfile costs_from(const std::string& text);
+/// The same as a file; read_costs throws DataError for one that cannot be read, too.
 void write_costs(const std::filesystem::path& path, const CostProfile& profile);
 CostProfile read_costs(const std::filesystem::path& path);
 

@@ -2,14 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cmath>
+#include <csignal>
+#include <cstring>
 #include <fstream>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/rng.h"
 
 namespace inc::search {
 namespace {
@@ -17,7 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-const RunIdentity kRun{"model", "data", "space", "basic", "0.1.0", 9527};
+const RunIdentity kRun{
+    {{"model_hash", "model"}, {"space_hash", "space"}, {"settings", "a: 1\n  b: 2\n  c: 3\n"}, {"seed", "9527"}}};
 
 Observation trial(std::uint16_t first) {
   Observation seen;
@@ -32,6 +38,15 @@ Observation trial(std::uint16_t first) {
   seen.latency_ms = 1.0 / 3;
   seen.model_bytes = 12345;
   return seen;
+}
+
+Sensitivity sensitivity() {
+  return {{{0.1, HUGE_VAL}, {}, {1e-300, 0}}, {{1.0 / 3, std::nan("")}, {}, {5e-324, -0.0}}, 0.7, 1e9 + 1.0 / 3};
+}
+
+/// Equal to the last bit, NaN included.
+bool same(double a, double b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
 }
 
 Observation failure() {
@@ -147,12 +162,92 @@ TEST_F(JournalTest, AChangedByteBeforeTheLastLineIsRefusedWithItsLine) {
 TEST_F(JournalTest, AnotherRunsJournalIsRefusedNamingWhatDiffers) {
   write_run();
   RunIdentity other = kRun;
-  other.space_hash = "another space";
-  EXPECT_THAT(refusal(other), HasSubstr("its space_hash is \"space\", this run's is \"another space\""));
+  other.facts[1].second = "another space";
+  EXPECT_THAT(refusal(other), HasSubstr("space_hash: 'space' there, 'another space' here"));
   other = kRun;
-  other.seed = 1;
-  EXPECT_THAT(refusal(other), HasSubstr("its seed is 9527, this run's is 1"));
+  other.facts[3].second = "1";
+  EXPECT_THAT(refusal(other), HasSubstr("seed: '9527' there, '1' here"));
+  other = kRun;
+  other.facts.emplace_back("isa", "avx2");
+  EXPECT_THAT(refusal(other), HasSubstr("isa is missing there, 'avx2' here"));
+  other = kRun;
+  other.facts.pop_back();
+  EXPECT_THAT(refusal(other), HasSubstr("seed is '9527' there, missing here"));
   EXPECT_EQ(resumed().size(), 4u);
+}
+
+TEST_F(JournalTest, OfLongTextsTheLinesThatDifferAreNamed) {
+  write_run();
+  RunIdentity other = kRun;
+  other.facts[2].second = "a: 1\n  b: 3\n  c: 3\n";
+  EXPECT_THAT(refusal(other), HasSubstr("settings: 'b: 2' there, 'b: 3' here"));
+  other.facts[2].second = "a: 1\n  b: 2\n";
+  EXPECT_THAT(refusal(other), HasSubstr("settings: 'c: 3' there, nothing here"));
+}
+
+TEST_F(JournalTest, WhatIsNoJournalIsRefusedAndStays) {
+  for (const std::string text : {"hello", "hello\n", "{}\n", "\n\n", "{\"event\":{\"kind\":\"run\"}}\n", "PK\x03\x04"}) {
+    put(text);
+    EXPECT_THAT(refusal(), HasSubstr("is not a journal")) << text;
+    EXPECT_EQ(read_file(path_), text);
+  }
+}
+
+TEST_F(JournalTest, SensitivitiesComeBackExactly) {
+  Journal journal = Journal::create(path_, kRun);
+  journal.append(trial(1));
+  journal.append(sensitivity());
+  journal.append(trial(2));
+  const History history = resumed();
+  EXPECT_EQ(history.size(), 2u);
+  ASSERT_NE(history.sensitivity(), nullptr);
+  const Sensitivity &found = *history.sensitivity(), expected = sensitivity();
+  const auto alike = [](const auto& a, const auto& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const auto& x, const auto& y) { return std::equal(x.begin(), x.end(), y.begin(), y.end(), same); });
+  };
+  EXPECT_TRUE(alike(found.output, expected.output));
+  EXPECT_TRUE(alike(found.own, expected.own));
+  EXPECT_TRUE(same(found.full_evaluations, expected.full_evaluations));
+  EXPECT_TRUE(same(found.seconds, expected.seconds));
+}
+
+TEST_F(JournalTest, EveryNumberComesBackToTheLastBit) {
+  Journal journal = Journal::create(path_, kRun);
+  Rng rng(7);
+  std::vector<double> numbers;
+  for (int i = 0; i < 200; ++i) {
+    Observation seen = trial(static_cast<std::uint16_t>(i));
+    do seen.cost = std::bit_cast<double>(rng.next());
+    while (!std::isfinite(seen.cost));
+    numbers.push_back(seen.cost);
+    journal.append(seen);
+  }
+  const History history = resumed();
+  ASSERT_EQ(history.size(), numbers.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) EXPECT_TRUE(same(history[i].cost, numbers[i])) << numbers[i];
+}
+
+TEST_F(JournalTest, AFailedWriteLeavesTheJournalAsItWasAndItGoesOnWhenThereIsRoom) {
+  write_run();
+  const std::string before = read_file(path_);
+  Journal journal = [&] {
+    History history;
+    return Journal::resume(path_, kRun, history);
+  }();
+  rlimit usual{};
+  getrlimit(RLIMIT_FSIZE, &usual);
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  for (const std::size_t room : {std::size_t{0}, std::size_t{1}, std::size_t{50}}) {
+    const rlimit small{before.size() + room, usual.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    EXPECT_THROW(journal.append(trial(9)), BackendError);
+    setrlimit(RLIMIT_FSIZE, &usual);
+    EXPECT_EQ(read_file(path_), before);
+  }
+  std::signal(SIGXFSZ, old_handler);
+  journal.append(trial(9));
+  EXPECT_EQ(resumed().size(), 5u);
 }
 
 TEST_F(JournalTest, EveryLineIsOneJsonObject) {

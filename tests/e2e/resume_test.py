@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+"""A run that is killed, cut off, starved of disk or interrupted ends, resumed, as the one that was left alone.
+Usage: resume_test.py INC_CPP"""
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import numpy as np
+import onnx
+
+import small_nets
+
+TOOL = os.path.abspath(sys.argv[1])
+ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1")
+KILLS = 60
+TIMES = {"seconds", "calibration_seconds", "cost", "latency_ms", "peak_rss_bytes", "check"}  # and what is measured in bytes of memory
+
+CONFIG = """
+version: 1.0
+model: {{name: small, framework: onnxrt_qdq, path: {model}}}
+quantization:
+  calibration:
+    sampling_size: [16]
+    dataloader: {{batch_size: 4, dataset: {{Arrays: {{inputs: {inputs}, count: 16}}}}}}
+tuning:
+  strategy: {{name: {strategy}}}
+  accuracy_criterion: {{absolute: {target}}}
+  exit_policy: {{max_trials: {trials}}}
+  random_seed: {seed}
+  cost_model: {{keep_back: false}}
+evaluation:
+  accuracy:
+    metric: {{topk: {k}}}
+    dataloader: {{batch_size: 16, dataset: {{Arrays: {{inputs: {inputs}, labels: y.npy}}}}}}
+"""
+
+
+def without_times(value):
+    if isinstance(value, dict):
+        return {k: without_times(v) for k, v in value.items() if k not in TIMES or (k == "cost" and isinstance(v, dict))}
+    return [without_times(v) for v in value] if isinstance(value, list) else value
+
+
+class Workspace(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="inc_resume_")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        model = small_nets.attention()
+        onnx.save(model, cls.path("small.onnx"))
+        data = small_nets.samples(model, 512)
+        for name, values in data.items():
+            np.save(cls.path(f"{name}.npy"), values)
+        cls.inputs = "{" + ", ".join(f"{name}: {name}.npy" for name in data) + "}"
+        import onnxruntime
+        session = onnxruntime.InferenceSession(cls.path("small.onnx"))
+        np.save(cls.path("y.npy"), session.run(None, data)[0].argmax(1))  # so that the target is hard to meet
+        start = time.monotonic()
+        cls.quantize_in("undisturbed")
+        cls.duration = time.monotonic() - start
+        cls.journal = cls.read("undisturbed/journal.jsonl")
+        assert cls.journal.count(b"\n") > 6, "a search of several trials"
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder, name)
+
+    @classmethod
+    def read(cls, name):
+        with open(cls.path(name), "rb") as f:
+            return f.read()
+
+    @classmethod
+    def command(cls, output, *more, **changes):
+        values = dict(model="small.onnx", inputs=cls.inputs, strategy="random", target=0.0, trials=8, seed=3, k=1) | changes
+        config = cls.path("c.yaml")
+        with open(config, "w") as f:
+            f.write(CONFIG.format(**values))
+        return [TOOL, "quantize", "--config", config, "--output", cls.path(output), *more]
+
+    @classmethod
+    def quantize_in(cls, output, *more, limit=None, **changes):
+        def starve():
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        return subprocess.run(cls.command(output, *more, **changes), capture_output=True, text=True, timeout=120, env=ENVIRONMENT,
+                              preexec_fn=starve if limit is not None else None)
+
+    def put(self, output, journal):
+        shutil.rmtree(self.path(output), ignore_errors=True)
+        os.mkdir(self.path(output))
+        with open(self.path(f"{output}/journal.jsonl"), "wb") as f:
+            f.write(journal)
+
+    @staticmethod
+    def events(journal):
+        return [without_times(json.loads(line)) for line in journal.splitlines()]
+
+    def ends_as_if_undisturbed(self, output):
+        self.assertEqual(self.read(f"{output}/model.onnx"), self.read("undisturbed/model.onnx"))
+        self.assertEqual(self.events(self.read(f"{output}/journal.jsonl")), self.events(self.journal))
+        reports = [without_times(json.loads(self.read(f"{name}/report.json"))) for name in (output, "undisturbed")]
+        for report in reports:
+            report.pop("pareto", None)  # ordered by measured latency
+        self.assertEqual(*reports)
+
+    def refused(self, done, code, *words):
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^error: ")
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+
+class Killed(Workspace):
+    def test_at_random_moments(self):
+        moments, lines_at_kill, kills = random.Random(5), set(), 0
+        while kills < KILLS:
+            shutil.rmtree(self.path("q"), ignore_errors=True)
+            kept = b""
+            for attempt in range(1000):
+                process = subprocess.Popen(self.command("q", *(["--resume"] if attempt else [])), stdout=subprocess.DEVNULL,
+                                           stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+                try:
+                    code = process.wait(moments.uniform(0, self.duration) if kills < KILLS else 60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    code = process.wait()
+                journal = self.read("q/journal.jsonl") if os.path.exists(self.path("q/journal.jsonl")) else b""
+                self.assertTrue(journal.startswith(kept), "what was in the journal stays there")
+                kept = journal[:journal.rfind(b"\n") + 1]
+                if code != -signal.SIGKILL:
+                    break
+                kills += 1
+                lines_at_kill.add(kept.count(b"\n"))
+            self.assertIn(code, (0, 1))
+            self.ends_as_if_undisturbed("q")
+        self.assertGreater(len(lines_at_kill), 3, "kills hit different parts of the search")
+
+    def test_the_journal_cut_at_any_place(self):
+        ends = [i + 1 for i, byte in enumerate(self.journal) if byte == ord("\n")]
+        places = {0, 1, len(self.journal) - 1, *(end + d for end in ends[:3] for d in (-1, 0, 1)), ends[0] // 2, ends[-2]}
+        places |= set(random.Random(6).sample(range(len(self.journal)), 8))
+        trials = self.journal.count(b"\n") - 1
+        for place in sorted(places):
+            with self.subTest(place=place):
+                self.put("cut", self.journal[:place])
+                done = self.quantize_in("cut", "--resume")
+                self.assertIn(done.returncode, (0, 1), done.stderr)
+                kept = max(0, self.journal[:place].count(b"\n") - 1)
+                self.assertEqual(done.stderr.count("\ntrial "), trials - kept, done.stderr)
+                self.assertEqual("torn" in done.stderr, place not in (0, *ends), done.stderr)
+                self.ends_as_if_undisturbed("cut")
+
+
+class NoRoom(Workspace):
+    def test_for_the_next_line_of_the_journal(self):
+        first = self.journal.index(b"\n") + 1
+        for limit in (0, first, first + 10, len(self.journal) - 200):
+            with self.subTest(limit=limit):
+                shutil.rmtree(self.path("full"), ignore_errors=True)
+                self.refused(self.quantize_in("full", limit=limit), 5, "journal.jsonl", "File too large")
+                self.assertFalse(os.path.exists(self.path("full/model.onnx")))
+                done = self.quantize_in("full", "--resume")
+                self.assertNotIn("torn", done.stderr)
+                self.ends_as_if_undisturbed("full")
+
+    def test_for_the_model(self):
+        shutil.rmtree(self.path("full"), ignore_errors=True)
+        size = len(self.read("undisturbed/model.onnx"))
+        self.assertGreater(size, len(self.journal) + 100)
+        self.refused(self.quantize_in("full", limit=size - 1), 5, "model.onnx")
+        self.assertEqual(os.listdir(self.path("full")), ["journal.jsonl"])
+        self.quantize_in("full", "--resume")
+        self.ends_as_if_undisturbed("full")
+
+    def test_on_a_small_disk(self):
+        if os.geteuid() != 0 or shutil.which("mount") is None:
+            self.skipTest("needs root to mount a small file system")
+        os.mkdir(self.path("tiny"))
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", self.path("tiny")], capture_output=True).returncode != 0:
+            self.skipTest("cannot mount a small file system here")
+        try:
+            self.refused(self.quantize_in("tiny"), 5, "No space left on device", "journal.jsonl")
+            journal = self.read("tiny/journal.jsonl")
+            self.assertTrue(journal.endswith(b"\n") and journal.count(b"\n") > 1, "the journal ends with a whole line")
+            subprocess.run(["mount", "-o", "remount,size=4m", self.path("tiny")], check=True)
+            done = self.quantize_in("tiny", "--resume")
+            self.assertEqual(done.stderr.count("\ntrial "), self.journal.count(b"\n") - journal.count(b"\n"))
+            self.ends_as_if_undisturbed("tiny")
+        finally:
+            subprocess.run(["umount", self.path("tiny")])
+
+
+class AnotherJournal(Workspace):
+    def test_is_refused_with_what_differs(self):
+        for change, words in ({"seed": 4}, ("seed: '3' there, '4' here",)), ({"strategy": "basic"}, ("strategy: 'random' there",)), \
+                ({"target": 0.01}, ("settings", "'absolute: 0.0' there, 'absolute: 0.01' here")), ({"k": 2}, ("'topk: 1' there",)):
+            with self.subTest(change=change):
+                self.put("other", self.journal)
+                self.refused(self.quantize_in("other", "--resume", **change), 2, "another run", *words)
+                self.assertEqual(self.read("other/journal.jsonl"), self.journal)
+
+    def test_of_another_model_is_refused(self):
+        model = onnx.load(self.path("small.onnx"))
+        weight = next(t for t in model.graph.initializer if t.name == "wq")
+        weight.raw_data = weight.raw_data[:-1] + bytes([weight.raw_data[-1] ^ 0x80])
+        onnx.save(model, self.path("changed.onnx"))
+        self.put("other", self.journal)
+        self.refused(self.quantize_in("other", "--resume", model="changed.onnx"), 2, "model_hash")
+
+    def test_of_another_instruction_set_is_refused(self):
+        self.put("other", self.journal)
+        done = subprocess.run(self.command("other", "--resume"), capture_output=True, text=True, env=ENVIRONMENT | {"INC_MAX_ISA": "avx2"})
+        if json.loads(self.journal.splitlines()[0])["event"]["isa"] == "avx2":
+            self.skipTest("this machine has AVX2 only")
+        self.refused(done, 2, "isa: ", "'avx2' here")
+
+    def test_garbage_is_refused_and_stays(self):
+        for garbage in (b"hello\n", b"{}\n" * 3, random.Random(1).randbytes(1000), self.journal.replace(b"trial", b"trail", 1)):
+            self.put("other", garbage)
+            self.refused(self.quantize_in("other", "--resume"), 2, "journal.jsonl")
+            self.assertEqual(self.read("other/journal.jsonl"), garbage)
+
+    def test_what_only_ends_a_search_may_change(self):
+        self.quantize_in("short", trials=4)
+        self.quantize_in("short", "--resume", trials=8)
+        self.assertEqual(self.events(self.read("short/journal.jsonl")), self.events(self.journal))
+        self.assertEqual(self.read("short/model.onnx"), self.read("undisturbed/model.onnx"))
+
+    def test_a_model_that_moved_is_the_same_model(self):
+        shutil.copy(self.path("small.onnx"), self.path("moved.onnx"))
+        self.put("moved", self.journal)
+        self.assertIn(self.quantize_in("moved", "--resume", model="moved.onnx").returncode, (0, 1))
+
+    def test_without_resume_the_run_begins_anew(self):
+        self.put("other", b"hello\n")
+        self.quantize_in("other")
+        self.ends_as_if_undisturbed("other")
+
+
+class Interrupted(Workspace):
+    def interrupted_by(self, number):
+        shutil.rmtree(self.path("stop"), ignore_errors=True)
+        process = subprocess.Popen(self.command("stop"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        for line in process.stderr:
+            if line.startswith("trial 2"):
+                process.send_signal(number)
+                break
+        process.communicate(timeout=60)
+        report = json.loads(self.read("stop/report.json"))
+        self.assertEqual(process.returncode, 0 if report["result"]["met"] else 1)
+        self.assertTrue(os.path.exists(self.path("stop/model.onnx")))
+        return report
+
+    def test_by_a_signal_the_best_so_far_is_written_and_the_run_can_go_on(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal=number):
+                report = self.interrupted_by(number)
+                self.assertEqual(report["stopped"], "interrupted")
+                self.assertGreaterEqual(report["cost"]["trials"], 2)
+                self.quantize_in("stop", "--resume")
+                self.ends_as_if_undisturbed("stop")
+
+
+def main():
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]))
+    for test, reason in result.skipped:
+        print(f"SKIPPED {test.id()}: {reason}")
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
