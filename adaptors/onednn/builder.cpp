@@ -14,8 +14,9 @@
 
 namespace inc::onednn {
 
-Builder::Builder(const Prepared& prepared, const Shapes& shapes, const std::set<ir::ValueId>& wanted, PackedWeights& weights)
-    : prepared_(prepared), shapes_(shapes), wanted_(wanted), weights_(weights) {
+Builder::Builder(const Prepared& prepared, const Shapes& shapes, const std::set<ir::ValueId>& wanted,
+                 const std::set<ir::ValueId>& replaceable, PackedWeights& weights)
+    : prepared_(prepared), shapes_(shapes), wanted_(wanted), replaceable_(replaceable), weights_(weights) {
   for (const ir::NodeId id : prepared.order()) position_.emplace(id, position_.size());
 }
 
@@ -44,7 +45,7 @@ bool Builder::is_known(ir::ValueId value) const {
 }
 
 bool Builder::observed(ir::ValueId value) const {
-  return wanted_.contains(value) || (graph().alive(value) && graph().is_output(value));
+  return wanted_.contains(value) || replaceable_.contains(value) || (graph().alive(value) && graph().is_output(value));
 }
 
 std::size_t Builder::last_use(ir::ValueId value) const {
@@ -63,6 +64,7 @@ std::size_t Builder::last_use(ir::ValueId value) const {
 
 bool Builder::exclusive(ir::ValueId value, const ir::Node& node) {
   const std::size_t here = position_.at(node.id);
+  if (!replaceable_.empty()) return false;
   if (last_use(value) > here) return false;
   const int root = slot(any(value)).root;
   if (slot(root).kind != Slot::Kind::Arena) return false;
@@ -244,9 +246,15 @@ int Builder::permuted(ir::ValueId value) {
 }
 
 int Builder::reorder(ir::ValueId value, int from, const Desc& desc) {
-  const Desc source = slot(from).desc;
-  INC_CHECK(!source.is_zero(), "layout of a type oneDNN knows");
   const int to = scratch(slot(from).dtype, slot(from).shape, desc);
+  convert(value, from, to);
+  bind(value, to);
+  return to;
+}
+
+void Builder::convert(ir::ValueId value, int from, int to) {
+  const Desc source = slot(from).desc, desc = slot(to).desc;
+  INC_CHECK(!source.is_zero(), "layout of a type oneDNN knows");
   ir::Node named;
   named.name = graph().alive(value) ? graph().value(value).name : "";
   named.op = "Reorder";
@@ -255,13 +263,10 @@ int Builder::reorder(ir::ValueId value, int from, const Desc& desc) {
                     write = strides_along(slot(to), shape);
     step(named, "inc:copy:sse2", {from}, {to},
          [=](Frame& f) { kernels::copy_strided(f.at(from), read, f.at(to), write, shape, sizeof(float)); });
-    bind(value, to);
-    return to;
+    return;
   }
   const dnnl::reorder::primitive_desc pd(cpu(), source, cpu(), desc);
   primitive(named, pd, dnnl::reorder(pd), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
-  bind(value, to);
-  return to;
 }
 
 Step& Builder::step(const ir::Node& node, std::string kernel, std::vector<int> reads, std::vector<int> writes,
@@ -308,6 +313,27 @@ void Builder::tap(ir::ValueId value) {
     std::copy(source, source + copy.bytes(), copy.mutable_raw());
     frame.tap()->on_value(value, copy);
   });
+}
+
+void Builder::make_replaceable(ir::ValueId value) {
+  if (!replaceable_.contains(value) || is_known(value) || plan_.replaceable.contains(value)) return;
+  int home = any(value);
+  const bool shared = std::any_of(homes_.begin(), homes_.end(), [&](const auto& entry) {
+    return entry.first != value && std::any_of(entry.second.begin(), entry.second.end(),
+                                               [&](int other) { return slot(other).root == slot(home).root; });
+  });
+  if (slot(home).kind == Slot::Kind::Constant || slot(home).desc.is_zero()) return;
+  if (shared || slot(home).kind != Slot::Kind::Arena || slot(home).root != home)
+    home = reorder(value, home, slot(home).desc);
+  homes_.at(value) = {home};
+  Slot given;
+  given.kind = Slot::Kind::Input;
+  given.dtype = slot(home).dtype;
+  given.shape = slot(home).shape;
+  given.index = static_cast<int>(graph().inputs().size() + plan_.replaceable.size());
+  const int index = given.index;
+  convert(value, add(std::move(given)), home);
+  plan_.replaceable.emplace(value, Replacement{plan_.steps.size() - 1, home, index});
 }
 
 void Builder::emit(const ir::Node& node) {
@@ -409,8 +435,11 @@ Plan Builder::build() {
     const std::size_t first = plan_.steps.size();
     with_context([&] { return "while compiling node '" + node.name + "' of type " + node.op; }, [&] { emit(node); });
     count_macs(node, first);
-    for (const ir::ValueId output : node.outputs)
-      if (!output.none()) tap(output);
+    for (const ir::ValueId output : node.outputs) {
+      if (output.none()) continue;
+      make_replaceable(output);
+      tap(output);
+    }
   }
   for (const ir::ValueId value : wanted_)
     if (graph().alive(value)) tap(value);

@@ -13,7 +13,10 @@ namespace inc::onednn {
 
 class Builder {
  public:
-  Builder(const Prepared& prepared, const Shapes& shapes, const std::set<ir::ValueId>& wanted, PackedWeights& weights);
+  /// `replaceable`: values that exist as the graph says, each in storage of its own that nothing else is written to, and
+  /// that a step of Plan::replaceable can write.
+  Builder(const Prepared& prepared, const Shapes& shapes, const std::set<ir::ValueId>& wanted,
+          const std::set<ir::ValueId>& replaceable, PackedWeights& weights);
 
   /// Emits every node and the outputs. Called once.
   Plan build();
@@ -24,7 +27,7 @@ class Builder {
   /// A constant, or a value that follows from shapes; nullptr otherwise.
   const ir::Tensor* known(ir::ValueId value) const;
   bool is_known(ir::ValueId value) const;
-  /// Somebody outside the plan wants to see it: a graph output or a tap.
+  /// Somebody outside the plan wants to see or to replace it: a graph output, a tap.
   bool observed(ir::ValueId value) const;
   /// The value's storage may be overwritten by the step of `node`: all that lives in it dies there or died before.
   bool exclusive(ir::ValueId value, const ir::Node& node);
@@ -89,6 +92,8 @@ class Builder {
   void count_macs(const ir::Node& node, std::size_t first);
   void emit_outputs();
   void tap(ir::ValueId value);
+  void make_replaceable(ir::ValueId value);
+  void convert(ir::ValueId value, int from, int to);
   void touch(ir::ValueId value);
   int reorder(ir::ValueId value, int from, const Desc& desc);
   bool emit_natively(const ir::Node& node);
@@ -105,7 +110,7 @@ class Builder {
 
   const Prepared& prepared_;
   const Shapes& shapes_;
-  const std::set<ir::ValueId>& wanted_;
+  const std::set<ir::ValueId>&wanted_, &replaceable_;
   PackedWeights& weights_;
   Plan plan_;
   std::map<ir::ValueId, std::vector<int>> homes_;
@@ -121,7 +126,7 @@ class Builder {
     std::function<void(Builder&)> emit;
   };
   std::map<ir::NodeId, Reserved> reserved_;
-  ir::NodeId current_;  ///< whose steps are being made
+  ir::NodeId current_;                ///< whose steps are being made
   std::vector<ir::NodeId> absorbed_;  // done since count_macs
   std::set<ir::ValueId> tapped_;
   std::uint32_t next_extra_ = 0x80000000u;

@@ -14,19 +14,6 @@ namespace {
 
 constexpr std::size_t kMostPlans = 16;
 
-class Borrowed {
- public:
-  explicit Borrowed(FramePool& pool) : pool_(pool), frame_(pool.take()) {}
-  ~Borrowed() { pool_.give(std::move(frame_)); }
-  Borrowed(const Borrowed&) = delete;
-  Borrowed& operator=(const Borrowed&) = delete;
-  Frame* operator->() const noexcept { return frame_.get(); }
-
- private:
-  FramePool& pool_;
-  std::unique_ptr<Frame> frame_;
-};
-
 template <class Do>
 auto with_backend_errors(Do&& act) -> decltype(act()) {
   try {
@@ -96,7 +83,7 @@ void PlannedExecutable::check_inputs(std::span<const ir::Tensor> inputs) const {
 std::shared_ptr<PlannedExecutable::Compiled> PlannedExecutable::compile(const Key& key) const {
   const Shapes shapes = propagate(prepared_, key.shapes);
   if (!shapes.data_dependent.empty()) return nullptr;
-  auto whole = std::make_shared<Compiled>(Builder(prepared_, shapes, key.wanted, *weights_).build());
+  auto whole = std::make_shared<Compiled>(Builder(prepared_, shapes, key.wanted, {}, *weights_).build());
   const std::int64_t batch = key.shapes.empty() || key.shapes[0].empty() ? 1 : key.shapes[0][0];
   const std::int64_t few = samples_at_a_time(batch, whole->plan.arena_bytes, key.threads);
   if (!key.wanted.empty() || few >= batch) return whole;
@@ -107,7 +94,7 @@ std::shared_ptr<PlannedExecutable::Compiled> PlannedExecutable::compile(const Ke
   }
   const auto part_of = shapes_or_nothing(prepared_, part_shapes);
   if (!part_of || !separable(prepared_, shapes, *part_of, batch, few)) return whole;
-  auto part = std::make_shared<Compiled>(Builder(prepared_, *part_of, {}, *weights_).build());
+  auto part = std::make_shared<Compiled>(Builder(prepared_, *part_of, {}, {}, *weights_).build());
   part->parts = batch / few;
   for (const ir::ValueId output : prepared_.graph().outputs()) part->results.push_back(shapes.entries.at(output).shape);
   return part;
@@ -143,6 +130,34 @@ std::vector<ir::Tensor> PlannedExecutable::run(std::span<const ir::Tensor> input
     for (std::size_t i = 0; i < compiled->plan.steps.size(); ++i) frame->run(i);
     return frame->take_outputs();
   });
+}
+
+std::unique_ptr<const runtime::Trace> PlannedExecutable::trace(std::span<const ir::Tensor> inputs,
+                                                               const std::set<ir::ValueId>& replaceable,
+                                                               const runtime::TapSink& tap) const {
+  check_inputs(inputs);
+  return with_backend_errors([&]() -> std::unique_ptr<const runtime::Trace> {
+    auto plan = traced_plan_for(inputs, replaceable, tap);
+    if (plan == nullptr) return nullptr;
+    return std::make_unique<PlannedTrace>(std::move(plan), inputs, tap);
+  });
+}
+
+std::shared_ptr<const TracedPlan> PlannedExecutable::traced_plan_for(std::span<const ir::Tensor> inputs,
+                                                                     const std::set<ir::ValueId>& replaceable,
+                                                                     const runtime::TapSink& tap) const {
+  Traced wanted;
+  for (const ir::Tensor& input : inputs) wanted.key.shapes.push_back(input.shape());
+  if (tap) wanted.key.wanted = tap.wanted;
+  wanted.key.threads = threads();
+  wanted.replaceable = replaceable;
+  const std::lock_guard lock(mutex_);
+  if (traced_.plan != nullptr && traced_.key == wanted.key && traced_.replaceable == replaceable) return traced_.plan;
+  const Shapes shapes = propagate(prepared_, wanted.key.shapes);
+  if (!shapes.data_dependent.empty()) return nullptr;
+  wanted.plan = std::make_shared<TracedPlan>(Builder(prepared_, shapes, wanted.key.wanted, replaceable, *weights_).build());
+  traced_ = std::move(wanted);
+  return traced_.plan;
 }
 
 std::vector<ir::Tensor> PlannedExecutable::run_parts(Compiled& compiled, std::span<const ir::Tensor> inputs) const {
@@ -198,6 +213,7 @@ std::vector<runtime::StepProfile> PlannedExecutable::profile(std::span<const ir:
 void PlannedExecutable::rest() const {
   const std::lock_guard lock(mutex_);
   plans_.clear();
+  traced_ = {};
 }
 
 }  // namespace inc::onednn

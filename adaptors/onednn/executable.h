@@ -5,6 +5,7 @@
 
 #include "adaptors/onednn/plan.h"
 #include "adaptors/onednn/prepared.h"
+#include "adaptors/onednn/trace.h"
 #include "adaptors/onednn/weights.h"
 
 namespace inc::onednn {
@@ -14,6 +15,8 @@ class PlannedExecutable final : public runtime::Executable {
   PlannedExecutable(const ir::Graph& graph, std::shared_ptr<PackedWeights> weights);
   std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const override;
   std::vector<runtime::StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const override;
+  std::unique_ptr<const runtime::Trace> trace(std::span<const ir::Tensor> inputs, const std::set<ir::ValueId>& replaceable,
+                                              const runtime::TapSink& tap) const override;
   void rest() const override;
 
  private:
@@ -35,6 +38,10 @@ class PlannedExecutable final : public runtime::Executable {
   std::vector<ir::Tensor> run_parts(Compiled& compiled, std::span<const ir::Tensor> inputs) const;
   /// nullptr when the shapes depend on data. The plan that was used longest ago makes room for a new one.
   std::shared_ptr<Compiled> plan_for(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const;
+  /// The same for runs that can be taken up again.
+  std::shared_ptr<const TracedPlan> traced_plan_for(std::span<const ir::Tensor> inputs,
+                                                    const std::set<ir::ValueId>& replaceable,
+                                                    const runtime::TapSink& tap) const;
 
   Prepared prepared_;
   std::shared_ptr<PackedWeights> weights_;
@@ -45,6 +52,12 @@ class PlannedExecutable final : public runtime::Executable {
   };
   mutable std::map<Key, Entry> plans_;
   mutable std::uint64_t uses_ = 0;
+  struct Traced {
+    Key key;
+    std::set<ir::ValueId> replaceable;
+    std::shared_ptr<const TracedPlan> plan;
+  };
+  mutable Traced traced_;  ///< the last one
 };
 
 }  // namespace inc::onednn

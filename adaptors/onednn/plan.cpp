@@ -17,12 +17,6 @@ std::size_t aligned(std::size_t bytes) {
   return (std::max<std::size_t>(bytes, 1) + kAlign - 1) / kAlign * kAlign;
 }
 
-std::unique_ptr<std::byte, void (*)(void*)> allocate(std::size_t bytes) {
-  auto* storage = static_cast<std::byte*>(std::aligned_alloc(kAlign, aligned(bytes)));
-  if (storage == nullptr) throw BackendError("out of memory: " + std::to_string(bytes) + " bytes for one run");
-  return {storage, std::free};
-}
-
 /// Storage that nobody but `held` refers to, new where somebody does.
 void renew(std::shared_ptr<std::byte>& held, std::size_t bytes) {
   if (held.use_count() != 1) held = allocate(bytes);
@@ -42,6 +36,12 @@ void find_lifetimes(Plan& plan) {
 }
 
 }  // namespace
+
+std::unique_ptr<std::byte, void (*)(void*)> allocate(std::size_t bytes) {
+  auto* storage = static_cast<std::byte*>(std::aligned_alloc(kAlign, aligned(bytes)));
+  if (storage == nullptr) throw BackendError("out of memory: " + std::to_string(bytes) + " bytes for one run");
+  return {storage, std::free};
+}
 
 void Plan::lay_out() {
   find_lifetimes(*this);
@@ -91,20 +91,27 @@ void Frame::point(int slot, std::byte* storage) {
   if (memories_[i]) memories_[i].set_data_handle(pointers_[i]);
 }
 
-void Frame::bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap) {
+void Frame::bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap, std::span<const ir::Tensor> outputs) {
   tap_ = tap;
   inputs_.assign(inputs.begin(), inputs.end());
   outputs_.clear();
   results_.resize(plan_.outputs.size());
   for (std::size_t i = 0; i < results_.size(); ++i) {
     const Slot& made = plan_.slots[static_cast<std::size_t>(plan_.outputs[i])];
+    if (i < outputs.size() && outputs[i].defined()) {
+      outputs_.push_back(outputs[i]);
+      continue;
+    }
     renew(results_[i], static_cast<std::size_t>(ir::element_count(made.shape)) * size_of(made.dtype));
     outputs_.emplace_back(made.dtype, made.shape, results_[i].get(), results_[i]);
   }
   for (const int slot : moving_) {
     const Slot& root = plan_.slots[static_cast<std::size_t>(plan_.slots[static_cast<std::size_t>(slot)].root)];
     const auto index = static_cast<std::size_t>(root.index);
-    point(slot, root.kind == Slot::Kind::Input ? const_cast<std::byte*>(inputs_[index].raw()) : results_[index].get());
+    if (root.kind == Slot::Kind::Output)
+      point(slot, const_cast<std::byte*>(outputs_[index].raw()));
+    else if (index < inputs_.size() && inputs_[index].defined())
+      point(slot, const_cast<std::byte*>(inputs_[index].raw()));
   }
 }
 

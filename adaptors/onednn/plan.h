@@ -2,6 +2,7 @@
 // A plan: a graph for concrete input shapes as a flat list of steps over one arena.
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -34,6 +35,9 @@ struct Slot {
 
 class Frame;
 
+/// Throws BackendError when there is no memory.
+std::unique_ptr<std::byte, void (*)(void*)> allocate(std::size_t bytes);
+
 /// One action: either a oneDNN primitive with its arguments, or a body.
 struct Step {
   runtime::StepProfile profile;
@@ -44,10 +48,18 @@ struct Step {
   bool alone = false;                     ///< one thread: with more, the library would sum in another order
 };
 
+/// Where a value can be replaced: a step that no ordinary run executes, behind those that make the value.
+struct Replacement {
+  std::size_t step;
+  int home;   ///< the slot it writes: the root of storage that is the value's alone
+  int given;  ///< the position of what it reads, counted on from the graph's inputs
+};
+
 struct Plan {
   std::vector<Slot> slots;
   std::vector<Step> steps;
   std::vector<int> outputs;  ///< slot of each graph output
+  std::map<ir::ValueId, Replacement> replaceable = {};
   std::size_t arena_bytes = 0;
 
   /// Liveness, then places in the arena.
@@ -58,7 +70,8 @@ struct Plan {
 class Frame {
  public:
   explicit Frame(const Plan& plan);
-  void bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap);
+  /// Undefined inputs are not read. `outputs`: tensors to use in place of new ones where they are defined.
+  void bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap, std::span<const ir::Tensor> outputs = {});
   void run(std::size_t step);
   std::vector<ir::Tensor> take_outputs();
   /// Storage for the n-th output of several runs together, as many bytes each time; used again once nobody else holds it.
@@ -72,9 +85,11 @@ class Frame {
   /// A tensor that borrows a row-major slot; valid during the run only.
   ir::Tensor borrow(int slot);
   const runtime::TapSink* tap() const noexcept { return tap_; }
+  /// The storage of the slot's root, until it is pointed elsewhere.
+  void point(int slot, std::byte* storage);
+  std::byte* arena(std::size_t offset) const noexcept { return arena_.get() + offset; }
 
  private:
-  void point(int slot, std::byte* storage);
   const Plan& plan_;
   std::unique_ptr<std::byte, void (*)(void*)> arena_;
   std::vector<std::byte*> pointers_;
@@ -99,6 +114,20 @@ class FramePool {
   const Plan& plan_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Frame>> idle_;
+};
+
+/// A frame of the pool, for one run.
+class Borrowed {
+ public:
+  explicit Borrowed(FramePool& pool) : pool_(pool), frame_(pool.take()) {}
+  ~Borrowed() { pool_.give(std::move(frame_)); }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Frame* operator->() const noexcept { return frame_.get(); }
+
+ private:
+  FramePool& pool_;
+  std::unique_ptr<Frame> frame_;
 };
 
 }  // namespace inc::onednn

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "adaptors/reference/trace.h"
 #include "core/ops/ops.h"
 
 namespace inc::reference {
@@ -105,6 +106,26 @@ std::vector<ir::Tensor> Interpreter::execute(std::span<const ir::Tensor> inputs,
 
 std::vector<ir::Tensor> Interpreter::run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const {
   return execute(inputs, tap, {});
+}
+
+std::unique_ptr<const runtime::Trace> Interpreter::trace(std::span<const ir::Tensor> inputs,
+                                                         const std::set<ir::ValueId>& replaceable,
+                                                         const runtime::TapSink& tap) const {
+  std::map<ir::ValueId, ir::Tensor> values;
+  runtime::TapSink all;
+  for (const auto& step : steps_)
+    for (const auto id : graph_.node(step.node).outputs)
+      if (!id.none()) all.wanted.insert(id);
+  all.wanted.insert(graph_.inputs().begin(), graph_.inputs().end());
+  all.wanted.insert(tap.wanted.begin(), tap.wanted.end());
+  all.on_value = [&](ir::ValueId id, const ir::Tensor& tensor) {
+    values.emplace(id, tensor);
+    if (tap && tap.wanted.contains(id)) tap.on_value(id, tensor);
+  };
+  auto outputs = execute(inputs, all, {});
+  std::vector<ir::NodeId> order;
+  for (const auto& step : steps_) order.push_back(step.node);
+  return std::make_unique<KeptValues>(graph_, std::move(order), replaceable, std::move(values), std::move(outputs));
 }
 
 std::vector<runtime::StepProfile> Interpreter::profile(std::span<const ir::Tensor> inputs, int iterations) const {

@@ -11,6 +11,8 @@ class Interpreter final : public runtime::Executable {
   /// The graph's operators are all in the table and supported.
   explicit Interpreter(const ir::Graph& graph);
   std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const override;
+  std::unique_ptr<const runtime::Trace> trace(std::span<const ir::Tensor> inputs, const std::set<ir::ValueId>& replaceable,
+                                              const runtime::TapSink& tap) const override;
   std::vector<runtime::StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const override;
 
  private:

@@ -2,6 +2,7 @@
 // The execution interface. An adaptor turns a graph (plain, fused or QDQ) into an executable.
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -36,6 +37,23 @@ struct StepProfile {
   std::int64_t macs = 0;    ///< multiply-adds of the operators in the step (core/ops/macs.h)
 };
 
+/// What one run leaves behind, so that a change in its middle costs only what lies behind it. Immutable and thread-safe;
+/// outlives the executable that made it.
+class Trace {
+ public:
+  virtual ~Trace() = default;
+  virtual const std::vector<ir::Tensor>& outputs() const = 0;
+  /// The graph's outputs where the given values are these tensors (of the same dtype and shape). Only what depends on them
+  /// is executed, by the steps that made the trace; everything else is as it was. With the values as they were, the outputs
+  /// are those of the trace, bit by bit. Throws DataError for a value that is not replaceable or a tensor that does not fit.
+  virtual std::vector<ir::Tensor> rerun(const std::map<ir::ValueId, ir::Tensor>& replaced) const = 0;
+  /// The share of the graph's multiply-adds (core/ops/macs.h) done by what makes the value and by all that depends on it.
+  /// 1 where nothing can be counted.
+  virtual double share(ir::ValueId value) const = 0;
+  /// Memory that is held.
+  virtual std::size_t bytes() const = 0;
+};
+
 /// A model made ready to run. Immutable and thread-safe: run() may be called from several threads at once.
 class Executable {
  public:
@@ -46,6 +64,14 @@ class Executable {
   /// Runs `iterations` times on the inputs, after one run that is not timed, and reports every step. Empty when the
   /// adaptor cannot tell.
   virtual std::vector<StepProfile> profile(std::span<const ir::Tensor> inputs, int iterations) const = 0;
+  /// Runs once and remembers, so that each of `replaceable` (results of nodes) can be replaced. nullptr where only whole
+  /// graphs can be run. The values exist as the graph says, so that what is fused across them elsewhere is not fused here:
+  /// the outputs may differ from run()'s by rounding.
+  virtual std::unique_ptr<const Trace> trace(std::span<const ir::Tensor> inputs, const std::set<ir::ValueId>& replaceable,
+                                             const TapSink& tap = {}) const {
+    static_cast<void>(inputs), static_cast<void>(replaceable), static_cast<void>(tap);
+    return nullptr;
+  }
   /// Frees what the next run can make again: compiled plans, weights in the layouts of kernels. For executables that will
   /// not run for a while. Runs under way are not disturbed.
   virtual void rest() const {}

@@ -14,6 +14,7 @@ CandidateBuilder::CandidateBuilder(const ir::Graph& fused, const quant::RangeTab
       fp32_(fp32),
       qdq_(qdq),
       bf16_(std::move(bf16)),
+      bf16_alone_(bf16_),
       source_(std::move(corrections)) {
   bf16_.deny(space.not_bf16);
 }
@@ -51,6 +52,47 @@ Candidate CandidateBuilder::build(const search::Point& point) {
   candidate.bf16 = quant::plan_bf16(graph, quant::bf16_wanted(graph, config, bf16_), bf16_, ranges_, bf16_constants_);
   candidate.graph = quant::cast_bf16(graph, candidate.bf16, bf16_constants_);
   return candidate;
+}
+
+std::set<ir::NodeId> CandidateBuilder::nodes_alone(std::size_t dim, std::size_t option) const {
+  const ir::Node& node = fused_.node(space_.nodes.at(dim));
+  const quant::OpConfig& wanted = space_.options.at(dim).at(option);
+  std::set<ir::NodeId> nodes{node.id};
+  const bool with_producer = wanted.precision == quant::Precision::Int8 && wanted.smoothing == quant::Smoothing::Equalize;
+  if (const ir::Node* producer = fused_.producer(node.input(0)); with_producer && producer != nullptr)
+    nodes.insert(producer->id);
+  return nodes;
+}
+
+PartOfGraph CandidateBuilder::alone(std::size_t dim, std::size_t option) {
+  const ir::Node& node = fused_.node(space_.nodes.at(dim));
+  const quant::OpConfig& wanted = space_.options.at(dim).at(option);
+  PartOfGraph part = part_of(fused_, nodes_alone(dim, option), node.outputs);
+  quant::RangeTable ranges;
+  for (const auto& [whole, own] : part.values) {
+    for (auto it = ranges_.tensor.lower_bound({whole, quant::RangeMethod{}});
+         it != ranges_.tensor.end() && it->first.first == whole; ++it)
+      ranges.tensor.emplace(std::make_pair(own, it->first.second), it->second);
+    if (const auto it = ranges_.channels.find(whole); it != ranges_.channels.end()) ranges.channels.emplace(own, it->second);
+  }
+  const ir::NodeId id = part.nodes.at(node.id);
+  quant::QuantConfig config{{{id, wanted}}};
+  if (wanted.precision == quant::Precision::Int8) {
+    if (source_) {
+      const auto& shifts = correction(space_.shape.fastest()).shift;
+      if (const auto it = shifts.find(node.id); it != shifts.end()) config.bias_shift.emplace(id, it->second);
+    }
+    quant::QdqOptions unfolded = qdq_;
+    unfolded.fold_factors = false;
+    unfolded.placement = quant::Placement::Anchors;
+    part.graph = quant::insert_qdq(part.graph, config, ranges, weights_, unfolded);
+  }
+  if (wanted.precision == quant::Precision::Bf16) {
+    const auto plan = quant::plan_bf16(part.graph, quant::bf16_wanted(part.graph, config, bf16_alone_), bf16_alone_, ranges,
+                                       bf16_constants_);
+    part.graph = quant::cast_bf16(part.graph, plan, bf16_constants_);
+  }
+  return part;
 }
 
 }  // namespace inc::tuning

@@ -7,6 +7,7 @@
 
 #include "core/calib/bias_correction.h"
 #include "core/quant/placement.h"
+#include "core/tuning/graph_part.h"
 #include "core/tuning/space.h"
 
 namespace inc::tuning {
@@ -34,6 +35,12 @@ class CandidateBuilder {
   Candidate build(const search::Point& point);
   /// From now on nothing stops: what was chosen is to be written as it was measured.
   void go_on();
+  /// The operator of a dimension by itself, under one of its options, with the bias correction of the fastest point: on the
+  /// values of the FP32 graph it does what it does in the candidate where every other operator is in FP32, up to the
+  /// rounding of channel factors, which are not folded here, and of neighbours that go into BF16 with it there.
+  PartOfGraph alone(std::size_t dim, std::size_t option);
+  /// The nodes of the fused graph that alone() is about.
+  std::set<ir::NodeId> nodes_alone(std::size_t dim, std::size_t option) const;
   /// The correction used for a point: that of the same operators all in INT8.
   const calib::BiasCorrection& correction(const search::Point& point);
   bool corrects() const noexcept { return source_.has_value(); }
@@ -48,7 +55,7 @@ class CandidateBuilder {
   const runtime::Adaptor& adaptor_;
   const runtime::Executable& fp32_;
   quant::QdqOptions qdq_;
-  quant::Bf16Policies bf16_;
+  quant::Bf16Policies bf16_, bf16_alone_;
   quant::Bf16Constants bf16_constants_;
   std::optional<CorrectionSource> source_;
   quant::WeightCache weights_;

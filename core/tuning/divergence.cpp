@@ -19,19 +19,7 @@ const std::vector<ir::Tensor>* Fp32Outputs::find(std::int64_t first) const {
 void Divergence::add(std::int64_t first, std::span<const ir::Tensor> outputs) {
   const auto* expected = fp32_.find(first);
   if (expected == nullptr) return;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (outputs[i].dtype() != DType::Float || outputs[i].shape() != (*expected)[i].shape()) continue;
-    const auto a = outputs[i].values<float>(), b = (*expected)[i].values<float>();
-    for (std::size_t j = 0; j < a.size(); ++j) {
-      const double d = double{a[j]} - double{b[j]};
-      difference_ += d * d;
-      norm_ += double{b[j]} * double{b[j]};
-    }
-  }
-}
-
-double Divergence::value() const noexcept {
-  return norm_ > 0 ? difference_ / norm_ : -1;
+  for (std::size_t i = 0; i < outputs.size(); ++i) error_.add(outputs[i], (*expected)[i]);
 }
 
 }  // namespace inc::tuning

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "core/ir/tensor.h"
+#include "core/calib/output_distance.h"
 
 namespace inc::tuning {
 
@@ -24,17 +24,16 @@ class Fp32Outputs {
   std::map<std::int64_t, std::vector<ir::Tensor>> batches_;
 };
 
-/// Sum of squared differences over the sum of squares of FP32, over all FP32-typed outputs.
+/// calib::SquaredError over all outputs of the batches that were kept.
 class Divergence {
  public:
   explicit Divergence(const Fp32Outputs& fp32) : fp32_(fp32) {}
   void add(std::int64_t first, std::span<const ir::Tensor> outputs);
-  /// -1 when nothing could be compared.
-  double value() const noexcept;
+  double value() const { return error_.value(); }
 
  private:
   const Fp32Outputs& fp32_;
-  double difference_ = 0, norm_ = 0;
+  calib::SquaredError error_;
 };
 
 }  // namespace inc::tuning
