@@ -12,7 +12,7 @@ onnx_version=1.23.2
 
 packages=(g++ make ccache ninja-build python3 python3-venv pkg-config
   libprotobuf-dev protobuf-compiler libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
-  libjpeg62-turbo-dev libpng-dev zlib1g-dev libhwloc-dev libeigen3-dev libgtest-dev libgmock-dev)
+  libjpeg62-turbo-dev libpng-dev zlib1g-dev libhwloc-dev libopenmpi-dev openmpi-bin libeigen3-dev libgtest-dev libgmock-dev)
 
 say() { printf '%s\n' "setup: $*" >&2; }
 

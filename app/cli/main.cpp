@@ -3,11 +3,13 @@
 #include <new>
 
 #include "app/cli/commands.h"
+#include "app/cli/job.h"
 
 namespace {
 
 int fail(const std::string& message, inc::ExitCode code) {
-  std::fprintf(stderr, "error: %s\n", message.c_str());
+  inc::cli::fail_job(
+      code, [](const std::string& text) { std::fprintf(stderr, "error: %s\n", text.c_str()); }, message);
   return static_cast<int>(code);
 }
 
@@ -37,7 +39,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    inc::cli::leave_job();
+    return code;
   } catch (const inc::Error& error) {
     return fail(error.full_message(), error.exit_code());
   } catch (const std::bad_alloc&) {

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "app/cli/commands.h"
+#include "app/cli/job.h"
 #include "app/cli/progress.h"
 #include "app/cli/settings.h"
 #include "app/session.h"
@@ -16,7 +17,9 @@ struct QuantizeSettings : Settings {
   bool resume = false;
 };
 
-ExitCode quantize(const QuantizeSettings& settings) {
+ExitCode quantize(QuantizeSettings settings) {
+  const Ranks& ranks = join_job();
+  settings.quiet = settings.quiet || !ranks.first();
   config::Config config = configured(settings);
   if (!settings.profile_from.empty())
     config.tuning.cost_model.profile_from = std::filesystem::absolute(settings.profile_from).string();
@@ -32,8 +35,10 @@ ExitCode quantize(const QuantizeSettings& settings) {
     options.on_trial = [&](const search::Observation& seen, std::size_t number) { line.trial(seen, number); };
     options.should_stop = app::stop_requested;
     options.machine = app::machine();
+    options.ranks = &ranks;
     report = pipeline::quantize(config, *adaptor, options);
   }
+  if (!ranks.first()) return ExitCode::Met;
   if (settings.json) {
     fmt::print("{}\n", report::to_json(report));
   } else if (!settings.quiet) {

@@ -29,7 +29,7 @@ void add_execution(CLI::App& command, Settings& settings) {
 }
 
 void prepare(const Settings& settings) {
-  set_threads(settings.threads);
+  if (settings.threads > 0) set_threads(settings.threads);
   log::set_level(settings.quiet ? log::Level::Error : log::Level::Info);
   const app::CpuLimit limit = app::cpu_limit();
   if (settings.threads > limit.cpus)

@@ -5,11 +5,29 @@
 #include <mutex>
 
 #include "core/base/error.h"
+#include "core/base/pack.h"
 #include "core/base/parallel.h"
 #include "core/calib/calibrator.h"
 
 namespace inc::calib {
 namespace {
+
+/// Samples [first, first + count).
+struct Slice {
+  std::int64_t first, count;
+};
+
+/// Of the size that the graph can run; a remainder that it cannot run is left out.
+std::vector<Slice> slices(const ir::Graph& graph, std::int64_t total, std::int64_t batch_size) {
+  std::vector<Slice> out;
+  const std::int64_t step = eval::usable_batch_size(graph, std::min(total, batch_size));
+  for (std::int64_t first = 0; first < total; first += step) {
+    const std::int64_t count = eval::usable_batch_size(graph, std::min(step, total - first));
+    if (first > 0 && count > total - first) break;
+    out.push_back({first, count});
+  }
+  return out;
+}
 
 /// Statistics of the watched values of one executable, batch after batch.
 class Collector {
@@ -40,6 +58,28 @@ class Collector {
     check_values(first, count);
   }
 
+  void run(const eval::Dataset& data, std::span<const Slice> batches, const std::function<bool()>& should_stop) {
+    for (const Slice& slice : batches) {
+      if (should_stop && should_stop()) return;
+      const eval::Batch batch = eval::load_batch(graph_, data, slice.first, slice.count);
+      run(batch.inputs, batch.first, batch.count);
+    }
+  }
+
+  std::string packed() const {
+    Packer packer;
+    for (const auto& [id, stats] : table_) packer(stats);
+    return std::move(packer).take();
+  }
+  /// Of a collector of the same values, from what came after.
+  void merge(const std::string& bytes, StatsTable empty) {
+    Unpacker unpacker(bytes);
+    for (auto& [id, stats] : empty) {
+      unpacker(stats);
+      table_.at(id).merge(stats);
+    }
+  }
+  const StatsTable& table() const noexcept { return table_; }
   StatsTable take() && { return std::move(table_); }
 
  private:
@@ -84,14 +124,21 @@ StatsTable collect(const ir::Graph& graph, const runtime::Executable& executable
     throw DataError(fmt::format("calibration has no samples: {} found in {}, at least 1 expected",
                                 std::max<std::int64_t>(0, total), data.describe()));
   Collector collector(graph, executable, values, options);
-  const std::int64_t step = eval::usable_batch_size(graph, std::min(total, options.batch_size));
-  for (std::int64_t first = 0; first < total; first += step) {
-    if (options.should_stop && options.should_stop()) break;
-    const std::int64_t count = eval::usable_batch_size(graph, std::min(step, total - first));
-    if (first > 0 && count > total - first) break;
-    const eval::Batch batch = eval::load_batch(graph, data, first, count);
-    collector.run(batch.inputs, batch.first, batch.count);
+  const std::vector<Slice> all = slices(graph, total, options.batch_size);
+  const Ranks& ranks = *options.ranks;
+  if (!ranks.several()) {
+    collector.run(data, all, options.should_stop);
+    return std::move(collector).take();
   }
+  const StatsTable empty = collector.table();
+  const auto size = static_cast<std::size_t>(ranks.size());
+  auto parts = share_out(ranks, ranks.size(), [&](std::int64_t rank) {
+    const std::size_t r = static_cast<std::size_t>(rank), begin = all.size() * r / size, end = all.size() * (r + 1) / size;
+    Collector part(graph, executable, values, options);
+    part.run(data, std::span(all).subspan(begin, end - begin), options.should_stop);
+    return part.packed();
+  });
+  for (Piece& part : parts) collector.merge(std::move(part).take(), empty);
   return std::move(collector).take();
 }
 

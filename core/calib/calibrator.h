@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "core/base/ranks.h"
 #include "core/calib/difference.h"
 #include "core/calib/range.h"
 #include "core/calib/stats.h"
@@ -24,6 +25,7 @@ struct CalibrationOptions {
   quant::Placement placement = quant::Placement::Anchors;  ///< which values are watched
   bool channels = true;  ///< RangeTable::channels too, where the value's INT8 users agree on the axis
   std::function<bool()> should_stop = {};
+  const Ranks* ranks = &alone();  ///< share the batches out; the result does not depend on them
 };
 
 /// Ranges of everything that quant::values_to_calibrate(graph) names; `executable` runs `graph`. Where the graph fixes its

@@ -30,19 +30,25 @@ View view(const ir::Tensor& tensor, int axis) {
 template <class Channel>
 void scan_columns(const View& v, std::int64_t begin, std::int64_t end, Channel* out) {
   float lo[kTogether], hi[kTogether];
-  double sum[kTogether];
+  double high[kTogether], low[kTogether];
   const std::int64_t n = end - begin;
-  for (std::int64_t c = 0; c < n; ++c) lo[c] = out[c].min, hi[c] = out[c].max, sum[c] = out[c].square_sum;
+  for (std::int64_t c = 0; c < n; ++c) {
+    lo[c] = out[c].min, hi[c] = out[c].max;
+    high[c] = out[c].squares.high, low[c] = out[c].squares.low;
+  }
   for (std::int64_t o = 0; o < v.outer; ++o) {
     const float* x = v.x + o * v.channels + begin;
 #pragma omp simd
     for (std::int64_t c = 0; c < n; ++c) {
       lo[c] = x[c] < lo[c] ? x[c] : lo[c];
       hi[c] = x[c] > hi[c] ? x[c] : hi[c];
-      sum[c] += static_cast<double>(x[c]) * static_cast<double>(x[c]);
+      const double square = static_cast<double>(x[c]) * static_cast<double>(x[c]);
+      const double sum = high[c] + square, part = sum - high[c];
+      low[c] += (high[c] - (sum - part)) + (square - part);
+      high[c] = sum;
     }
   }
-  for (std::int64_t c = 0; c < n; ++c) out[c] = {lo[c], hi[c], sum[c]};
+  for (std::int64_t c = 0; c < n; ++c) out[c] = {lo[c], hi[c], {high[c], low[c]}};
 }
 
 template <class Channel>
@@ -57,8 +63,16 @@ void scan_rows(const View& v, std::int64_t channel, Channel& out) {
       hi = x[i] > hi ? x[i] : hi;
       sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
     }
-    out = {lo, hi, out.square_sum + sum};
+    out.min = lo;
+    out.max = hi;
+    out.squares.add(sum);
   }
+}
+
+double rounded(double value) noexcept {
+  int exponent = 0;
+  const double part = std::frexp(value, &exponent);
+  return std::ldexp(std::nearbyint(std::ldexp(part, ChannelStats::kMeanBits)), exponent - ChannelStats::kMeanBits);
 }
 
 }  // namespace
@@ -66,7 +80,7 @@ void scan_rows(const View& v, std::int64_t channel, Channel& out) {
 bool ChannelStats::fits(const ir::Tensor& tensor) {
   if (given_up_ || axis_ >= tensor.rank()) return false;
   const auto count = static_cast<std::size_t>(tensor.shape()[static_cast<std::size_t>(axis_)]);
-  if (channels_.empty()) channels_.assign(count, {kLargest, -kLargest, 0});
+  if (channels_.empty()) channels_.assign(count, {kLargest, -kLargest, {}});
   return channels_.size() == count;
 }
 
@@ -78,7 +92,7 @@ Extremes ChannelStats::observe(const ir::Tensor& tensor) {
   }
   const View v = view(tensor, axis_);
   std::vector<Channel> fresh;
-  for (const Channel& c : channels_) fresh.push_back({kLargest, -kLargest, c.square_sum});
+  for (const Channel& c : channels_) fresh.push_back({kLargest, -kLargest, c.squares});
   Channel* channels = fresh.data();
   if (v.inner == 1) {
     const std::int64_t chunks = (v.channels + kTogether - 1) / kTogether;
@@ -91,7 +105,7 @@ Extremes ChannelStats::observe(const ir::Tensor& tensor) {
       for (std::int64_t c = begin; c < end; ++c) scan_rows(v, c, channels[c]);
     });
   }
-  if (std::any_of(fresh.begin(), fresh.end(), [](const Channel& c) { return !std::isfinite(c.square_sum); })) {
+  if (std::any_of(fresh.begin(), fresh.end(), [](const Channel& c) { return !std::isfinite(c.squares.high); })) {
     given_up_ = true;
     return extremes_of(tensor);
   }
@@ -100,7 +114,7 @@ Extremes ChannelStats::observe(const ir::Tensor& tensor) {
   for (std::size_t c = 0; c < fresh.size(); ++c) {
     all.min = std::min(all.min, fresh[c].min);
     all.max = std::max(all.max, fresh[c].max);
-    channels_[c] = {std::min(channels_[c].min, fresh[c].min), std::max(channels_[c].max, fresh[c].max), fresh[c].square_sum};
+    channels_[c] = {std::min(channels_[c].min, fresh[c].min), std::max(channels_[c].max, fresh[c].max), fresh[c].squares};
   }
   return all;
 }
@@ -109,10 +123,13 @@ void ChannelStats::merge(const ChannelStats& other) {
   given_up_ = given_up_ || other.given_up_ ||
               (!channels_.empty() && !other.channels_.empty() && channels_.size() != other.channels_.size());
   if (given_up_ || other.channels_.empty()) return;
-  if (channels_.empty()) channels_.assign(other.channels_.size(), {kLargest, -kLargest, 0});
+  if (channels_.empty()) channels_.assign(other.channels_.size(), {kLargest, -kLargest, {}});
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     const Channel &a = channels_[c], &b = other.channels_[c];
-    channels_[c] = {std::min(a.min, b.min), std::max(a.max, b.max), a.square_sum + b.square_sum};
+    Sum squares = a.squares;
+    squares.add(b.squares.high);
+    squares.low += b.squares.low;
+    channels_[c] = {std::min(a.min, b.min), std::max(a.max, b.max), squares};
   }
   per_channel_ += other.per_channel_;
 }
@@ -122,7 +139,7 @@ std::optional<quant::ChannelRanges> ChannelStats::ranges() const {
   quant::ChannelRanges out{axis_, {}, {}};
   for (const Channel& c : channels_) {
     out.range.push_back({c.min, c.max});
-    out.mean_square.push_back(c.square_sum / static_cast<double>(per_channel_));
+    out.mean_square.push_back(rounded((c.squares.high + c.squares.low) / static_cast<double>(per_channel_)));
   }
   return out;
 }

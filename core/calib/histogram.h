@@ -25,6 +25,10 @@ class Histogram {
   /// 2 · kSide numbers, by increasing value; empty while nothing was observed.
   const std::vector<std::int64_t>& counts() const noexcept { return counts_; }
   bool operator==(const Histogram&) const = default;
+  template <class Archive>
+  void pass(Archive& archive) {
+    archive(exponent_, zeros_, counts_);
+  }
 
  private:
   void make_room(int exponent);

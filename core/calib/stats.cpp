@@ -51,19 +51,22 @@ Extremes extremes_of(const ir::Tensor& tensor) {
   return all;
 }
 
-void ExtremesAverage::observe(const Extremes& batch) noexcept {
-  if (!batch.any()) return;
-  const double weight = std::max(constant_, 1.0 / static_cast<double>(++batches_));
-  min_ += weight * (batch.min - min_);
-  max_ += weight * (batch.max - max_);
+void ExtremesAverage::observe(const Extremes& batch) {
+  if (batch.any()) batches_.push_back({batch.min, batch.max});
 }
 
-void ExtremesAverage::merge(const ExtremesAverage& other) noexcept {
-  if (other.batches_ == 0) return;
-  batches_ += other.batches_;
-  const double weight = static_cast<double>(other.batches_) / static_cast<double>(batches_);
-  min_ += weight * (other.min_ - min_);
-  max_ += weight * (other.max_ - max_);
+void ExtremesAverage::merge(const ExtremesAverage& other) {
+  batches_.insert(batches_.end(), other.batches_.begin(), other.batches_.end());
+}
+
+quant::Range ExtremesAverage::range() const noexcept {
+  double lo = 0, hi = 0, count = 0;
+  for (const quant::Range& batch : batches_) {
+    const double weight = std::max(constant_, 1.0 / ++count);
+    lo += weight * (batch.lo - lo);
+    hi += weight * (batch.hi - hi);
+  }
+  return {static_cast<float>(lo), static_cast<float>(hi)};
 }
 
 Stats::Stats(const StatsOptions& options) {

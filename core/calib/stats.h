@@ -1,6 +1,6 @@
 #pragma once
-// What calibration keeps of a value. Sizes do not depend on how much was observed; merging two parts gives what observing
-// both gives, in whatever order, where nothing else is said. Results never depend on the number of threads.
+// What calibration keeps of a value. Sizes do not depend on how much was observed, where nothing else is said; merging two
+// parts, the earlier first, gives what observing both gives, to the last bit. Results never depend on the number of threads.
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -11,10 +11,11 @@
 
 namespace inc::calib {
 
-/// Extremes and sum of squares of each index along one axis. Sums are taken per index of the first axis and then in the
-/// order of observation, so they do not depend on the batch size, and depend on the order only by rounding (of doubles).
+/// Extremes and sum of squares of each index along one axis. Sums are taken per index of the first axis, then in twice the
+/// precision of doubles, and means are rounded to kMeanBits: they depend neither on the batch size nor on order and parts.
 class ChannelStats {
  public:
+  static constexpr int kMeanBits = 44;
   explicit ChannelStats(int axis) : axis_(axis) {}
   /// Returns the extremes of the tensor. Channels are given up for good when the tensor has no such axis or another
   /// number of channels than those before it.
@@ -22,11 +23,24 @@ class ChannelStats {
   void merge(const ChannelStats& other);
   /// Nothing when nothing was observed, when channels were given up, or when an element was not finite.
   std::optional<quant::ChannelRanges> ranges() const;
+  template <class Archive>
+  void pass(Archive& archive) {
+    archive(axis_, given_up_, per_channel_, channels_);
+  }
 
  private:
+  /// A sum and what rounding took from it: the error of each addition, found exactly (Knuth's TwoSum), is added up apart.
+  struct Sum {
+    double high = 0, low = 0;
+    void add(double x) noexcept {
+      const double sum = high + x, part = sum - high;
+      low += (high - (sum - part)) + (x - part);
+      high = sum;
+    }
+  };
   struct Channel {
     float min, max;
-    double square_sum;
+    Sum squares;
   };
   bool fits(const ir::Tensor& tensor);
 
@@ -36,18 +50,23 @@ class ChannelStats {
   std::vector<Channel> channels_;
 };
 
-/// Averages of the extremes of batches: plain while that gives a batch more weight than `constant`, else exponential.
+/// Averages of the extremes of batches: plain while that gives a batch more weight than `constant`, else exponential. The
+/// order counts, so those of every batch are kept.
 class ExtremesAverage {
  public:
   explicit ExtremesAverage(double constant) : constant_(constant) {}
-  void observe(const Extremes& batch) noexcept;
-  /// `other` is what came after. Weighted by batches, which equals observing both while the averages are plain.
-  void merge(const ExtremesAverage& other) noexcept;
-  quant::Range range() const noexcept { return {static_cast<float>(min_), static_cast<float>(max_)}; }
+  void observe(const Extremes& batch);
+  /// `other` is what came after.
+  void merge(const ExtremesAverage& other);
+  quant::Range range() const noexcept;
+  template <class Archive>
+  void pass(Archive& archive) {
+    archive(constant_, batches_);
+  }
 
  private:
-  double constant_, min_ = 0, max_ = 0;
-  std::int64_t batches_ = 0;
+  double constant_;
+  std::vector<quant::Range> batches_;
 };
 
 /// Which statistics are kept besides the extremes.
@@ -61,7 +80,11 @@ class Stats {
  public:
   explicit Stats(const StatsOptions& options = {});
   void observe(const ir::Tensor& tensor);  ///< FP32 tensors only. One that is not finite changes the extremes only.
-  void merge(const Stats& other);          ///< of the same options
+  void merge(const Stats& other);          ///< of the same options, and of what came after
+  template <class Archive>
+  void pass(Archive& archive) {
+    archive(extremes, histogram, average, channels);
+  }
 
   Extremes extremes;
   std::optional<Histogram> histogram;

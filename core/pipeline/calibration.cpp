@@ -128,8 +128,9 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
   if (leaves_method_open(config)) wanted.methods.insert(std::begin(kOtherMethods), std::end(kOtherMethods));
   wanted.placement = qdq_options(config).placement;
   wanted.should_stop = options.should_stop;
+  wanted.ranks = options.ranks;
   calibrated.ranges = calib::calibrate(model.fused, fp32, *task->data, wanted);
-  const bool stopped = options.should_stop && options.should_stop();
+  const bool stopped = stop_requested(options);
   if (!stopped && (leaves_smoothing_open(config) || leaves_method_open(config))) {
     Chooser choose(config, *task, model, adaptor, fp32, allowed, calibrated);
     if (leaves_smoothing_open(config)) choose.smoothing();
@@ -146,7 +147,7 @@ std::optional<tuning::CorrectionSource> corrections(const config::Config& config
   calib::CorrectionOptions wanted;
   wanted.samples = task->samples;
   wanted.qdq = qdq_options(config);
-  wanted.should_stop = options.should_stop;
+  if (!options.ranks->several()) wanted.should_stop = options.should_stop;
   return tuning::CorrectionSource{*task->data, std::move(wanted)};
 }
 

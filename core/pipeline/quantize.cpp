@@ -59,7 +59,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const std::filesystem::path directory = make_output_directory(config, model, options);
   std::vector<std::string> notes;
   const auto costs = find_costs(config, model, adaptor, *fp32, allowed_space, allowed, directory, options, notes);
-  if (options.should_stop && options.should_stop()) throw interrupted_early();
+  if (stop_requested(options)) throw interrupted_early();
   if (costs && !costs->verdict.kept.empty()) {
     keep_back(*costs, allowed, notes);
     allowed_space = tuning::build_space(model.fused, adaptor, allowed);
@@ -77,6 +77,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
 
   const Calibrated calibrated =
       calibrate(config, task_or_null, model, adaptor, *fp32, allowed, std::move(allowed_space), options);
+  if ((task || options.ranks->several()) && stop_requested(options)) throw interrupted_early();
   const tuning::TuningSpace& space = calibrated.space;
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
                                       allowed.bf16_policies, corrections(config, task_or_null, options));

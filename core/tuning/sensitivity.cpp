@@ -6,6 +6,7 @@
 #include <limits>
 #include <mutex>
 
+#include "core/base/pack.h"
 #include "core/calib/output_distance.h"
 #include "core/tuning/kept_part.h"
 
@@ -77,7 +78,7 @@ class Meter {
     Probe first = look({1, least_batch_}, 0);
     for (std::size_t dim = 0; dim < errors_.size(); ++dim) share_.push_back(share(first, dim));
     const Plan plan = affordable(first);
-    for (std::int64_t n = 0; n < plan.batches;) {
+    for (std::int64_t n = 0; n < plan.batches && !stopped_;) {
       std::vector<Probe> probes;
       std::size_t bytes = 0;
       do {
@@ -86,8 +87,10 @@ class Meter {
         bytes += probes.back().bytes();
       } while (++n < plan.batches && bytes + probes.back().bytes() <= options_.budget_bytes);
       first = {};
-      for (std::size_t dim = 0; dim < errors_.size(); ++dim) measure(dim, probes);
+      for (std::size_t dim = 0; dim < errors_.size(); ++dim)
+        if (rank_of(dim) == options_.ranks->rank()) measure(dim, probes);
     }
+    exchange();
     return result();
   }
 
@@ -143,9 +146,27 @@ class Meter {
     return most;
   }
 
+  int rank_of(std::size_t dim) const { return static_cast<int>(dim % static_cast<std::size_t>(options_.ranks->size())); }
+
+  /// Every rank gets what the others have measured.
+  void exchange() {
+    if (options_.ranks->any(stopped_)) throw search::Interrupted();
+    if (!options_.ranks->several()) return;
+    Packer packer;
+    for (std::size_t dim = 0; dim < errors_.size(); ++dim)
+      if (rank_of(dim) == options_.ranks->rank()) packer(errors_[dim], executed_[dim]);
+    const std::vector<std::string> all = options_.ranks->all_gather(std::move(packer).take());
+    for (int rank = 0; rank < options_.ranks->size(); ++rank) {
+      Unpacker unpacker(all[static_cast<std::size_t>(rank)]);
+      for (std::size_t dim = 0; dim < errors_.size(); ++dim)
+        if (rank_of(dim) == rank) unpacker(errors_[dim], executed_[dim]);
+    }
+  }
+
   void measure(std::size_t dim, const std::vector<Probe>& probes) {
     for (std::size_t option = 0; option < options_of(dim); ++option) {
-      if (options_.should_stop && options_.should_stop()) throw search::Interrupted();
+      stopped_ = stopped_ || (options_.should_stop && options_.should_stop());
+      if (stopped_) return;
       Errors& errors = errors_[dim][option];
       if (errors.failed) continue;
       try {
@@ -199,6 +220,7 @@ class Meter {
   std::vector<double> share_;                   ///< of the graph, from the operator on, per dimension
   std::vector<std::int64_t> executed_;          ///< samples, per dimension
   std::int64_t looked_at_ = 0;                  ///< samples executed in FP32
+  bool stopped_ = false;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "core/base/ranks.h"
 #include "core/eval/dataset.h"
 #include "core/search/search.h"
 #include "core/tuning/candidate.h"
@@ -25,6 +26,7 @@ struct SensitivityOptions {
   double evaluations = 0.5;                           ///< what it may cost, while that leaves `fewest` samples
   std::size_t budget_bytes = std::size_t{256} << 20;  ///< for activations; one batch is kept whatever it takes
   std::function<bool()> should_stop = {};             ///< asked between operators
+  const Ranks* ranks = &alone();                      ///< share the operators out; the result does not depend on them
 };
 
 /// Divergences of all outputs (calib::SquaredError), and of each operator's own: both from the same samples, as many as

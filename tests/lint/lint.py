@@ -38,6 +38,7 @@ DOORS = {
     r"hwloc": ["app"],
     r"Eigen/": ["strategies"],
     r"omp\.h": ["core/base"],
+    r"mpi\.h": ["app"],
     r"immintrin|x86intrin": ["kernels"],
 }
 MACHINE_WORDS = re.compile(r"/work/|/root/|pythonhosted|pypi\.org/simple|\bTODO\b|\bFIXME\b|\bXXX\b")

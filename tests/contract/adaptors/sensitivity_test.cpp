@@ -14,6 +14,7 @@
 #include "core/onnx/onnx_io.h"
 #include "core/passes/pass.h"
 #include "tests/support/random.h"
+#include "tests/support/threads_as_ranks.h"
 
 namespace inc::tuning {
 namespace {
@@ -270,6 +271,32 @@ TEST(Sensitivity, StopsWhenTold) {
   SensitivityOptions options;
   options.should_stop = [] { return true; };
   EXPECT_THROW(s.measured(options), search::Interrupted);
+}
+
+TEST(Sensitivities, DoNotDependOnTheNumberOfProcesses) {
+  const search::Sensitivity wanted = Subject(convolutions(), reference::make_adaptor(), many_options()).measured();
+  for (const int size : {2, 3}) {
+    const auto body = [&](const Ranks& ranks) {
+      SensitivityOptions options = Subject::all_samples();
+      options.ranks = &ranks;
+      const auto found = Subject(convolutions(), reference::make_adaptor(), many_options()).measured(options);
+      EXPECT_EQ(found.own, wanted.own);
+      EXPECT_EQ(found.output, wanted.output);
+      EXPECT_EQ(found.full_evaluations, wanted.full_evaluations);
+    };
+    for (const auto& thrown : testing::ThreadRanks(size).run(body)) EXPECT_FALSE(thrown);
+  }
+}
+
+TEST(Sensitivities, WhenOneProcessIsStoppedAllAre) {
+  const auto body = [&](const Ranks& ranks) {
+    SensitivityOptions options = Subject::all_samples();
+    options.ranks = &ranks;
+    options.should_stop = [&] { return ranks.rank() == 1; };
+    Subject subject(convolutions(), reference::make_adaptor(), many_options());
+    EXPECT_THROW(subject.measured(options), search::Interrupted);
+  };
+  for (const auto& thrown : testing::ThreadRanks(2).run(body)) EXPECT_FALSE(thrown);
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/pack.h"
 #include "core/calib/calibrator.h"
+#include "tests/support/threads_as_ranks.h"
 
 namespace inc::calib {
 namespace {
@@ -78,6 +80,52 @@ TEST(Collect, RunsWholeBatchesWhereTheGraphFixesThem) {
   const TimesTen executable(m.y);
   collect(m.graph, executable, Ramp(50), {{m.y}}, {.samples = 10, .batch_size = 1});
   EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{4, 4}));
+}
+
+/// Everything of everything, bit by bit.
+std::string bits(const Model& m, const Ranks& ranks, std::int64_t samples) {
+  const TimesTen executable(m.y, 1.0f / 3);
+  CalibrationOptions options{.samples = samples, .batch_size = 2};
+  options.methods = {quant::RangeMethod::MovingAverage, quant::RangeMethod::Kl};
+  options.ranks = &ranks;
+  const StatsTable table = collect(m.graph, executable, Ramp(100), {{m.x, 1}, {m.y, 1}}, options);
+  Packer packer;
+  for (const auto& [id, stats] : table) {
+    packer(stats.extremes, *stats.histogram);
+    const quant::ChannelRanges channels = *stats.channels->ranges();
+    packer(channels.mean_square, channels.range, stats.average->range());
+  }
+  return std::move(packer).take();
+}
+
+TEST(Collect, DoesNotDependOnTheNumberOfProcesses) {
+  const Model m(-1);
+  for (const std::int64_t samples : {1, 7, 50})
+    for (const int size : {2, 3, 5}) {
+      const std::string wanted = bits(m, alone(), samples);
+      for (const auto& thrown :
+           testing::ThreadRanks(size).run([&](const Ranks& ranks) { EXPECT_EQ(bits(m, ranks, samples), wanted) << size; }))
+        EXPECT_FALSE(thrown);
+    }
+}
+
+TEST(Collect, ThrowsTheSameOfTheFirstBadSampleInEveryProcess) {
+  const Model m(-1);
+  const auto message = [&](const Ranks& ranks) -> std::string {
+    try {
+      const TimesTen executable(m.y);
+      CalibrationOptions options{.batch_size = 2};
+      options.ranks = &ranks;
+      collect(m.graph, executable, Ramp(40, 5), {{m.x}, {m.y}}, options);
+    } catch (const DataError& error) {
+      return error.full_message();
+    }
+    return {};
+  };
+  const std::string wanted = message(alone());
+  EXPECT_NE(wanted, "");
+  for (const auto& thrown : testing::ThreadRanks(3).run([&](const Ranks& ranks) { EXPECT_EQ(message(ranks), wanted); }))
+    EXPECT_FALSE(thrown);
 }
 
 TEST(Collect, DoesNotDependOnTheBatchSize) {
