@@ -71,7 +71,8 @@ std::vector<Point> candidates(const search::SearchSpace& space, std::span<const 
 std::optional<Point> Bayesian::ask(const search::History& history) const {
   if (history.size() < space_.size() && history.find(space_.fastest()) == nullptr) return space_.fastest();
   Rng rng(seed_, history.size());
-  if (history.size() < kFirst || history.size() >= space_.size()) return unseen(space_, history, rng);
+  if (history.size() < kFirst || history.size() >= space_.size())
+    return unseen(space_, history, rng, growing_share(history, kFirst));
   const auto sorted = best_first(history);
   const Model model(sorted);
   std::optional<Point> best;

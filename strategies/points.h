@@ -5,11 +5,16 @@
 
 namespace inc::strategies {
 
-search::Point draw(const search::SearchSpace& space, Rng& rng);
+/// How many operators fall back is drawn first, uniformly from none to `share` of them: if each fell back by the toss of a
+/// coin, every draw would have half of them in FP32. Which ones, and the option of each, is uniform.
+search::Point draw(const search::SearchSpace& space, Rng& rng, double share = 1);
+/// Grows with the trials from none to all after `trials` of them, so that few fallbacks are tried before many.
+double growing_share(const search::History& history, std::size_t trials);
 /// In lexicographic order, from the fastest point; index < space.size().
 search::Point nth(const search::SearchSpace& space, std::uint64_t index);
-/// Uniform among the points that the history does not hold; nothing when it holds them all. Never materialises the space.
-std::optional<search::Point> unseen(const search::SearchSpace& space, const search::History& history, Rng& rng);
+/// A draw that the history does not hold; nothing when it holds every point. Never materialises the space.
+std::optional<search::Point> unseen(const search::SearchSpace& space, const search::History& history, Rng& rng,
+                                    double share = 1);
 
 /// What meets the target before what misses it, by rising cost and by rising loss; failures last.
 std::vector<const search::Observation*> best_first(const search::History& history);

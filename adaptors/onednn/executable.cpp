@@ -216,4 +216,13 @@ void PlannedExecutable::rest() const {
   traced_ = {};
 }
 
+std::size_t PlannedExecutable::footprint_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t most = 0;
+  for (const auto& [key, entry] : plans_)
+    if (entry.compiled != nullptr && key.wanted.empty())
+      most = std::max(most, entry.compiled->plan.arena_bytes + entry.compiled->plan.constant_bytes());
+  return most;
+}
+
 }  // namespace inc::onednn

@@ -7,10 +7,11 @@
 #include "adaptors/onednn/prepared.h"
 #include "adaptors/onednn/trace.h"
 #include "adaptors/onednn/weights.h"
+#include "core/runtime/footprint.h"
 
 namespace inc::onednn {
 
-class PlannedExecutable final : public runtime::Executable {
+class PlannedExecutable final : public runtime::Executable, public runtime::Footprint {
  public:
   PlannedExecutable(const ir::Graph& graph, std::shared_ptr<PackedWeights> weights);
   std::vector<ir::Tensor> run(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const override;
@@ -18,6 +19,7 @@ class PlannedExecutable final : public runtime::Executable {
   std::unique_ptr<const runtime::Trace> trace(std::span<const ir::Tensor> inputs, const std::set<ir::ValueId>& replaceable,
                                               const runtime::TapSink& tap) const override;
   void rest() const override;
+  std::size_t footprint_bytes() const override;
 
  private:
   struct Compiled {

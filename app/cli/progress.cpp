@@ -68,7 +68,7 @@ void ProgressLine::trial(const search::Observation& seen, std::size_t number) {
     std::fprintf(stderr, "trial %zu: failed: %s\n", number, seen.why_failed.c_str());
   else
     std::fprintf(stderr, "trial %zu: accuracy %.4f, %s, %.3f ms a sample, %.1f s\n", number, seen.accuracy,
-                 seen.met ? "target met" : "target missed", seen.cost, seen.seconds);
+                 seen.met ? "target met" : "target missed", seen.latency_ms, seen.seconds);
 }
 
 }  // namespace inc::cli

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/pipeline/aims.h"
 #include "core/pipeline/calibration.h"
 #include "core/pipeline/costs.h"
 #include "core/pipeline/identity.h"
@@ -47,6 +48,15 @@ BackendError interrupted_early() {
   return BackendError("interrupted before the baseline was known; no model was written");
 }
 
+eval::Score baseline_score(const LoadedModel& model, const runtime::Executable& fp32, const AccuracyTask& task,
+                           tuning::Fp32Outputs& outputs, const QuantizeOptions& options) {
+  eval::EvalOptions baseline = evaluation(task, options, {"baseline", 0, 0});
+  baseline.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> batch) { outputs.keep(first, batch); };
+  eval::Score base = eval::evaluate(model.fused, fp32, *task.data, *task.metric, baseline, &fp32);
+  if (!base.complete) throw interrupted_early();
+  return base;
+}
+
 }  // namespace
 
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
@@ -87,16 +97,15 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   if (!task) return finish(result, adaptor, options);
 
   tuning::Fp32Outputs outputs;
-  eval::EvalOptions baseline = evaluation(*task, options, {"baseline", 0, 0});
-  baseline.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> batch) { outputs.keep(first, batch); };
-  const eval::Score base = eval::evaluate(model.fused, *fp32, *task->data, *task->metric, baseline, fp32.get());
-  if (!base.complete) throw interrupted_early();
+  const eval::Score base = baseline_score(model, *fp32, *task, outputs, options);
   const tuning::Criterion criterion(config.tuning.accuracy_criterion, task->metric->higher_is_better(), base.value);
 
-  const tuning::Workbench bench{candidates, *task->data, *task->metric,
-                                criterion,  outputs,     evaluation(*task, options, {"tune", 0, 0})};
+  const Aims aims(config, model, costs, space, *fp32, base, criterion);
+  const tuning::Workbench bench{candidates,    *task->data, *task->metric,
+                                criterion,     outputs,     evaluation(*task, options, {"tune", 0, 0}),
+                                &aims.rating()};
   const auto strategy = strategies::make(config.tuning.strategy.name, space.shape,
-                                         {static_cast<std::uint64_t>(config.tuning.random_seed), {}});
+                                         {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction()});
   const search::Outcome outcome =
       search::tune(*strategy, {tuning::make_measure(bench)}, stop_rule(config.tuning.exit_policy, options),
                    listener(*journal, options), std::move(history));
@@ -104,6 +113,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   result.baseline.accuracy = base.value;
   result.outcome = &outcome;
   result.criterion = &criterion;
+  result.objective = &aims.objective();
   result.best = outcome.history.best();
   result.task = &*task;
   return finish(result, adaptor, options);

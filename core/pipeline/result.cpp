@@ -93,7 +93,9 @@ void describe_result(const Result& result, report::Report& report) {
   report.result.accuracy = result.best != nullptr ? result.best->accuracy : result.baseline.accuracy;
   report.result.relative_loss = result.criterion->relative_loss(report.result.accuracy);
   report.trials = trial_rows(result.outcome->history, result.space, *result.criterion);
-  report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, report.baseline);
+  report.objective = result.objective->describe();
+  report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, report.baseline.accuracy,
+                              result.objective->fp32());
 }
 
 search::Point chosen_point(const Result& result) {

@@ -8,6 +8,7 @@
 #include "core/search/search.h"
 #include "core/tuning/candidate.h"
 #include "core/tuning/criterion.h"
+#include "core/tuning/objective.h"
 
 namespace inc::pipeline {
 
@@ -24,6 +25,7 @@ struct Result {
   report::Report::Baseline baseline{};
   const search::Outcome* outcome = nullptr;
   const tuning::Criterion* criterion = nullptr;
+  const tuning::Objective* objective = nullptr;
   const search::Observation* best = nullptr;
   const AccuracyTask* task = nullptr;
   const Costs* costs = nullptr;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace inc::pipeline {
@@ -25,6 +26,10 @@ Counts count(const search::Point& point, const tuning::TuningSpace& space) {
   return counts;
 }
 
+std::int64_t whole(double bytes) {
+  return std::llround(bytes);
+}
+
 }  // namespace
 
 std::vector<report::TrialRow> trial_rows(const search::History& history, const tuning::TuningSpace& space,
@@ -42,7 +47,10 @@ std::vector<report::TrialRow> trial_rows(const search::History& history, const t
     if (seen.state == search::TrialState::Complete) {
       row.accuracy = seen.accuracy;
       row.relative_loss = criterion.relative_loss(seen.accuracy);
-      row.latency_ms = seen.cost;
+      row.latency_ms = seen.latency_ms;
+      row.cost = seen.cost;
+      row.model_bytes = whole(seen.model_bytes);
+      row.footprint_bytes = whole(seen.footprint_bytes);
       row.met = seen.met;
     }
     rows.push_back(std::move(row));
@@ -51,26 +59,25 @@ std::vector<report::TrialRow> trial_rows(const search::History& history, const t
 }
 
 std::vector<report::ParetoRow> pareto_rows(const search::History& history, const tuning::TuningSpace& space,
-                                           const tuning::Criterion& criterion, const report::Report::Baseline& baseline) {
-  struct Entry {
-    double loss, latency;
-    report::ParetoRow row;
+                                           const tuning::Criterion& criterion, double fp32_accuracy,
+                                           const tuning::Figures& fp32) {
+  std::vector<report::ParetoRow> all{
+      {fp32_accuracy, fp32.latency_ms, "fp32", whole(fp32.model_bytes), whole(fp32.footprint_bytes)}};
+  for (const auto& seen : history.all())
+    if (seen.state == search::TrialState::Complete && seen.accuracy_low == seen.accuracy_high)
+      all.push_back({seen.accuracy, seen.latency_ms, count(seen.point, space).text(), whole(seen.model_bytes),
+                     whole(seen.footprint_bytes)});
+  const auto key = [&](const report::ParetoRow& row) {
+    return std::array{row.latency_ms, criterion.loss(row.accuracy), static_cast<double>(row.model_bytes)};
   };
-  std::vector<Entry> entries{{0, baseline.latency_ms, {baseline.accuracy, baseline.latency_ms, "fp32"}}};
-  for (const auto& seen : history.all()) {
-    if (seen.state != search::TrialState::Complete) continue;
-    entries.push_back(
-        {criterion.loss(seen.accuracy), seen.cost, {seen.accuracy, seen.cost, count(seen.point, space).text()}});
-  }
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return a.latency != b.latency ? a.latency < b.latency : a.loss < b.loss;
-  });
+  std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
   std::vector<report::ParetoRow> front;
-  double best_loss = std::numeric_limits<double>::infinity();
-  for (const auto& entry : entries) {
-    if (entry.loss >= best_loss) continue;
-    best_loss = entry.loss;
-    front.push_back(entry.row);
+  for (const auto& row : all) {
+    const auto beats = [&, mine = key(row)](const report::ParetoRow& other) {
+      const auto theirs = key(other);
+      return std::equal(theirs.begin(), theirs.end(), mine.begin(), std::less_equal<>());
+    };
+    if (std::none_of(front.begin(), front.end(), beats)) front.push_back(row);
   }
   return front;
 }

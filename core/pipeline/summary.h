@@ -6,15 +6,18 @@
 #include "core/report/report.h"
 #include "core/search/search.h"
 #include "core/tuning/criterion.h"
+#include "core/tuning/objective.h"
 #include "core/tuning/space.h"
 
 namespace inc::pipeline {
 
 std::vector<report::TrialRow> trial_rows(const search::History& history, const tuning::TuningSpace& space,
                                          const tuning::Criterion& criterion);
-/// Points that no other beats in both accuracy and latency, fastest first, with the FP32 baseline among them.
+/// What was evaluated on the whole set, and FP32: those that nothing beats in accuracy, latency and size together, fastest
+/// first.
 std::vector<report::ParetoRow> pareto_rows(const search::History& history, const tuning::TuningSpace& space,
-                                           const tuning::Criterion& criterion, const report::Report::Baseline& baseline);
+                                           const tuning::Criterion& criterion, double fp32_accuracy,
+                                           const tuning::Figures& fp32);
 report::Report::Cost cost_of(const search::History& history, std::int64_t samples, double calibration_seconds,
                              double seconds);
 

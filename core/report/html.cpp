@@ -195,6 +195,22 @@ std::string trials(const Report& r) {
                                       rows);
 }
 
+std::string pareto(const Report& r) {
+  if (r.pareto.empty()) return "";
+  std::vector<std::vector<Cell>> rows;
+  for (const auto& p : r.pareto)
+    rows.push_back({number_cell(p.accuracy, 4),
+                    number_cell(p.latency_ms, 4),
+                    {size_text(p.model_bytes), "n"},
+                    {size_text(p.footprint_bytes), "n"},
+                    text_cell(p.config)});
+  return "<h2>Best trade-offs</h2><p>Of FP32 and what was evaluated on the whole set: what nothing else beats in accuracy, "
+         "latency and size together. Objective: " +
+         escaped(r.objective) + ".</p>" +
+         table_of("pareto",
+                  {{"Accuracy", "n"}, {"ms a sample", "n"}, {"Model", "n"}, {"Memory of a run", "n"}, {"Operators"}}, rows);
+}
+
 std::string calibration(const Report& r) {
   std::string text;
   if (r.correction) text += fmt::format("<p>{}</p>", escaped(sentence(*r.correction)));
@@ -219,7 +235,7 @@ std::string to_html(const Report& r) {
       "content=\"width=device-width,initial-scale=1\">"
       "<title>{} – inc-cpp report</title><style>{}</style></head><body><main>",
       escaped(r.model), kStyle);
-  page += header(r) + charts(r) + statistics(r) + calibration(r) + operators(r) + trials(r);
+  page += header(r) + charts(r) + statistics(r) + calibration(r) + operators(r) + pareto(r) + trials(r);
   page += fmt::format("<h2>Machine</h2><p>{} · ISA {} · {} threads</p>", escaped(r.machine.cpu), escaped(r.machine.isa),
                       r.machine.threads);
   page +=

@@ -29,6 +29,9 @@ Json trials_json(const std::vector<TrialRow>& trials) {
                     {"accuracy", number(t.accuracy)},
                     {"relative_loss", number(t.relative_loss)},
                     {"latency_ms", number(t.latency_ms)},
+                    {"cost", number(t.cost)},
+                    {"model_bytes", t.model_bytes},
+                    {"footprint_bytes", t.footprint_bytes},
                     {"seconds", number(t.seconds)},
                     {"int8", t.int8},
                     {"bf16", t.bf16},
@@ -85,6 +88,7 @@ std::string to_json(const Report& report) {
                     {"target", report.result.target}};
   json["cost"] = cost_json(report.cost);
   json["strategy"] = report.strategy;
+  json["objective"] = report.objective;
   json["stopped"] = report.stopped;
   json["statistics"] = Json::array();
   for (const auto& row : report.statistics)
@@ -97,8 +101,11 @@ std::string to_json(const Report& report) {
     json["ops"].push_back({{"name", op.name}, {"op_type", op.op_type}, {"precision", op.precision}, {"reason", op.reason}});
   json["pareto"] = Json::array();
   for (const auto& point : report.pareto)
-    json["pareto"].push_back(
-        {{"accuracy", number(point.accuracy)}, {"latency_ms", number(point.latency_ms)}, {"config", point.config}});
+    json["pareto"].push_back({{"accuracy", number(point.accuracy)},
+                              {"latency_ms", number(point.latency_ms)},
+                              {"model_bytes", point.model_bytes},
+                              {"footprint_bytes", point.footprint_bytes},
+                              {"config", point.config}});
   json["trials"] = trials_json(report.trials);
   json["machine"] = {{"cpu", report.machine.cpu}, {"isa", report.machine.isa}, {"threads", report.machine.threads}};
   json["config"] = report.resolved_config;

@@ -17,7 +17,8 @@ struct OpRow {
 };
 struct ParetoRow {
   double accuracy = 0, latency_ms = 0;
-  std::string config;  ///< "28 int8, 2 fp32"
+  std::string config;                                 ///< "28 int8, 2 fp32"
+  std::int64_t model_bytes = 0, footprint_bytes = 0;  ///< of the file, about; of weights and working memory; 0: not known
 };
 struct TrialRow {
   std::size_t number = 0;
@@ -25,6 +26,8 @@ struct TrialRow {
   std::int64_t int8 = 0, bf16 = 0, fp32 = 0;
   bool met = false;
   std::string failed;  ///< reason, empty when complete
+  double cost = 0;     ///< the objective, smaller is better
+  std::int64_t model_bytes = 0, footprint_bytes = 0;
 };
 
 /// How far the ranges of one calibration method are from min-max.
@@ -57,6 +60,7 @@ struct CostModelRow {
 
 struct Report {
   std::string version, model, metric, strategy, stopped;
+  std::string objective;  ///< "performance", "0.8 performance + 0.2 modelsize, each over FP32's"
   struct Baseline {
     double accuracy = 0, latency_ms = 0;
   } baseline;

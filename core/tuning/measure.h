@@ -8,6 +8,7 @@
 #include "core/tuning/candidate.h"
 #include "core/tuning/criterion.h"
 #include "core/tuning/divergence.h"
+#include "core/tuning/rating.h"
 
 namespace inc::tuning {
 
@@ -19,6 +20,7 @@ struct Workbench {
   const Criterion& criterion;
   const Fp32Outputs& fp32_outputs;
   eval::EvalOptions evaluation;
+  const Rating* rating = nullptr;  ///< of candidates; nullptr: by the latency measured while evaluating
 };
 
 /// A failed trial is an observation with its reason. Throws search::Interrupted when the evaluation was stopped early.

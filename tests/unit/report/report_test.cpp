@@ -78,6 +78,8 @@ TEST(ReportJson, HasEveryPromisedField) {
                            "/ops/0/reason",
                            "/pareto/0/accuracy",
                            "/pareto/0/latency_ms",
+                           "/pareto/0/model_bytes",
+                           "/pareto/0/footprint_bytes",
                            "/pareto/0/config",
                            "/machine/cpu",
                            "/machine/isa",
