@@ -39,6 +39,28 @@ PartOfGraph part_of(const ir::Graph& whole, const std::set<ir::NodeId>& nodes, c
   return part;
 }
 
+bool same_computation(const ir::Graph& a, const ir::Graph& b) {
+  const auto first = a.topological_order(), second = b.topological_order();
+  if (first.size() != second.size() || a.inputs().size() != b.inputs().size()) return false;
+  std::map<ir::ValueId, ir::ValueId> twin;
+  for (std::size_t i = 0; i < a.inputs().size(); ++i) twin[a.inputs()[i]] = b.inputs()[i];
+  const auto matches = [&](ir::ValueId x, ir::ValueId y) {
+    const ir::Tensor *p = a.constant(x), *q = b.constant(y);
+    if (p == nullptr || q == nullptr) return p == q && (x.none() ? y.none() : twin.contains(x) && twin.at(x) == y);
+    return (p->raw() == q->raw() && p->type() == q->type()) || ir::identical(*p, *q);
+  };
+  const auto all_match = [&](const std::vector<ir::ValueId>& x, const std::vector<ir::ValueId>& y) {
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(), matches);
+  };
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const ir::Node &x = a.node(first[i]), &y = b.node(second[i]);
+    if (x.op != y.op || !(x.attrs == y.attrs) || x.outputs.size() != y.outputs.size() || !all_match(x.inputs, y.inputs))
+      return false;
+    for (std::size_t k = 0; k < x.outputs.size(); ++k) twin[x.outputs[k]] = y.outputs[k];
+  }
+  return all_match(a.outputs(), b.outputs());
+}
+
 std::set<ir::NodeId> nodes_behind(const ir::Graph& graph, const std::set<ir::ValueId>& values) {
   std::set<ir::NodeId> behind;
   std::vector<ir::ValueId> pending(values.begin(), values.end());

@@ -19,6 +19,9 @@ struct PartOfGraph {
 /// The nodes and the constants they read; `outputs` in this order. Names and types are kept.
 PartOfGraph part_of(const ir::Graph& whole, const std::set<ir::NodeId>& nodes, const std::vector<ir::ValueId>& outputs);
 
+/// Whether two graphs compute the same, node by node: operators, attributes, links and constants; names do not matter.
+bool same_computation(const ir::Graph& a, const ir::Graph& b);
+
 /// Everything that depends on these values, without what makes them.
 std::set<ir::NodeId> nodes_behind(const ir::Graph& graph, const std::set<ir::ValueId>& values);
 

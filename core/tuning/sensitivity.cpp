@@ -14,7 +14,7 @@ namespace inc::tuning {
 namespace {
 
 constexpr double kFailed = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kTogether = 8;  ///< samples; more gain little
+constexpr std::int64_t kTogether = 4;  ///< samples; more gain nothing
 
 /// Every `stride`-th sample from `first` on.
 class Spread final : public eval::Dataset {
@@ -135,8 +135,9 @@ class Meter {
     if (eval::usable_batch_size(task_.fused, kTogether) != kTogether)
       return {std::max<std::int64_t>(1, samples / least_batch_), least_batch_};
     const auto fit = static_cast<std::int64_t>(options_.budget_bytes / std::max<std::size_t>(1, probe.bytes()));
-    const std::int64_t batch = std::clamp<std::int64_t>(std::min({samples, task_.batch_size, fit}), 1, kTogether);
-    return {std::max<std::int64_t>(1, samples / batch), batch};
+    const std::int64_t most = std::clamp<std::int64_t>(std::min(task_.batch_size, fit), 1, kTogether);
+    const std::int64_t batches = (samples + most - 1) / most;
+    return {batches, samples / batches};
   }
 
   double share(const Probe& probe, std::size_t dim) const {
@@ -164,6 +165,8 @@ class Meter {
   }
 
   void measure(std::size_t dim, const std::vector<Probe>& probes) {
+    std::vector<ir::Graph> seen;
+    std::vector<std::size_t> of;
     for (std::size_t option = 0; option < options_of(dim); ++option) {
       stopped_ = stopped_ || (options_.should_stop && options_.should_stop());
       if (stopped_) return;
@@ -171,8 +174,16 @@ class Meter {
       if (errors.failed) continue;
       try {
         const PartOfGraph alone = task_.candidates.alone(dim, option);
+        const auto twin = std::find_if(seen.begin(), seen.end(),
+                                       [&](const ir::Graph& other) { return same_computation(alone.graph, other); });
+        if (twin != seen.end()) {
+          errors = errors_[dim][of[static_cast<std::size_t>(twin - seen.begin())]];
+          continue;
+        }
         const auto executable = task_.candidates.adaptor().prepare(alone.graph);
         for (const Probe& probe : probes) measure(*executable, alone, probe, errors);
+        seen.push_back(alone.graph);
+        of.push_back(option);
       } catch (const Error&) {
         errors.failed = true;
       }

@@ -23,7 +23,7 @@ struct SensitivityTask {
 
 struct SensitivityOptions {
   std::int64_t fewest = 4, most = 32;                 ///< samples, spread evenly over the evaluation set
-  double evaluations = 0.5;                           ///< what it may cost, while that leaves `fewest` samples
+  double evaluations = 0.25;                          ///< what it may cost, while that leaves `fewest` samples
   std::size_t budget_bytes = std::size_t{256} << 20;  ///< for activations; one batch is kept whatever it takes
   std::function<bool()> should_stop = {};             ///< asked between operators
   const Ranks* ranks = &alone();                      ///< share the operators out; the result does not depend on them

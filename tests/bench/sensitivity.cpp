@@ -1,4 +1,4 @@
-// Sensitivities and suffixes: bench_sensitivity CONFIG.yaml | MODEL.onnx[:input=1x2x3]...
+// Sensitivities and suffixes: bench_sensitivity [--detail] [--bf16] CONFIG.yaml | MODEL.onnx[:input=1x2x3]...
 // Configurations with their data; models with random inputs. Recipes are off.
 #include "core/tuning/sensitivity.h"
 
@@ -6,14 +6,17 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
+#include <numeric>
 
 #include "app/benchmark.h"
 #include "app/session.h"
 #include "core/base/error.h"
 #include "core/base/rng.h"
 #include "core/calib/calibrator.h"
+#include "core/calib/output_distance.h"
 #include "core/eval/evaluate.h"
 #include "core/onnx/onnx_io.h"
 #include "core/passes/pass.h"
@@ -65,7 +68,7 @@ ir::Shape shape_of(const std::string& text) {
   return shape;
 }
 
-Job job_of(std::string argument, const runtime::Adaptor& adaptor) {
+Job job_of(std::string argument, const runtime::Adaptor& adaptor, bool bf16) {
   if (argument.ends_with(".yaml")) {
     const config::Config config = config::read_config(argument);
     auto task = pipeline::accuracy_task(config);
@@ -76,7 +79,7 @@ Job job_of(std::string argument, const runtime::Adaptor& adaptor) {
             std::move(task->data),
             task->batch_size,
             pipeline::calibration_task(config)};
-    job.allowed.bf16 = static_cast<bool>(adaptor.runs_natively(quant::Precision::Bf16));
+    job.allowed.bf16 = bf16 && adaptor.runs_natively(quant::Precision::Bf16);
     return job;
   }
   app::BenchmarkOptions shapes;
@@ -87,7 +90,7 @@ Job job_of(std::string argument, const runtime::Adaptor& adaptor) {
   Job job{argument.substr(argument.rfind('/') + 1), onnx_io::import_model(argument), {}, nullptr};
   passes::fusion_pipeline().run(job.fused);
   job.data = std::make_unique<OneSample>(app::random_inputs(job.fused, shapes), 1000);
-  job.allowed.bf16 = static_cast<bool>(adaptor.runs_natively(quant::Precision::Bf16));
+  job.allowed.bf16 = bf16 && adaptor.runs_natively(quant::Precision::Bf16);
   if (adaptor.runs_natively(quant::Precision::Int8)) job.allowed.weight.bounds = {quant::WeightBound::Full};
   return job;
 }
@@ -120,9 +123,86 @@ std::pair<double, double> suffix_cost(const ir::Graph& fused, const tuning::Tuni
   return {total / count, share / count};
 }
 
-void run(const std::string& argument) {
+/// Where the time of one option of each operator goes, in milliseconds over all of them: graphs, first and second runs.
+std::array<double, 4> alone_cost(const tuning::TuningSpace& space, tuning::CandidateBuilder& candidates,
+                                 const std::map<ir::ValueId, ir::Tensor>& seen) {
+  std::array<double, 4> cost{};
+  for (std::size_t dim = 0; dim < space.nodes.size(); ++dim)
+    for (std::size_t option = 0; option + 1 < space.options[dim].size(); ++option) {
+      Timer timer;
+      const auto next = [&](std::size_t i) {
+        cost[i] += timer.milliseconds();
+        timer = {};
+      };
+      const tuning::PartOfGraph part = candidates.alone(dim, option);
+      next(0);
+      const auto executable = candidates.adaptor().prepare(part.graph);
+      next(1);
+      std::vector<ir::Tensor> inputs;
+      for (const ir::ValueId id : part.inputs) inputs.push_back(seen.at(id));
+      executable->run(inputs);
+      next(2);
+      executable->run(inputs);
+      next(3);
+    }
+  return cost;
+}
+
+/// The sum over operators against what is found for all of them together, on the whole data; from several numbers of
+/// samples.
+void check_sums(const Job& job, const tuning::SensitivityTask& task) {
+  const auto& shape = task.space.shape;
+  std::vector<search::Sensitivity> found;
+  std::vector<std::int64_t> counts{4, 8, 16, 32, 128};
+  for (const std::int64_t samples : counts) {
+    tuning::SensitivityOptions options;
+    options.fewest = options.most = samples;
+    found.push_back(tuning::sensitivities(task, options));
+  }
+  std::vector<std::size_t> order(shape.dims.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return found.back().output[a][0] > found.back().output[b][0]; });
+  std::vector<std::pair<std::string, search::Point>> points;
+  for (const std::size_t kept : {std::size_t{0}, order.size() / 7, order.size() / 3, order.size() / 2}) {
+    search::Point point = shape.fastest();
+    for (std::size_t i = 0; i < kept; ++i)
+      point[order[i]] = static_cast<std::uint16_t>(shape.dims[order[i]].options.size() - 1);
+    points.emplace_back(fmt::format("{} most sensitive in FP32", kept), point);
+  }
+  Rng rng(3);
+  for (int n = 0; n < 3; ++n) {
+    search::Point point = shape.fp32();
+    for (auto& option : point)
+      if (rng.below(2) == 0) option = 0;
+    points.emplace_back("a random half", point);
+  }
+  fmt::print("| {} | found |", job.name);
+  for (const std::int64_t samples : counts) fmt::print(" from {} |", samples);
+  fmt::print("\n");
+  const auto fp32 = task.candidates.adaptor().prepare(task.fused);
+  const std::int64_t batch = eval::usable_batch_size(task.fused, task.batch_size);
+  for (const auto& [name, point] : points) {
+    const auto executable = task.candidates.adaptor().prepare(task.candidates.build(point).graph);
+    calib::SquaredError error;
+    for (std::int64_t i = 0; i + batch <= task.data.size(); i += batch) {
+      const auto inputs = eval::load_batch(task.fused, task.data, i, batch).inputs;
+      const auto a = executable->run(inputs), b = fp32->run(inputs);
+      for (std::size_t o = 0; o < a.size(); ++o) error.add(a[o], b[o]);
+    }
+    fmt::print("| {} | {:.4f} |", name, error.value());
+    for (const auto& s : found) {
+      double sum = 0;
+      for (std::size_t dim = 0; dim < point.size(); ++dim) sum += s.output[dim][point[dim]];
+      fmt::print(" {:.4f} |", sum);
+    }
+    fmt::print("\n");
+  }
+}
+
+void run(const std::string& argument, bool detail, bool bf16) {
   const auto adaptor = app::make_adaptor();
-  const Job job = job_of(argument, *adaptor);
+  const Job job = job_of(argument, *adaptor, bf16);
   const auto fp32 = adaptor->prepare(job.fused);
   const auto space = tuning::build_space(job.fused, *adaptor, job.allowed);
   const auto sample = eval::load_batch(job.fused, *job.data, 0, eval::usable_batch_size(job.fused, 1)).inputs;
@@ -145,10 +225,17 @@ void run(const std::string& argument) {
   std::set<ir::ValueId> values;
   for (const ir::NodeId id : space.nodes) values.insert(job.fused.node(id).outputs[0]);
   std::map<ir::ValueId, ir::Tensor> seen;
-  const runtime::TapSink tap{values, [&](ir::ValueId id, const ir::Tensor& t) { seen.emplace(id, t); }};
+  std::set<ir::ValueId> read = values;
+  for (const ir::NodeId id : space.nodes)
+    for (const ir::ValueId input : job.fused.node(id).inputs)
+      if (!input.none() && job.fused.constant(input) == nullptr) read.insert(input);
+  const runtime::TapSink tap{read, [&](ir::ValueId id, const ir::Tensor& t) { seen.emplace(id, t); }};
   Timer timer;
   const auto trace = fp32->trace(sample, values, tap);
   const double tracing = timer.milliseconds();
+  timer = {};
+  for (int i = 0; i < 5; ++i) fp32->trace(sample, values, {read, [](ir::ValueId, const ir::Tensor&) {}});
+  const double again = timer.milliseconds() / 5;
   const auto [suffix, share] = suffix_cost(job.fused, space, *trace, seen);
   std::vector<double> whole;
   for (int i = 0; i < 12; ++i) {
@@ -158,8 +245,15 @@ void run(const std::string& argument) {
   }
   std::nth_element(whole.begin(), whole.begin() + 6, whole.end());
 
-  timer = {};
   const tuning::SensitivityTask task{job.fused, space, candidates, *job.data, -1, job.batch};
+  if (detail) {
+    check_sums(job, task);
+    const auto cost = alone_cost(space, candidates, seen);
+    fmt::print(stderr,
+               "graphs {:.1f} ms, prepare {:.1f} ms, first runs {:.1f} ms, second runs {:.1f} ms, second trace {:.2f} ms\n",
+               cost[0], cost[1], cost[2], cost[3], again);
+  }
+  timer = {};
   const auto found = tuning::sensitivities(task);
   const double spent = timer.milliseconds();
   std::size_t options = 0;
@@ -178,10 +272,18 @@ int main(int argc, char** argv) {
       "| model | operators | options | whole ms | suffix ms | speed-up | of multiply-adds | FP32 pass ms | all ms | passes "
       "| "
       "full evaluations | first trace ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n");
-  for (int i = 1; i < argc; ++i) try {
-      inc::run(argv[i]);
+  bool detail = false, bf16 = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--detail" || argument == "--bf16") {
+      (argument == "--bf16" ? bf16 : detail) = true;
+      continue;
+    }
+    try {
+      inc::run(argument, detail, bf16);
     } catch (const inc::Error& e) {
-      fmt::print(stderr, "{}: {}\n", argv[i], e.full_message());
+      fmt::print(stderr, "{}: {}\n", argument, e.full_message());
       return 1;
     }
+  }
 }

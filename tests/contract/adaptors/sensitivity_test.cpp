@@ -266,6 +266,24 @@ TEST(Sensitivity, CostsWhatItMay) {
   EXPECT_LT(more.full_evaluations, 0.3);
 }
 
+TEST(Sensitivity, ExecutesOptionsThatComputeTheSameOnce) {
+  SpaceOptions allowed;
+  Subject once(perceptron(), reference::make_adaptor(), allowed);
+  allowed.activation.methods = {quant::RangeMethod::MinMax, quant::RangeMethod::Kl};
+  Subject twice(perceptron(), reference::make_adaptor(), allowed);
+  ASSERT_EQ(twice.space.options[0].size(), 3u);
+  for (const ir::NodeId id : twice.space.nodes) {
+    const ir::ValueId read = twice.graph.node(id).inputs[0];
+    twice.ranges.tensor[{read, quant::RangeMethod::Kl}] = twice.ranges.at(read, quant::RangeMethod::MinMax);
+  }
+  const auto expected = once.measured(), found = twice.measured();
+  EXPECT_EQ(found.full_evaluations, expected.full_evaluations);
+  for (std::size_t dim = 0; dim < found.output.size(); ++dim) {
+    EXPECT_EQ(found.output[dim][0], expected.output[dim][0]);
+    EXPECT_EQ(found.output[dim][1], expected.output[dim][0]);
+  }
+}
+
 TEST(Sensitivity, StopsWhenTold) {
   Subject s(convolutions(), reference::make_adaptor(), {});
   SensitivityOptions options;
