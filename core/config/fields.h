@@ -203,8 +203,8 @@ void fields(V& v, Strategy& s) {
   v.refused("sigopt_api_token", facts::kNoRemote, "");
   v.refused("sigopt_project_id", facts::kNoRemote, "");
   v.refused("sigopt_experiment_name", facts::kNoRemote, "");
-  v.refused("accuracy_weight", "strategy tpe is not available yet", "1.0");
-  v.refused("latency_weight", "strategy tpe is not available yet", "1.0");
+  v.refused("accuracy_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
+  v.refused("latency_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
   v.refused("confidence_batches", "strategy mse_v2 is not available yet", "");
   v.refused("hawq_v2_loss", "it needs gradients", "");
 }

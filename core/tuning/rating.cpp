@@ -56,14 +56,14 @@ std::function<double(const search::Point&)> Rating::prediction(const ir::Graph& 
   for (std::size_t i = 0; i < less.size(); ++i)
     for (const quant::OpConfig& option : space.options[i])
       less[i].push_back(saved(fused, space.nodes[i], option, bf16_as_plan_));
-  return [this, fp32, less](const search::Point& point) {
+  return [costs = costs_, &objective = objective_, fp32, less](const search::Point& point) {
     Figures figures = fp32;
-    if (costs_ != nullptr) figures.latency_ms = costs_->predict(point);
+    if (costs != nullptr) figures.latency_ms = costs->predict(point);
     for (std::size_t i = 0; i < point.size(); ++i) {
       figures.model_bytes -= less[i][point[i]];
       figures.footprint_bytes -= less[i][point[i]];
     }
-    return objective_.cost(figures);
+    return objective.cost(figures);
   };
 }
 
