@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "strategies/auto.h"
 #include "strategies/basic.h"
 #include "strategies/bayesian.h"
 #include "strategies/exhaustive.h"
@@ -20,6 +21,10 @@ namespace {
 using Made = std::unique_ptr<const search::Strategy>;
 
 constexpr std::array kRows{
+    StrategyRow{"auto", "the fastest point, then a ladder of what each operator loses and saves (default)",
+                [](const search::SearchSpace& space, const search::Knowledge& known) -> Made {
+                  return std::make_unique<Auto>(space, known);
+                }},
     StrategyRow{
         "basic", "fall back one by one, then accumulate by what each operator gains",
         [](const search::SearchSpace& space, const search::Knowledge&) -> Made { return std::make_unique<Basic>(space); }},

@@ -100,7 +100,7 @@ struct MixedPrecision {
 };
 
 struct Strategy {
-  std::string name = "basic";
+  std::string name = "auto";
 };
 struct AccuracyCriterion {
   std::optional<double> relative, absolute;  ///< neither: relative 0.01

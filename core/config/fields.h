@@ -50,14 +50,14 @@ inline constexpr Choice kBf16Format[] = {{"plan"}, {"onnx"}};
 inline constexpr Choice kPlacement[] = {{"anchors"}, {"everywhere"}};
 inline constexpr Choice kStrategy[] = {{"basic"},
                                        {"random"},
-                                       {"auto", kNotYet},
-                                       {"mse", kNotYet},
-                                       {"mse_v2", kNotYet},
+                                       {"auto"},
+                                       {"mse"},
+                                       {"mse_v2", "it ranks operators by sensitivity as auto does; use auto"},
                                        {"bayesian"},
                                        {"exhaustive"},
                                        {"tpe"},
-                                       {"automixedprecision", kNotYet},
-                                       {"conservative", kNotYet},
+                                       {"automixedprecision", "name bf16 in mixed_precision.precisions and use auto"},
+                                       {"conservative", "it leaves most operators in FP32; use auto"},
                                        {"hawq_v2", "it needs gradients; use basic"},
                                        {"sigopt", kNoRemote},
                                        {"dynas", "it searches architectures"}};
@@ -205,7 +205,7 @@ void fields(V& v, Strategy& s) {
   v.refused("sigopt_experiment_name", facts::kNoRemote, "");
   v.refused("accuracy_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
   v.refused("latency_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
-  v.refused("confidence_batches", "strategy mse_v2 is not available yet", "");
+  v.refused("confidence_batches", "strategy mse_v2 is not supported", "");
   v.refused("hawq_v2_loss", "it needs gradients", "");
 }
 

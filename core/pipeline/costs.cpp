@@ -15,34 +15,46 @@
 namespace inc::pipeline {
 namespace {
 
-/// A run of the batch should take no longer: a dozen candidates run it a dozen times.
-constexpr double kLongestRun = 0.02;
+/// What measuring may take of one FP32 pass over the evaluation set, and what a run of its batch may take: a dozen
+/// candidates run it a dozen times. Seconds beside them.
+constexpr double kShareOfPass = 0.25, kLeast = 0.1, kMost = 2;
+constexpr double kRunOfPass = 0.02, kShortestRun = 0.002, kLongestRun = 0.02;
 constexpr std::size_t kMostNamed = 8;
 
+struct CostsBatch {
+  eval::Batch batch;
+  double pass_seconds = 0;  ///< of FP32 over the evaluation set
+};
+
 /// One batch as the evaluation's, or smaller where FP32 takes long.
-eval::Batch costs_batch(const config::Config& config, const LoadedModel& model, const runtime::Executable& fp32) {
-  std::int64_t wanted = 1;
+CostsBatch costs_batch(const config::Config& config, const LoadedModel& model, const runtime::Executable& fp32) {
+  std::int64_t wanted = 1, samples = 0;
   std::unique_ptr<const eval::Dataset> data;
   if (auto accuracy = accuracy_task(config)) {
     data = std::move(accuracy->data);
     wanted = accuracy->batch_size;
+    samples = accuracy->samples;
   } else {
     CalibrationTask calibration = calibration_task(config);
     data = std::move(calibration.data);
     wanted = calibration.batch_size;
+    samples = calibration.samples;
   }
+  samples = samples < 0 ? data->size() : std::min(samples, data->size());
   const auto load = [&](std::int64_t size) {
     return eval::load_batch(model.fused, *data, 0, std::min(eval::usable_batch_size(model.fused, size), data->size()));
   };
   const eval::Batch one = load(1);
-  if (wanted == 1 || one.count >= wanted) return one;
   fp32.run(one.inputs);
   const auto start = std::chrono::steady_clock::now();
   fp32.run(one.inputs);
   const double each =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(one.count);
-  while (wanted > 1 && each * static_cast<double>(wanted) > kLongestRun) wanted = (wanted + 1) / 2;
-  return load(wanted);
+  const double pass = each * static_cast<double>(samples);
+  if (wanted == 1 || one.count >= wanted) return {one, pass};
+  const double longest = std::clamp(kRunOfPass * pass, kShortestRun, kLongestRun);
+  while (wanted > 1 && each * static_cast<double>(wanted) > longest) wanted = (wanted + 1) / 2;
+  return {load(wanted), pass};
 }
 
 tuning::CostMachine machine_of(const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
@@ -81,10 +93,11 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
     return {};
   } else {
     if (options.progress) options.progress({"measure speed", 0, 1});
-    const eval::Batch batch = costs_batch(config, model, fp32);
+    const auto [batch, pass] = costs_batch(config, model, fp32);
     const tuning::CostTask task{model.fused,          space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config),
                                 allowed.bf16_policies};
-    costs.profile = tuning::measure_costs(task, costs.layout, {here, 2, options.should_stop});
+    const double seconds = std::clamp(kShareOfPass * pass, kLeast, kMost);
+    costs.profile = tuning::measure_costs(task, costs.layout, {here, seconds, options.should_stop});
     fp32.rest();
     if (costs.profile.samples.empty()) return {};
   }

@@ -1,7 +1,5 @@
 #include "core/pipeline/quantize.h"
 
-#include <chrono>
-
 #include "core/pipeline/aims.h"
 #include "core/pipeline/calibration.h"
 #include "core/pipeline/costs.h"
@@ -10,12 +8,11 @@
 #include "core/pipeline/space_options.h"
 #include "core/search/journal.h"
 #include "core/tuning/measure.h"
+#include "core/tuning/sensitivity.h"
 #include "strategies/registry.h"
 
 namespace inc::pipeline {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 search::StopRule stop_rule(const config::ExitPolicy& policy, const QuantizeOptions& options) {
   search::StopRule rule;
@@ -60,7 +57,8 @@ eval::Score baseline_score(const LoadedModel& model, const runtime::Executable& 
 }  // namespace
 
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
-  const auto start = Clock::now();
+  Stages stages;
+  stages.enter("load");
   LoadedModel model = load_model(config);
   reorder_channels(model, config);
   const auto fp32 = adaptor.prepare(model.fused);
@@ -68,6 +66,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   tuning::TuningSpace allowed_space = tuning::build_space(model.fused, adaptor, allowed);
   const std::filesystem::path directory = make_output_directory(config, model, options);
   std::vector<std::string> notes;
+  stages.enter("measure speed");
   const auto costs = find_costs(config, model, adaptor, *fp32, allowed_space, allowed, directory, options, notes);
   if (stop_requested(options)) throw interrupted_early();
   if (costs && !costs->verdict.kept.empty()) {
@@ -85,17 +84,19 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
         {config, model, *task, task_or_null, allowed_space, costs ? &*costs : nullptr, adaptor, options.machine}, directory,
         options.resume, history);
 
+  stages.enter("calibrate");
   const Calibrated calibrated =
       calibrate(config, task_or_null, model, adaptor, *fp32, allowed, std::move(allowed_space), options);
   if ((task || options.ranks->several()) && stop_requested(options)) throw interrupted_early();
   const tuning::TuningSpace& space = calibrated.space;
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
                                       allowed.bf16_policies, corrections(config, task_or_null, options));
-  Result result{config, model, space, candidates, directory, start, calibrated.seconds, std::move(notes)};
+  Result result{config, model, space, candidates, directory, stages, calibrated.seconds, std::move(notes)};
   result.notes.insert(result.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   result.costs = costs ? &*costs : nullptr;
   if (!task) return finish(result, adaptor, options);
 
+  stages.enter("baseline");
   tuning::Fp32Outputs outputs;
   const eval::Score base = baseline_score(model, *fp32, *task, outputs, options);
   const tuning::Criterion criterion(config.tuning.accuracy_criterion, task->metric->higher_is_better(), base.value);
@@ -104,10 +105,17 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const tuning::Workbench bench{candidates,    *task->data, *task->metric,
                                 criterion,     outputs,     evaluation(*task, options, {"tune", 0, 0}),
                                 &aims.rating()};
-  const auto strategy = strategies::make(config.tuning.strategy.name, space.shape,
-                                         {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction()});
+  stages.enter("search");
+  const auto strategy =
+      strategies::make(config.tuning.strategy.name, space.shape,
+                       {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(), criterion.allowed()});
+  const auto sensitivity = [&] {
+    if (options.progress) options.progress({"sensitivities", 0, 1});
+    return tuning::sensitivities({model.fused, space, candidates, *task->data, task->samples, task->batch_size},
+                                 {.should_stop = options.should_stop, .ranks = options.ranks});
+  };
   const search::Outcome outcome =
-      search::tune(*strategy, {tuning::make_measure(bench)}, stop_rule(config.tuning.exit_policy, options),
+      search::tune(*strategy, {tuning::make_measure(bench), sensitivity}, stop_rule(config.tuning.exit_policy, options),
                    listener(*journal, options), std::move(history));
 
   result.baseline.accuracy = base.value;

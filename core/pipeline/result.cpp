@@ -159,6 +159,7 @@ std::filesystem::path make_output_directory(const config::Config& config, const 
 }
 
 report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
+  result.stages.enter("finish");
   report::Report report;
   report.directory = result.directory;
   report.version = INC_VERSION;
@@ -191,10 +192,10 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   write_model(result.config, candidate, report.directory / "model.onnx", report.notes);
   report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / "model.onnx"));
   report.result.fp32_model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(result.model.path));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - result.start).count();
   const search::History none;
   report.cost = cost_of(result.outcome ? result.outcome->history : none, result.task ? result.task->data->size() : 0,
-                        result.calibration_seconds, seconds);
+                        result.calibration_seconds, result.stages.seconds());
+  report.cost.stages = result.stages.rows();
   write_file_atomically(report.directory / "report.json", report::to_json(report));
   write_file_atomically(report.directory / "report.html", report::to_html(report));
   return report;

@@ -1,9 +1,8 @@
 #pragma once
 // The end of the path: measure, lower, export, report.
-#include <chrono>
-
 #include "core/pipeline/costs.h"
 #include "core/pipeline/quantize.h"
+#include "core/pipeline/stages.h"
 #include "core/pipeline/work.h"
 #include "core/search/search.h"
 #include "core/tuning/candidate.h"
@@ -19,7 +18,7 @@ struct Result {
   const tuning::TuningSpace& space;
   tuning::CandidateBuilder& candidates;
   std::filesystem::path directory;
-  std::chrono::steady_clock::time_point start;
+  Stages& stages;
   double calibration_seconds = 0;
   std::vector<std::string> notes{};
   report::Report::Baseline baseline{};

@@ -14,12 +14,16 @@ Json number(double value) {
 }
 
 Json cost_json(const Report::Cost& cost) {
+  Json stages = Json::array();
+  for (const auto& stage : cost.stages)
+    stages.push_back({{"name", stage.name}, {"seconds", number(stage.seconds)}, {"cpu_seconds", number(stage.cpu_seconds)}});
   return {{"trials", cost.trials},
           {"samples_evaluated", cost.samples_evaluated},
           {"full_evaluations", number(cost.full_evaluations)},
           {"calibration_seconds", number(cost.calibration_seconds)},
           {"seconds", number(cost.seconds)},
-          {"peak_rss_bytes", cost.peak_rss_bytes}};
+          {"peak_rss_bytes", cost.peak_rss_bytes},
+          {"stages", std::move(stages)}};
 }
 
 Json trials_json(const std::vector<TrialRow>& trials) {

@@ -58,6 +58,12 @@ struct CostModelRow {
   std::vector<KeptBackRow> kept_back;
 };
 
+/// A part of the run, in order: "load", "calibrate", "search", …
+struct StageRow {
+  std::string name;
+  double seconds = 0, cpu_seconds = 0;  ///< wall; of all threads
+};
+
 struct Report {
   std::string version, model, metric, strategy, stopped;
   std::string objective;  ///< "performance", "0.8 performance + 0.2 modelsize, each over FP32's"
@@ -75,6 +81,7 @@ struct Report {
     std::int64_t trials = 0, samples_evaluated = 0;
     double full_evaluations = 0, calibration_seconds = 0, seconds = 0;
     std::int64_t peak_rss_bytes = 0;
+    std::vector<StageRow> stages;
   } cost;
   std::vector<StatisticsRow> statistics;
   std::vector<OpRow> ops;

@@ -88,6 +88,8 @@ struct Knowledge {
   std::uint64_t seed = 0;
   /// The predicted cost of a point, smaller is better; empty where nothing is known. Same point, same answer.
   std::function<double(const Point&)> cost = {};
+  /// The loss (Observation::loss) that just meets the target; not positive: not known.
+  double allowed_loss = 0;
 };
 
 class Strategy {

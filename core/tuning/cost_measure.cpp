@@ -62,6 +62,34 @@ bool small_and_fast(const CostTask& task) {
   return milliseconds(start) <= kLongRun;
 }
 
+/// Every operator gains at least a tenth of its FP32 time by its first class, although each pays for all that the operators
+/// around it lose.
+bool clearly_faster(const CostLayout& layout, const CostProfile& profile) {
+  constexpr double kClearly = 0.1;
+  std::vector<double> gain(layout.classes.size()), fp32(layout.classes.size());
+  const Classes first(layout.classes.size(), 0);
+  const CostSample* fastest = profile.find(first);
+  if (fastest == nullptr) return false;
+  for (const CostSample& other : profile.samples) {
+    if (other.classes == first) continue;
+    std::fill(gain.begin(), gain.end(), 0.0);
+    for (std::size_t site = 0; site < layout.sites.size(); ++site) {
+      const double saved = static_cast<double>(other.site_ms[site]) - static_cast<double>(fastest->site_ms[site]);
+      const CostSite& at = layout.sites[site];
+      if (at.own) {
+        gain[*at.own] += saved;
+        fp32[*at.own] = static_cast<double>(other.site_ms[site]);
+      } else if (saved < 0) {
+        for (const auto& side : {at.before, at.after})
+          for (const std::size_t dim : side) gain[dim] += saved;
+      }
+    }
+    for (std::size_t i = 0; i < gain.size(); ++i)
+      if (other.classes[i] != 0 && gain[i] < kClearly * fp32[i]) return false;
+  }
+  return true;
+}
+
 quant::RangeTable ranges(const CostTask& task) {
   if (!task.space.needs_ranges()) return {};
   calib::CalibrationOptions options;
@@ -169,8 +197,11 @@ double CostMeter::noise(const Runner& runner) {
   return low > 0 ? middle / low - 1 : 0;
 }
 
-CostProfile CostMeter::measure() {
-  const auto start = Clock::now();
+double CostMeter::left() const {
+  return options_.seconds - milliseconds(start_) / 1e3;
+}
+
+CostProfile CostMeter::collect(const std::vector<Runner>& runners) const {
   CostProfile profile;
   profile.machine = options_.machine;
   profile.model = structure_hash(task_.fused);
@@ -180,16 +211,36 @@ CostProfile CostMeter::measure() {
   profile.classes = layout_.classes;
   for (const CostSite& site : layout_.sites) profile.sites.push_back(site.name);
   std::vector<double> noises;
-  std::vector<Runner> runners = prepare(cost_designs(layout_, together_ ? kMixed : kMixedOfLarge));
-  time(runners, options_.seconds);
   for (const Runner& runner : runners)
     if (!runner.run_ms.empty()) {
       profile.samples.push_back(sample(runner));
       noises.push_back(noise(runner));
     }
   profile.noise = percentile(noises, 0.5);
-  profile.seconds = milliseconds(start) / 1e3;
+  profile.seconds = milliseconds(start_) / 1e3;
   return profile;
+}
+
+CostProfile CostMeter::measure() {
+  std::vector<Runner> runners = prepare(cost_designs(layout_, 0));
+  const std::size_t plain = runners.size(), first_mixed = cost_designs(layout_, 0).size();
+  time(runners, options_.seconds / 4);
+  CostProfile profile = collect(runners);
+  if (plain == 0 || clearly_faster(layout_, profile)) return profile;
+  const std::vector<Classes> designs = cost_designs(layout_, together_ ? kMixed : kMixedOfLarge);
+  const double each = std::max(1e-3, options_.seconds - left()) / static_cast<double>(plain);
+  const double affordable = (left() / each - static_cast<double>(plain)) / 2;
+  const auto wanted =
+      static_cast<std::size_t>(std::clamp(affordable, 2.0, static_cast<double>(designs.size() - first_mixed)));
+  const auto begin = designs.begin() + static_cast<std::ptrdiff_t>(first_mixed);
+  std::vector<Runner> mixed = prepare({begin, begin + static_cast<std::ptrdiff_t>(wanted)});
+  for (Runner& runner : runners) {
+    runner.run_ms.clear();
+    for (auto& times : runner.site_ms) times.clear();
+  }
+  std::move(mixed.begin(), mixed.end(), std::back_inserter(runners));
+  time(runners, left() / 2);
+  return collect(runners);
 }
 
 void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
@@ -198,7 +249,7 @@ void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
   const CostSample *fastest = profile.find(designs[0]), *fp32 = profile.find(designs[1]);
   std::vector<Runner> runners = prepare({chosen, designs[0], designs[1]});
   if (runners.size() < 3 || fastest == nullptr || fp32 == nullptr) return;
-  time(runners, options_.seconds / 3);
+  time(runners, std::max(0.0, left() / 2));
   if (runners.back().run_ms.size() < static_cast<std::size_t>(kLeastRounds)) return;
   CostSample made = sample(runners[0]);
   const double fastest_now = sample(runners[1]).run_ms, fp32_now = sample(runners[2]).run_ms;
@@ -214,7 +265,7 @@ CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const 
   constexpr int kMostChecks = 3;
   CostMeter meter(task, layout, options);
   CostProfile profile = meter.measure();
-  for (int i = 0; i < kMostChecks; ++i) {
+  for (int i = 0; i < kMostChecks && (i == 0 || meter.left() > 0); ++i) {
     const Classes next = to_verify(layout, profile);
     if (next.empty()) break;
     const std::size_t known = profile.checks.size();

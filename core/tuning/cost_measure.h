@@ -1,5 +1,6 @@
 #pragma once
 // Measures what the cost model is fitted to: a few designed candidates that take turns.
+#include <chrono>
 #include <functional>
 
 #include "core/tuning/candidate.h"
@@ -21,12 +22,13 @@ struct CostTask {
 
 struct CostOptions {
   CostMachine machine = {};
-  double seconds =
-      2;  ///< for all candidates together; at least three rounds are run, one by one where they are large or slow
+  double seconds = 2;  ///< for all candidates together; at least three rounds of the plain ones are run
   std::function<bool()> should_stop = {};
 };
 
-/// The designs (cost_designs.h), and what keep_back() would choose until that has been checked.
+/// The designs (cost_designs.h), as many mixed ones as there is time for, and what keep_back() would choose until that has
+/// been checked. Where every operator is clearly faster in its first class, whatever its neighbours charge, the plain
+/// designs are enough.
 CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options);
 
 class CostMeter {
@@ -35,6 +37,8 @@ class CostMeter {
 
   /// The designs. A candidate that cannot be executed is left out.
   CostProfile measure();
+  /// Seconds of the budget that are left.
+  double left() const;
   /// One more assignment, in turns with every first and every last option: a check, and a sample at the pace of the others.
   /// Nothing where it cannot be executed.
   void measure(const std::vector<std::uint8_t>& chosen, CostProfile& profile);
@@ -50,6 +54,7 @@ class CostMeter {
   std::vector<Runner> prepare(const std::vector<std::vector<std::uint8_t>>& designs);
   void profile(Runner& runner, int iterations) const;
   bool stopped() const;
+  CostProfile collect(const std::vector<Runner>& runners) const;
   void time(std::vector<Runner>& runners, double seconds) const;
   /// Round after round, so that other work on the machine hits all alike.
   void take_turns(std::vector<Runner>& runners, double seconds) const;
@@ -63,6 +68,7 @@ class CostMeter {
   CostOptions options_;
   quant::RangeTable ranges_;
   CandidateBuilder candidates_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   bool together_;
 };
 

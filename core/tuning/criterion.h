@@ -14,6 +14,8 @@ class Criterion {
   /// Relative or absolute loss, whichever the criterion is about; > 0 is worse than the baseline.
   double loss(double accuracy) const noexcept;
   bool met(double accuracy) const noexcept;
+  /// The loss that just meets the target.
+  double allowed() const noexcept { return allowed_; }
   /// The accuracy at which the target is just met.
   double threshold() const noexcept;
   /// Always (baseline - accuracy) / |baseline|, oriented; for the report.

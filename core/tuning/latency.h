@@ -10,7 +10,7 @@ namespace inc::tuning {
 struct LatencyOptions {
   int warmup = 2;
   int rounds = 15;       ///< at most
-  double seconds = 1.0;  ///< for all executables together; at least three rounds are run
+  double seconds = 0.3;  ///< for all executables together; at least three rounds are run
 };
 
 /// Milliseconds of every round per executable, in order of execution.

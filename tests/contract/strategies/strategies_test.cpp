@@ -193,6 +193,7 @@ TEST_P(StrategyContract, ResumingFromAnyPrefixGivesTheRestOfTheRun) {
 
 /// Trials within which the optimum of `separable` on n operators of two options is found.
 std::size_t documented_trials(const std::string& name, std::size_t operators) {
+  if (name == "auto") return 10;
   if (name == "basic") return 3 * operators + 1;
   if (name == "mse") return 2 * operators + 1;
   return std::size_t{1} << operators;
@@ -231,6 +232,9 @@ std::string first_ten(const std::string& name) {
   return text;
 }
 
+TEST(FirstTenPoints, OfAuto) {
+  EXPECT_EQ(first_ten("auto"), "000000 201002 211012 ");
+}
 TEST(FirstTenPoints, OfBasic) {
   EXPECT_EQ(first_ten("basic"), "000000 100000 000001 000002 000010 001000 010000 200000 201000 201002 ");
 }
@@ -275,6 +279,80 @@ TEST(Random, WalksAWholeSmallSpace) {
   const History history = run(*make("random", space, {kSeed}), space, never_met, 1000);
   for (const auto& seen : history.all()) points.insert(seen.point);
   EXPECT_EQ(points.size(), 24u);
+}
+
+/// Additive losses seen through noise; costs with boundaries: neighbours of unlike precision pay for the conversion.
+struct Toy {
+  explicit Toy(std::uint64_t seed, std::size_t operators) : space(space_of(std::vector<std::size_t>(operators, 2))) {
+    Rng rng(seed);
+    for (std::size_t i = 0; i < operators; ++i) {
+      loss.push_back(std::pow(10.0, -4 + 2 * rng.uniform()));
+      saves.push_back(0.2 + rng.uniform());
+    }
+    for (const double l : loss) allowed += 0.3 * l;
+  }
+  double cost(const Point& point) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < point.size(); ++i) {
+      sum += point[i] == 0 ? 0.5 : 0.5 + saves[i];
+      if (i > 0 && point[i] != point[i - 1]) sum += 0.15;
+    }
+    return sum;
+  }
+  Observation evaluate(const Point& point) const {
+    Observation seen;
+    for (std::size_t i = 0; i < point.size(); ++i) seen.loss += point[i] == 0 ? loss[i] : 0;
+    seen.met = seen.loss <= allowed;
+    seen.cost = cost(point);
+    return seen;
+  }
+  search::Sensitivity sensitivity() const {
+    search::Sensitivity out;
+    for (const double l : loss) out.output.push_back({3 * l, 0});
+    out.own = out.output;
+    return out;
+  }
+  SearchSpace space;
+  std::vector<double> loss, saves;
+  double allowed = 0;
+};
+
+TEST(Auto, IsWithinTwoPercentOfTheOptimumOfSmallSpaces) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    const Toy toy(seed, 12);
+    double optimum = HUGE_VAL;
+    for (std::uint64_t i = 0; i < toy.space.size(); ++i) {
+      Point point;
+      for (unsigned bit = 0; bit < 12; ++bit) point.push_back((i >> bit) & 1u);
+      const Observation seen = toy.evaluate(point);
+      if (seen.met) optimum = std::min(optimum, seen.cost);
+    }
+    const search::Knowledge known{1, [&](const Point& p) { return toy.cost(p); }, toy.allowed};
+    const auto outcome =
+        search::tune(*make("auto", toy.space, known),
+                     {[&](const Point& p) { return toy.evaluate(p); }, [&] { return toy.sensitivity(); }}, {});
+    ASSERT_NE(outcome.history.best(), nullptr);
+    EXPECT_TRUE(outcome.history.best()->met);
+    EXPECT_LE(outcome.history.best()->cost, 1.02 * optimum) << "seed " << seed;
+    EXPECT_LE(outcome.history.size(), 12u) << "seed " << seed;
+  }
+}
+
+TEST(Auto, ReachesTheTargetOfLargeSpacesInAFewTrials) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const Toy toy(seed, 200);
+    const search::Knowledge known{1, [&](const Point& p) { return toy.cost(p); }, toy.allowed};
+    const auto outcome =
+        search::tune(*make("auto", toy.space, known),
+                     {[&](const Point& p) { return toy.evaluate(p); }, [&] { return toy.sensitivity(); }}, {});
+    EXPECT_TRUE(outcome.history.best()->met);
+    EXPECT_LE(outcome.history.size(), 12u) << "seed " << seed;
+  }
+}
+
+TEST(Auto, TriesNothingElseWhenTheFastestPointMeetsTheTarget) {
+  const SearchSpace space = space_of({3, 2, 2});
+  EXPECT_EQ(run(*make("auto", space, {}), space, always_met, 100).size(), 1u);
 }
 
 /// The landscape of one operator that alone ruins the model.

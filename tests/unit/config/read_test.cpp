@@ -28,7 +28,7 @@ std::string refusal(const std::string& text, const std::vector<Override>& overri
 
 TEST(ReadConfig, AnEmptyFileGivesTheDefaults) {
   const Config config = read("");
-  EXPECT_EQ(config.tuning.strategy.name, "basic");
+  EXPECT_EQ(config.tuning.strategy.name, "auto");
   EXPECT_EQ(config.tuning.exit_policy.max_trials, 100);
   EXPECT_FALSE(config.quantization.has_value());
   EXPECT_EQ(config.target.isa, "any");
@@ -193,7 +193,7 @@ TEST(ReadConfig, EveryKeyOfIncThatIsNotHonouredIsRefusedByName) {
       {"tuning", "tensorboard: True"},
       {"tuning", "diagnosis: {diagnosis_after_tuning: True}"},
       {"tuning", "workspace: {resume: x}"},
-      {"tuning", "strategy: {name: mse}"},
+      {"tuning", "strategy: {name: mse_v2}"},
       {"tuning", "strategy: {sigopt_api_token: x}"},
       {"tuning", "strategy: {accuracy_weight: 0.5}"},
       {"evaluation", "accuracy: {multi_metrics: {topk: 1}}"},
