@@ -37,7 +37,8 @@ std::vector<Sample> get_all(const Dataset& data, std::int64_t first, std::int64_
     if (faults[i])
       with_context(
           [&] {
-            return fmt::format("while reading sample {} of {}", first + static_cast<std::int64_t>(i), data.describe());
+            return fmt::format("while reading sample {} of {}", data.number(first + static_cast<std::int64_t>(i)),
+                               data.describe());
           },
           [&] { std::rethrow_exception(faults[i]); });
   return samples;
@@ -117,7 +118,7 @@ ir::Tensor stack(const std::vector<Sample>& samples, std::size_t position, const
   for (std::int64_t i = 0; i < rows; ++i) {
     const std::int64_t local = std::min(i, batch.count - 1);
     const auto what = [&] {
-      return fmt::format("sample {} of {} for input '{}'", batch.first + local, data.describe(), input.name);
+      return fmt::format("sample {} of {} for input '{}'", data.number(batch.first + local), data.describe(), input.name);
     };
     const ir::Tensor& raw = samples[static_cast<std::size_t>(local)].inputs[position];
     const ir::Tensor tensor = raw.dtype() == input.type.dtype ? raw : with_dtype(raw, input.type.dtype, what());
@@ -129,7 +130,7 @@ ir::Tensor stack(const std::vector<Sample>& samples, std::size_t position, const
       out = ir::Tensor(input.type.dtype, whole);
     } else if (own != shape) {
       throw DataError(fmt::format("{} has the wrong shape: [{}] found, [{}] expected as in sample {}", what(),
-                                  fmt::join(own, ","), fmt::join(shape, ","), batch.first));
+                                  fmt::join(own, ","), fmt::join(shape, ","), data.number(batch.first)));
     }
     if (tensor.bytes() > 0)
       std::memcpy(out.mutable_raw() + static_cast<std::size_t>(i) * tensor.bytes(), tensor.raw(), tensor.bytes());

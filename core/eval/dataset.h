@@ -21,12 +21,19 @@ class Dataset {
   virtual std::int64_t size() const = 0;
   /// Throws DataError naming file and index. Thread-safe.
   virtual Sample get(std::int64_t index) const = 0;
+  /// What messages call a sample: its index in the order of the files.
+  virtual std::int64_t number(std::int64_t index) const { return index; }
   virtual bool labelled() const { return true; }
   /// Model input names the sample's tensors belong to; empty: by position.
   virtual std::vector<std::string> input_names() const { return {}; }
   /// "CIFAR10 at ../cifar10 (5000 samples)".
   virtual std::string describe() const = 0;
 };
+
+/// The samples of `data` at those indices, in that order. `data` outlives the result.
+std::unique_ptr<const Dataset> reordered(const Dataset& data, std::vector<std::int64_t> order);
+/// 0, …, count - 1 in an order that depends on the seed only.
+std::vector<std::int64_t> shuffled_order(std::int64_t count, std::uint64_t seed);
 
 /// Model-ready batch: inputs in the order of the graph's inputs, stacked along a new first axis.
 struct Batch {

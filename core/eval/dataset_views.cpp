@@ -8,6 +8,8 @@
 namespace inc::eval {
 namespace {
 
+constexpr std::uint64_t kOrderStream = 0x6f72646572;
+
 class Part final : public Dataset {
  public:
   Part(std::unique_ptr<const Dataset> data, std::vector<std::int64_t> indices)
@@ -21,6 +23,21 @@ class Part final : public Dataset {
  private:
   std::unique_ptr<const Dataset> data_;
   std::vector<std::int64_t> indices_;
+};
+
+class Reordered final : public Dataset {
+ public:
+  Reordered(const Dataset& data, std::vector<std::int64_t> order) : data_(data), order_(std::move(order)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(order_.size()); }
+  Sample get(std::int64_t index) const override { return data_.get(order_.at(static_cast<std::size_t>(index))); }
+  std::int64_t number(std::int64_t index) const override { return data_.number(order_.at(static_cast<std::size_t>(index))); }
+  bool labelled() const override { return data_.labelled(); }
+  std::vector<std::string> input_names() const override { return data_.input_names(); }
+  std::string describe() const override { return data_.describe(); }
+
+ private:
+  const Dataset& data_;
+  std::vector<std::int64_t> order_;
 };
 
 class Transformed final : public Dataset {
@@ -70,6 +87,17 @@ std::unique_ptr<const Dataset> select(std::unique_ptr<const Dataset> data, const
   indices.resize(static_cast<std::size_t>(kept));
   if (kept == size && !selection.shuffle) return data;
   return std::make_unique<Part>(std::move(data), std::move(indices));
+}
+
+std::unique_ptr<const Dataset> reordered(const Dataset& data, std::vector<std::int64_t> order) {
+  return std::make_unique<Reordered>(data, std::move(order));
+}
+
+std::vector<std::int64_t> shuffled_order(std::int64_t count, std::uint64_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  Rng(seed, kOrderStream).shuffle(order);
+  return order;
 }
 
 std::unique_ptr<const Dataset> transformed(std::unique_ptr<const Dataset> data, std::vector<Transform> transforms,

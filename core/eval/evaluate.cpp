@@ -28,6 +28,12 @@ void keep_rows(std::vector<ir::Tensor>& tensors, std::int64_t rows, std::int64_t
   }
 }
 
+std::string samples_of(const Dataset& data, const Batch& batch) {
+  std::vector<std::int64_t> all;
+  for (std::int64_t i = 0; i < batch.count; ++i) all.push_back(data.number(batch.first + i));
+  return fmt::format("samples {} of {}", fmt::join(all, ", "), data.describe());
+}
+
 void require_usable(const Dataset& data, const Metric& metric, const runtime::Executable* fp32) {
   INC_CHECK(fp32 != nullptr || !metric.needs_reference(), "the FP32 model is given to a metric that compares with it");
   if (metric.needs_labels() && !data.labelled())
@@ -56,14 +62,14 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
     const std::int64_t rows = batch.inputs.empty() || batch.inputs[0].rank() == 0 ? count : batch.inputs[0].shape()[0];
     if (rows != count)
       for (auto* tensors : {&outputs, &reference, &batch.inputs}) keep_rows(*tensors, rows, count);
-    metric.update(outputs, batch.inputs, batch.labels, reference);
+    with_context([&] { return fmt::format("while scoring {}", samples_of(data, batch)); },
+                 [&] { metric.update(outputs, batch.inputs, batch.labels, reference); });
     if (options.on_outputs) options.on_outputs(score.samples, outputs);
     score.samples += count;
     if (options.progress && !options.progress(score.samples, total)) score.complete = score.samples == total;
   }
   score.value = metric.value();
-  const auto scores = metric.sample_scores();
-  score.sample_scores.assign(scores.begin(), scores.end());
+  if (const SampleScores* scores = metric.sample_scores()) score.sample_scores = *scores;
   score.seconds = seconds_since(start);
   return score;
 }

@@ -24,7 +24,7 @@ struct Score {
   double seconds = 0;        ///< wall, everything
   double model_seconds = 0;  ///< wall, inside Executable::run only
   bool complete = true;
-  std::vector<double> sample_scores;
+  SampleScores sample_scores;  ///< empty for metrics that are no function of a mean
 };
 
 /// `fp32` is needed only by metrics that compare with the FP32 model.

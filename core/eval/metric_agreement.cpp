@@ -43,6 +43,11 @@ class Agreement final : public MeanMetric {
   bool higher_is_better() const override { return kind_ == "top1" || kind_ == "cosine"; }
   bool needs_labels() const override { return false; }
   bool needs_reference() const override { return true; }
+  ScoreBounds score_bounds() const override {
+    if (kind_ == "top1") return {0, 1, !several_rows_};
+    if (kind_ == "cosine") return {.low = -1, .high = 1};
+    return {.low = 0};
+  }
 
  protected:
   void score(const MetricBatch& batch) override {
@@ -57,6 +62,7 @@ class Agreement final : public MeanMetric {
     const ir::Tensor found = batch.output(0), wanted = batch.reference_output(0);
     const std::int64_t sample = found.count() / batch.count, last = found.rank() == 0 ? 1 : found.shape().back();
     const std::int64_t width = sample % last == 0 ? last : sample;
+    several_rows_ = several_rows_ || sample != width;
     for (std::int64_t i = 0; i < batch.count; ++i) {
       double sum = 0;
       for (std::int64_t at = i * sample; at < (i + 1) * sample; at += width) {
@@ -98,6 +104,7 @@ class Agreement final : public MeanMetric {
   }
 
   std::string kind_;
+  bool several_rows_ = false;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/eval/metrics.h"
@@ -78,31 +79,24 @@ MetricBatch checked_batch(const Metric& metric, std::span<const ir::Tensor> outp
 
 void MeanMetric::update(std::span<const ir::Tensor> outputs, std::span<const ir::Tensor> inputs,
                         std::span<const ir::Tensor> labels, std::span<const ir::Tensor> reference) {
-  score(checked_batch(*this, outputs, inputs, labels, reference, static_cast<std::int64_t>(scores_.size())));
+  score(checked_batch(*this, outputs, inputs, labels, reference, static_cast<std::int64_t>(scores_.sums.size())));
 }
 
 void MeanMetric::add(double sum, double weight) {
-  if (scores_.empty()) first_weight_ = weight;
-  even_ = even_ && weight == first_weight_ && weight > 0;
-  scores_.push_back(weight > 0 ? sum / weight : 0.0);
-  sum_ += sum;
-  weight_ += weight;
+  scores_.sums.push_back(sum);
+  scores_.weights.push_back(weight);
 }
 
 double MeanMetric::value() const {
-  if (!(weight_ > 0)) throw DataError(fmt::format("metric {} has no value: no samples seen, at least one expected", name()));
-  return finish(sum_ / weight_);
+  const double weight = std::accumulate(scores_.weights.begin(), scores_.weights.end(), 0.0);
+  if (!(weight > 0)) throw DataError(fmt::format("metric {} has no value: no samples seen, at least one expected", name()));
+  std::vector<double> sums = scores_.sums;
+  std::sort(sums.begin(), sums.end());
+  return value_of(std::accumulate(sums.begin(), sums.end(), 0.0) / weight);
 }
 
 void MeanMetric::reset() {
-  scores_.clear();
-  sum_ = weight_ = first_weight_ = 0;
-  even_ = true;
-}
-
-std::span<const double> MeanMetric::sample_scores() const {
-  if (!even_ || !is_mean()) return {};
-  return scores_;
+  scores_ = {};
 }
 
 }  // namespace inc::eval

@@ -37,6 +37,7 @@ class TopK final : public MeanMetric {
  public:
   explicit TopK(std::int64_t k) : k_(k) {}
   std::string name() const override { return fmt::format("top{}", k_); }
+  ScoreBounds score_bounds() const override { return {0, 1, true}; }
 
  protected:
   void score(const MetricBatch& batch) override {
@@ -61,6 +62,7 @@ class TopK final : public MeanMetric {
 class Accuracy final : public MeanMetric {
  public:
   std::string name() const override { return "Accuracy"; }
+  ScoreBounds score_bounds() const override { return {0, 1, true}; }
 
  protected:
   void score(const MetricBatch& batch) override {

@@ -25,10 +25,11 @@ class LanguageModel final : public MeanMetric {
   std::string name() const override { return perplexity_ ? "perplexity" : "nll"; }
   bool higher_is_better() const override { return false; }
   bool needs_labels() const override { return false; }
+  ScoreBounds score_bounds() const override { return {.low = 0}; }
+  double value_of(double mean) const override { return perplexity_ ? std::exp(mean) : mean; }
+  double mean_of(double value) const override { return perplexity_ ? std::log(value) : value; }
 
  protected:
-  bool is_mean() const override { return !perplexity_; }
-  double finish(double mean) const override { return perplexity_ ? std::exp(mean) : mean; }
   void score(const MetricBatch& batch) override {
     if (input_ >= batch.inputs.size() || !is_integer(batch.inputs[input_].dtype()) || batch.inputs[input_].rank() != 2)
       throw DataError(fmt::format("metric {} finds no token ids: {} found as input {}, integers [samples, tokens] expected",

@@ -19,10 +19,11 @@ class ValueError final : public MeanMetric {
   bool higher_is_better() const override { return false; }
   bool needs_labels() const override { return compare_label_; }
   bool needs_reference() const override { return !compare_label_; }
+  ScoreBounds score_bounds() const override { return {.low = 0}; }
+  double value_of(double mean) const override { return kind_ == Kind::Rmse ? std::sqrt(mean) : mean; }
+  double mean_of(double value) const override { return kind_ == Kind::Rmse ? value * value : value; }
 
  protected:
-  bool is_mean() const override { return kind_ != Kind::Rmse; }
-  double finish(double mean) const override { return kind_ == Kind::Rmse ? std::sqrt(mean) : mean; }
   void score(const MetricBatch& batch) override {
     const ir::Tensor output = batch.output(0), other = compare_label_ ? ir::Tensor{} : batch.reference_output(0);
     const std::int64_t step = output.count() / batch.count;

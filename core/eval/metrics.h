@@ -42,28 +42,23 @@ struct MetricBatch {
 /// The position of the largest value; the lowest of several.
 std::int64_t argmax(std::span<const float> values) noexcept;
 
-/// A metric that is a weighted mean of per-sample scores, passed through finish(). sample_scores() is filled when finish
-/// changes nothing and all weights are equal.
+/// A metric that is a function of the weighted mean of per-sample scores.
 class MeanMetric : public Metric {
  public:
   void update(std::span<const ir::Tensor> outputs, std::span<const ir::Tensor> inputs, std::span<const ir::Tensor> labels,
               std::span<const ir::Tensor> reference) final;
   double value() const final;
   void reset() final;
-  std::span<const double> sample_scores() const final;
+  const SampleScores* sample_scores() const final { return &scores_; }
 
  protected:
   /// Calls add() once per sample.
   virtual void score(const MetricBatch& batch) = 0;
-  virtual double finish(double mean) const { return mean; }
-  virtual bool is_mean() const { return true; }
   /// The sum of a sample's `weight` scores.
   void add(double sum, double weight = 1.0);
 
  private:
-  std::vector<double> scores_;
-  double sum_ = 0, weight_ = 0, first_weight_ = 0;
-  bool even_ = true;
+  SampleScores scores_;
 };
 
 /// Samples of the batch; throws DataError unless labels (where needed) and the outputs fit.

@@ -15,6 +15,7 @@ using namespace testing;
 using ir::Tensor;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 class Items final : public Dataset {
  public:
@@ -147,7 +148,7 @@ TEST(Evaluate, ScoresBatchesInOrder) {
   const Score score = evaluate(dynamic_pair(), echo, Items(pairs(5)), *metric, options);
   EXPECT_EQ(score.samples, 5);
   EXPECT_DOUBLE_EQ(score.value, 1.0);
-  EXPECT_EQ(score.sample_scores.size(), 5u);
+  EXPECT_EQ(score.sample_scores.sums.size(), 5u);
   EXPECT_TRUE(score.complete);
   EXPECT_THAT(done, ElementsAre(2, 4, 5));
   EXPECT_THAT(echo.rows, ElementsAre(2, 2, 1));
@@ -158,7 +159,7 @@ TEST(Evaluate, FillsAFixedBatchAndDropsTheFilling) {
   const auto metric = make_metric(named("topk", integer(1)));
   const Score score = evaluate(fixed_pair(4), echo, Items(pairs(5)), *metric, {.batch_size = 32});
   EXPECT_EQ(score.samples, 5);
-  EXPECT_EQ(score.sample_scores.size(), 5u);
+  EXPECT_EQ(score.sample_scores.sums.size(), 5u);
   EXPECT_THAT(echo.rows, ElementsAre(4, 4));
 }
 
@@ -178,6 +179,33 @@ TEST(Evaluate, GivesTheReferenceToMetricsThatNeedIt) {
   const Echo fp32, shifted(2);
   EXPECT_DOUBLE_EQ(evaluate(dynamic_pair(), shifted, Items(pairs(3)), *metric, {}, &fp32).value, 4.0);
   EXPECT_DOUBLE_EQ(evaluate(dynamic_pair(), fp32, Items(pairs(3)), *metric, {}, &fp32).value, 0.0);
+}
+
+TEST(Evaluate, FigureOfTheWholeSetDoesNotDependOnTheOrder) {
+  const Items items(pairs(23));
+  const auto shuffled = reordered(items, shuffled_order(23, 5));
+  for (const auto* name : {"topk", "RMSE"}) {
+    const auto metric = name == std::string("RMSE") ? make_metric(named(name, {{"compare_label", flag(false)}}))
+                                                    : make_metric(named(name, integer(1)));
+    const Echo fp32, other(0.37f);
+    const Score natural = evaluate(dynamic_pair(), other, items, *metric, {.batch_size = 4}, &fp32);
+    const Score mixed = evaluate(dynamic_pair(), other, *shuffled, *metric, {.batch_size = 4}, &fp32);
+    EXPECT_EQ(natural.value, mixed.value) << name;
+  }
+}
+
+TEST(Reordered, NamesSamplesByTheirNumberInTheFiles) {
+  Items items(pairs(9));
+  const auto order = shuffled_order(9, 5);
+  EXPECT_THAT(order, UnorderedElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8));
+  EXPECT_EQ(order, shuffled_order(9, 5));
+  EXPECT_NE(order, shuffled_order(9, 6));
+  const auto shuffled = reordered(items, order);
+  EXPECT_EQ(shuffled->number(3), order[3]);
+  EXPECT_THAT(list<float>(shuffled->get(3).inputs[0]), ElementsAre(static_cast<float>(order[3]), 2));
+  items.broken = order[3];
+  EXPECT_THAT(message_of<DataError>([&] { load_batch(dynamic_pair(), *shuffled, 0, 9); }),
+              HasSubstr("while reading sample " + std::to_string(order[3]) + " of items"));
 }
 
 TEST(Evaluate, RefusesToScoreWithoutLabels) {

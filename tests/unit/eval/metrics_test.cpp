@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/base/error.h"
+#include "core/base/rng.h"
 #include "core/eval/factory.h"
 #include "tests/unit/eval/helpers.h"
 
@@ -16,7 +17,6 @@ using namespace testing;
 using ir::Tensor;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 std::vector<Tensor> labels(std::initializer_list<std::int64_t> values) {
   std::vector<Tensor> result;
@@ -31,7 +31,10 @@ double value_of(Metric& metric, const Tensor& output, const std::vector<Tensor>&
 }
 
 std::vector<double> scores_of(const Metric& metric) {
-  return {metric.sample_scores().begin(), metric.sample_scores().end()};
+  const SampleScores& scores = *metric.sample_scores();
+  std::vector<double> result;
+  for (std::size_t i = 0; i < scores.sums.size(); ++i) result.push_back(scores.sums[i] / scores.weights[i]);
+  return result;
 }
 
 TEST(TopK, CountsLabelsAmongTheLargest) {
@@ -91,7 +94,7 @@ TEST(ValueErrors, MatchTheirDefinitions) {
   EXPECT_DOUBLE_EQ(value_of(*mse, output, wanted), (1 + 4 + 0 + 16) / 4.0);
   EXPECT_THAT(scores_of(*mse), ElementsAre(2.5, 8.0));
   EXPECT_DOUBLE_EQ(value_of(*rmse, output, wanted), std::sqrt(21 / 4.0));
-  EXPECT_THAT(scores_of(*rmse), IsEmpty());
+  EXPECT_EQ(scores_of(*rmse), scores_of(*mse));
   EXPECT_DOUBLE_EQ(value_of(*mae, output, wanted), 7 / 4.0);
   EXPECT_FALSE(mae->higher_is_better());
 }
@@ -118,8 +121,7 @@ TEST(Perplexity, TakesItsLabelsFromTheShiftedInput) {
   for (const auto& metric : {perplexity.get(), mean.get()}) metric->update(std::vector{logits}, std::vector{ids}, {}, {});
   EXPECT_NEAR(mean->value(), nll, 1e-7);
   EXPECT_NEAR(perplexity->value(), std::exp(nll), 1e-7);
-  EXPECT_EQ(mean->sample_scores().size(), 1u);
-  EXPECT_THAT(scores_of(*perplexity), IsEmpty());
+  EXPECT_EQ(scores_of(*mean), scores_of(*perplexity));
   EXPECT_FALSE(perplexity->higher_is_better());
   EXPECT_FALSE(perplexity->needs_labels());
 }
@@ -162,24 +164,46 @@ TEST(Metrics, HaveNoValueBeforeTheFirstSample) {
   for (const auto& row : metric_rows()) {
     const auto metric = make_metric(named(std::string(row.name)));
     EXPECT_THROW(metric->value(), DataError) << row.name;
-    EXPECT_TRUE(metric->sample_scores().empty()) << row.name;
+    EXPECT_TRUE(metric->sample_scores() == nullptr || metric->sample_scores()->sums.empty()) << row.name;
   }
 }
 
-TEST(Metrics, ScoresAverageToTheValue) {
+TEST(Metrics, AreFunctionsOfTheMeanOfTheirScoresWithinTheirBounds) {
   const Tensor output = Tensor::of<float>({3, 2}, {1, 2, 4, 1, 0, 3});
   const Tensor reference = Tensor::of<float>({3, 2}, {1, 1, 4, 2, 2, 3});
   for (const auto& row : metric_rows()) {
-    const auto metric = make_metric(named(std::string(row.name)));
-    if (row.name == "nll" || row.name == "perplexity" || row.name == "MSE" || row.name == "MAE" || row.name == "RMSE")
-      continue;
+    if (row.name == "nll" || row.name == "perplexity") continue;
+    config::ParameterMap parameters;
+    if (row.parameters.find("compare_label") != std::string_view::npos) parameters = {{"compare_label", flag(false)}};
+    const auto metric = make_metric(named(std::string(row.name), parameters));
     metric->update(std::vector{output}, {}, labels({1, 0, 0}), std::vector{reference});
-    const auto scores = scores_of(*metric);
-    if (scores.empty()) continue;
+    if (metric->sample_scores() == nullptr) continue;
+    const ScoreBounds bounds = metric->score_bounds();
     double sum = 0;
-    for (const double s : scores) sum += s;
-    EXPECT_DOUBLE_EQ(sum / static_cast<double>(scores.size()), metric->value()) << row.name;
+    for (const double s : scores_of(*metric)) {
+      sum += s;
+      EXPECT_TRUE(s >= bounds.low && s <= bounds.high && (!bounds.tight || s == bounds.low || s == bounds.high)) << row.name;
+    }
+    EXPECT_DOUBLE_EQ(metric->value_of(sum / 3), metric->value()) << row.name;
+    EXPECT_NEAR(metric->mean_of(metric->value()), sum / 3, 1e-12) << row.name;
   }
+  EXPECT_EQ(make_metric(named("F1"))->sample_scores(), nullptr);
+}
+
+TEST(Metrics, ValuesDoNotDependOnTheOrderOfSamples) {
+  Rng random(3);
+  std::vector<float> values;
+  const Tensor zeros = Tensor::of<float>({200, 3}, std::vector<float>(600));
+  for (int i = 0; i < 600; ++i) values.push_back(static_cast<float>(random.uniform()));
+  std::vector<float> turned(values);
+  for (std::size_t i = 0; i < 200; ++i) std::copy_n(&values[3 * i], 3, &turned[3 * (199 - i)]);
+  const auto metric = make_metric(named("MSE", {{"compare_label", flag(false)}}));
+  const auto mse = [&](const std::vector<float>& all) {
+    metric->reset();
+    metric->update(std::vector{Tensor::of<float>({200, 3}, all)}, {}, {}, std::vector{zeros});
+    return metric->value();
+  };
+  EXPECT_EQ(mse(values), mse(turned));
 }
 
 }  // namespace
