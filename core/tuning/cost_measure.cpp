@@ -19,7 +19,7 @@ namespace {
 using Classes = std::vector<std::uint8_t>;
 using Clock = std::chrono::steady_clock;
 
-constexpr int kLeastRounds = 3, kMostRounds = 20;
+constexpr int kLeastRounds = 3, kMostRounds = 20, kDuels = 11;
 /// Of the rounds' times this quantile counts: other work on the machine only ever adds.
 constexpr double kQuantile = 0.1;
 /// Candidates of larger or slower models are measured one after the other, and fewer of them.
@@ -243,6 +243,14 @@ CostProfile CostMeter::measure() {
   return collect(runners);
 }
 
+double CostMeter::duels(const Runner& chosen, const Runner& fastest) const {
+  const runtime::Executable* const both[] = {chosen.executable.get(), fastest.executable.get()};
+  const auto times = measure_latency(both, task_.inputs, {1, kDuels, options_.seconds});
+  double won = 0;
+  for (std::size_t i = 0; i < times[0].size(); ++i) won += times[0][i] < times[1][i] ? 1 : 0;
+  return won / static_cast<double>(times[0].size());
+}
+
 void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
   const auto start = Clock::now();
   const std::vector<Classes> designs = cost_designs(layout_, 0);
@@ -253,7 +261,7 @@ void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
   if (runners.back().run_ms.size() < static_cast<std::size_t>(kLeastRounds)) return;
   CostSample made = sample(runners[0]);
   const double fastest_now = sample(runners[1]).run_ms, fp32_now = sample(runners[2]).run_ms;
-  profile.checks.push_back({chosen, made.run_ms, fastest_now, fp32_now});
+  profile.checks.push_back({chosen, made.run_ms, fastest_now, fp32_now, duels(runners[0], runners[1])});
   const double drift = (fastest->run_ms + fp32->run_ms) / (fastest_now + fp32_now);
   made.run_ms *= drift;
   for (float& ms : made.site_ms) ms *= static_cast<float>(drift);

@@ -60,6 +60,8 @@ class CostMeter {
   void take_turns(std::vector<Runner>& runners, double seconds) const;
   /// A few runs each; plans and packed weights of one at a time are kept.
   void one_by_one(std::vector<Runner>& runners) const;
+  /// The share of rounds in which the first is faster than the second.
+  double duels(const Runner& chosen, const Runner& fastest) const;
   static double noise(const Runner& runner);
   CostSample sample(const Runner& runner) const;
 

@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Classes = std::vector<std::uint8_t>;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 /// Per dimension and class of the profile its number in the layout; -1 where it has none.
 std::vector<std::vector<int>> renumbering(const CostProfile& profile, const CostLayout& layout) {
@@ -61,6 +61,7 @@ void check(const CostProfile& profile) {
   for (const auto& one : profile.checks) {
     check_classes(profile, one.classes);
     check(one.ms > 0 && one.fastest_ms > 0 && one.fp32_ms > 0, "a check without times");
+    check(one.won >= 0 && one.won <= 1, "a check without duels");
   }
 }
 
@@ -82,7 +83,7 @@ CostProfile parsed(const Json& json) {
   for (const Json& sample : json.at("samples"))
     profile.samples.push_back({sample.at("classes"), sample.at("site_ms"), sample.at("run_ms")});
   for (const Json& one : json.at("checks"))
-    profile.checks.push_back({one.at("classes"), one.at("ms"), one.at("fastest_ms"), one.at("fp32_ms")});
+    profile.checks.push_back({one.at("classes"), one.at("ms"), one.at("fastest_ms"), one.at("fp32_ms"), one.at("won")});
   check(profile);
   return profile;
 }
@@ -144,8 +145,11 @@ std::string costs_text(const CostProfile& profile) {
     json["samples"].push_back({{"classes", sample.classes}, {"site_ms", sample.site_ms}, {"run_ms", sample.run_ms}});
   json["checks"] = Json::array();
   for (const auto& one : profile.checks)
-    json["checks"].push_back(
-        {{"classes", one.classes}, {"ms", one.ms}, {"fastest_ms", one.fastest_ms}, {"fp32_ms", one.fp32_ms}});
+    json["checks"].push_back({{"classes", one.classes},
+                              {"ms", one.ms},
+                              {"fastest_ms", one.fastest_ms},
+                              {"fp32_ms", one.fp32_ms},
+                              {"won", one.won}});
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

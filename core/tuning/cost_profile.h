@@ -29,6 +29,7 @@ struct CostSample {
 struct CostCheck {
   std::vector<std::uint8_t> classes;
   double ms = 0, fastest_ms = 0, fp32_ms = 0;  ///< of the point, of every first option, of every last one
+  double won = 1;                              ///< share of the duels in which the point beat every first option
 };
 
 struct CostProfile {

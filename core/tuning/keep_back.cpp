@@ -154,7 +154,9 @@ void settle(Verdict& verdict, const CostLayout& layout, const CostProfile& profi
   verdict.ms = check != nullptr ? check->ms : run_ms(profile, tables, verdict.classes);
   verdict.fastest_ms = check != nullptr ? check->fastest_ms : run_ms(profile, tables, first);
   verdict.fp32_ms = check != nullptr ? check->fp32_ms : run_ms(profile, tables, last);
-  if (check != nullptr ? left(profile, *check) > 1 - margin.clearly : verdict.ms > verdict.fastest_ms) {
+  const bool clear = check != nullptr ? left(profile, *check) <= 1 - margin.clearly && check->won >= margin.won
+                                      : verdict.ms <= verdict.fastest_ms;
+  if (!clear) {
     verdict.classes = first;
     verdict.ms = verdict.fastest_ms;
   }

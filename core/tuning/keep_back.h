@@ -14,6 +14,7 @@ struct KeepBackMargin {
   double least_ms = 5e-4;  ///< of a run
   double of_run = 1e-3;    ///< or this share of a run
   double clearly = 0.005;  ///< all that is kept back together must make the run that much faster when it is checked
+  double won = 0.8;        ///< and win that share of its duels with every first option: noise wins half of them
   double slower = 1.02;    ///< the whole graph may take this much of FP32's time
 };
 

@@ -143,6 +143,15 @@ TEST(KeepBack, ADisturbedYardstickMakesNoWinner) {
   EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
 }
 
+TEST(KeepBack, AGainThatLosesManyOfItsDuelsIsNoise) {
+  const CostLayout layout = chain(5);
+  CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
+  profile.checks.push_back({to_verify(layout, profile), 6.0, 7.0, 9.0, 0.7});
+  EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
+  profile.checks.back().won = 0.9;
+  EXPECT_EQ(keep_back(layout, profile, "measured").kept.size(), 1u);
+}
+
 TEST(KeepBack, TheSameProfileFileGivesTheSameVerdict) {
   const testing::TemporaryDirectory directory;
   const CostLayout layout = chain(5);
