@@ -1,4 +1,4 @@
-// Sensitivities and suffixes: bench_sensitivity [--detail] [--bf16] CONFIG.yaml | MODEL.onnx[:input=1x2x3]...
+// Sensitivities and suffixes: bench_sensitivity [--sums] [--bf16] CONFIG.yaml | MODEL.onnx[:input=1x2x3]...
 // Configurations with their data; models with random inputs. Recipes are off.
 #include "core/tuning/sensitivity.h"
 
@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <numeric>
@@ -123,31 +122,6 @@ std::pair<double, double> suffix_cost(const ir::Graph& fused, const tuning::Tuni
   return {total / count, share / count};
 }
 
-/// Where the time of one option of each operator goes, in milliseconds over all of them: graphs, first and second runs.
-std::array<double, 4> alone_cost(const tuning::TuningSpace& space, tuning::CandidateBuilder& candidates,
-                                 const std::map<ir::ValueId, ir::Tensor>& seen) {
-  std::array<double, 4> cost{};
-  for (std::size_t dim = 0; dim < space.nodes.size(); ++dim)
-    for (std::size_t option = 0; option + 1 < space.options[dim].size(); ++option) {
-      Timer timer;
-      const auto next = [&](std::size_t i) {
-        cost[i] += timer.milliseconds();
-        timer = {};
-      };
-      const tuning::PartOfGraph part = candidates.alone(dim, option);
-      next(0);
-      const auto executable = candidates.adaptor().prepare(part.graph);
-      next(1);
-      std::vector<ir::Tensor> inputs;
-      for (const ir::ValueId id : part.inputs) inputs.push_back(seen.at(id));
-      executable->run(inputs);
-      next(2);
-      executable->run(inputs);
-      next(3);
-    }
-  return cost;
-}
-
 /// The sum over operators against what is found for all of them together, on the whole data; from several numbers of
 /// samples.
 void check_sums(const Job& job, const tuning::SensitivityTask& task) {
@@ -200,7 +174,7 @@ void check_sums(const Job& job, const tuning::SensitivityTask& task) {
   }
 }
 
-void run(const std::string& argument, bool detail, bool bf16) {
+void run(const std::string& argument, bool sums, bool bf16) {
   const auto adaptor = app::make_adaptor();
   const Job job = job_of(argument, *adaptor, bf16);
   const auto fp32 = adaptor->prepare(job.fused);
@@ -225,17 +199,10 @@ void run(const std::string& argument, bool detail, bool bf16) {
   std::set<ir::ValueId> values;
   for (const ir::NodeId id : space.nodes) values.insert(job.fused.node(id).outputs[0]);
   std::map<ir::ValueId, ir::Tensor> seen;
-  std::set<ir::ValueId> read = values;
-  for (const ir::NodeId id : space.nodes)
-    for (const ir::ValueId input : job.fused.node(id).inputs)
-      if (!input.none() && job.fused.constant(input) == nullptr) read.insert(input);
-  const runtime::TapSink tap{read, [&](ir::ValueId id, const ir::Tensor& t) { seen.emplace(id, t); }};
+  const runtime::TapSink tap{values, [&](ir::ValueId id, const ir::Tensor& t) { seen.emplace(id, t); }};
   Timer timer;
   const auto trace = fp32->trace(sample, values, tap);
   const double tracing = timer.milliseconds();
-  timer = {};
-  for (int i = 0; i < 5; ++i) fp32->trace(sample, values, {read, [](ir::ValueId, const ir::Tensor&) {}});
-  const double again = timer.milliseconds() / 5;
   const auto [suffix, share] = suffix_cost(job.fused, space, *trace, seen);
   std::vector<double> whole;
   for (int i = 0; i < 12; ++i) {
@@ -246,12 +213,12 @@ void run(const std::string& argument, bool detail, bool bf16) {
   std::nth_element(whole.begin(), whole.begin() + 6, whole.end());
 
   const tuning::SensitivityTask task{job.fused, space, candidates, *job.data, -1, job.batch};
-  if (detail) {
-    check_sums(job, task);
-    const auto cost = alone_cost(space, candidates, seen);
-    fmt::print(stderr,
-               "graphs {:.1f} ms, prepare {:.1f} ms, first runs {:.1f} ms, second runs {:.1f} ms, second trace {:.2f} ms\n",
-               cost[0], cost[1], cost[2], cost[3], again);
+  if (sums) check_sums(job, task);
+  if (sums && job.calibration) {
+    tuning::CandidateBuilder corrected(job.fused, ranges, space, *adaptor, *fp32, {}, {},
+                                       tuning::CorrectionSource{*job.calibration->data, {job.calibration->samples}});
+    fmt::print("with bias correction\n");
+    check_sums(job, {job.fused, space, corrected, *job.data, -1, job.batch});
   }
   timer = {};
   const auto found = tuning::sensitivities(task);
@@ -272,15 +239,15 @@ int main(int argc, char** argv) {
       "| model | operators | options | whole ms | suffix ms | speed-up | of multiply-adds | FP32 pass ms | all ms | passes "
       "| "
       "full evaluations | first trace ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n");
-  bool detail = false, bf16 = false;
+  bool sums = false, bf16 = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (argument == "--detail" || argument == "--bf16") {
-      (argument == "--bf16" ? bf16 : detail) = true;
+    if (argument == "--sums" || argument == "--bf16") {
+      (argument == "--bf16" ? bf16 : sums) = true;
       continue;
     }
     try {
-      inc::run(argument, detail, bf16);
+      inc::run(argument, sums, bf16);
     } catch (const inc::Error& e) {
       fmt::print(stderr, "{}: {}\n", argument, e.full_message());
       return 1;
