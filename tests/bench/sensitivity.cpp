@@ -133,10 +133,23 @@ void check_sums(const Job& job, const tuning::SensitivityTask& task) {
     options.fewest = options.most = samples;
     found.push_back(tuning::sensitivities(task, options));
   }
-  std::vector<std::size_t> order(shape.dims.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return found.back().output[a][0] > found.back().output[b][0]; });
+  const auto ordered = [&](const search::Sensitivity& by) {
+    std::vector<std::size_t> order(shape.dims.size());
+    std::iota(order.begin(), order.end(), 0u);
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return by.output[a][0] > by.output[b][0]; });
+    return order;
+  };
+  const auto order = ordered(found.back());
+  fmt::print("| of the most sensitive third | 1 |");
+  for (const auto& few : found) {
+    const auto other = ordered(few);
+    const auto third = static_cast<std::ptrdiff_t>(order.size() / 3);
+    const auto same = std::count_if(order.begin(), order.begin() + third, [&](std::size_t dim) {
+      return std::find(other.begin(), other.begin() + third, dim) != other.begin() + third;
+    });
+    fmt::print(" {:.2f} |", static_cast<double>(same) / static_cast<double>(third));
+  }
+  fmt::print("\n");
   std::vector<std::pair<std::string, search::Point>> points;
   for (const std::size_t kept : {std::size_t{0}, order.size() / 7, order.size() / 3, order.size() / 2}) {
     search::Point point = shape.fastest();
