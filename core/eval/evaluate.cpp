@@ -57,14 +57,22 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
     const auto model_start = Clock::now();
     std::vector<ir::Tensor> outputs = executable.run(batch.inputs);
     score.model_seconds += seconds_since(model_start);
-    std::vector<ir::Tensor> reference;
-    if (metric.needs_reference()) reference = fp32 == &executable ? outputs : fp32->run(batch.inputs);
     const std::int64_t rows = batch.inputs.empty() || batch.inputs[0].rank() == 0 ? count : batch.inputs[0].shape()[0];
-    if (rows != count)
-      for (auto* tensors : {&outputs, &reference, &batch.inputs}) keep_rows(*tensors, rows, count);
+    const auto* known = options.reference && metric.needs_reference() ? options.reference(score.samples) : nullptr;
+    std::vector<ir::Tensor> reference;
+    if (known != nullptr)
+      reference = *known;
+    else if (metric.needs_reference() && fp32 != &executable)
+      reference = fp32->run(batch.inputs);
+    if (rows != count) {
+      keep_rows(outputs, rows, count);
+      keep_rows(batch.inputs, rows, count);
+      if (known == nullptr) keep_rows(reference, rows, count);
+    }
+    if (metric.needs_reference() && fp32 == &executable) reference = outputs;
+    if (options.on_outputs) options.on_outputs(score.samples, outputs);
     with_context([&] { return fmt::format("while scoring {}", samples_of(data, batch)); },
                  [&] { metric.update(outputs, batch.inputs, batch.labels, reference); });
-    if (options.on_outputs) options.on_outputs(score.samples, outputs);
     score.samples += count;
     if (options.progress && !options.progress(score.samples, total)) score.complete = score.samples == total;
   }

@@ -16,6 +16,8 @@ struct EvalOptions {
   std::function<bool(std::int64_t, std::int64_t)> progress = {};
   /// Called with the graph's outputs for samples [first, first + count) of the data set.
   std::function<void(std::int64_t first, std::span<const ir::Tensor> outputs)> on_outputs = {};
+  /// FP32's outputs for the batch that begins with that sample, or nullptr: then they are computed where they are needed.
+  std::function<const std::vector<ir::Tensor>*(std::int64_t first)> reference = {};
 };
 
 struct Score {

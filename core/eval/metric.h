@@ -47,6 +47,8 @@ class Metric {
   /// The value that belongs to a mean of sample scores, and back; increasing.
   virtual double value_of(double mean) const { return mean; }
   virtual double mean_of(double value) const { return value; }
+  /// The metrics that must each meet the target; the first one is what is shown.
+  virtual std::vector<const Metric*> parts() const { return {this}; }
 };
 
 }  // namespace inc::eval

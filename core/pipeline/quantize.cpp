@@ -45,15 +45,6 @@ BackendError interrupted_early() {
   return BackendError("interrupted before the baseline was known; no model was written");
 }
 
-eval::Score baseline_score(const LoadedModel& model, const runtime::Executable& fp32, const AccuracyTask& task,
-                           tuning::Fp32Outputs& outputs, const QuantizeOptions& options) {
-  eval::EvalOptions baseline = evaluation(task, options, {"baseline", 0, 0});
-  baseline.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> batch) { outputs.keep(first, batch); };
-  eval::Score base = eval::evaluate(model.fused, fp32, *task.data, *task.metric, baseline, &fp32);
-  if (!base.complete) throw interrupted_early();
-  return base;
-}
-
 }  // namespace
 
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
@@ -97,18 +88,19 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   if (!task) return finish(result, adaptor, options);
 
   stages.enter("baseline");
-  tuning::Fp32Outputs outputs;
-  const eval::Score base = baseline_score(model, *fp32, *task, outputs, options);
-  const tuning::Criterion criterion(config.tuning.accuracy_criterion, task->metric->higher_is_better(), base.value);
-
-  const Aims aims(config, model, costs, space, *fp32, base, criterion);
-  const tuning::Workbench bench{candidates,    *task->data, *task->metric,
-                                criterion,     outputs,     evaluation(*task, options, {"tune", 0, 0}),
-                                &aims.rating()};
+  const tuning::Baseline baseline(model.fused, *fp32, *task->data, *task->metric,
+                                  evaluation(*task, options, {"baseline", 0, 0}), tuning::baseline_options(config, space));
+  const Aims aims(config, model, costs, space, *fp32, baseline.score(), baseline.criterion());
+  const tuning::Workbench bench{candidates,
+                                baseline,
+                                evaluation(*task, options, {"tune", 0, 0}),
+                                &aims.rating(),
+                                tuning::seconds_left(config.tuning.exit_policy, history),
+                                history.size()};
   stages.enter("search");
-  const auto strategy =
-      strategies::make(config.tuning.strategy.name, space.shape,
-                       {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(), criterion.allowed()});
+  const auto strategy = strategies::make(
+      config.tuning.strategy.name, space.shape,
+      {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(), baseline.criterion().allowed()});
   const auto sensitivity = [&] {
     if (options.progress) options.progress({"sensitivities", 0, 1});
     return tuning::sensitivities({model.fused, space, candidates, *task->data, task->samples, task->batch_size},
@@ -118,9 +110,9 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
       search::tune(*strategy, {tuning::make_measure(bench), sensitivity}, stop_rule(config.tuning.exit_policy, options),
                    listener(*journal, options), std::move(history));
 
-  result.baseline.accuracy = base.value;
+  result.baseline.accuracy = baseline.accuracy();
   result.outcome = &outcome;
-  result.criterion = &criterion;
+  result.criterion = &baseline.criterion();
   result.objective = &aims.objective();
   result.best = outcome.history.best();
   result.task = &*task;

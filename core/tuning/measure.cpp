@@ -1,38 +1,69 @@
 #include "core/tuning/measure.h"
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
 
 namespace inc::tuning {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Evaluates until the verdict is known, and fills the observation.
+void evaluate(const Workbench& bench, Clock::time_point search_start, std::size_t trial, search::Observation& observation) {
+  const Baseline& baseline = bench.baseline;
+  const Candidate candidate = bench.candidates.build(observation.point);
+  const auto executable = bench.candidates.adaptor().prepare(candidate.graph);
+  Divergence divergence(baseline.outputs());
+  Judge judge(baseline, trial);
+  std::optional<search::StopReason> stopped;
+  eval::EvalOptions options = bench.evaluation;
+  const std::int64_t batch = eval::usable_batch_size(candidate.graph, options.batch_size), samples = baseline.data().size();
+  options.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> outputs) {
+    observation.full_evaluations = static_cast<double>(std::min(first + batch, samples)) / static_cast<double>(samples);
+    divergence.add(first, outputs);
+  };
+  options.reference = [&](std::int64_t first) { return baseline.outputs().find(first); };
+  options.progress = [&](std::int64_t done, std::int64_t total) {
+    if (bench.evaluation.progress && !bench.evaluation.progress(done, total)) stopped = search::StopReason::Interrupted;
+    if (seconds_since(search_start) >= bench.seconds_left) stopped = search::StopReason::Timeout;
+    return judge.goes_on() && !stopped;
+  };
+  const eval::Score score =
+      eval::evaluate(candidate.graph, *executable, baseline.data(), baseline.metric(), options, &baseline.fp32());
+  if (!score.complete && stopped) throw search::Interrupted{*stopped};
+  judge.conclude(observation, score.complete);
+  observation.latency_ms = 1e3 * score.model_seconds / static_cast<double>(score.samples);
+  observation.cost = observation.latency_ms;
+  if (bench.rating != nullptr) bench.rating->rate(observation, candidate, *executable);
+  observation.divergence = divergence.value();
+}
+
+}  // namespace
+
+double seconds_left(const config::ExitPolicy& policy, const search::History& history) {
+  if (policy.timeout <= 0) return std::numeric_limits<double>::infinity();
+  double spent = history.sensitivity() != nullptr ? history.sensitivity()->seconds : 0;
+  for (const auto& seen : history.all()) spent += seen.seconds;
+  return policy.timeout - spent;
+}
 
 search::Evaluate make_measure(const Workbench& bench) {
-  return [&bench](const search::Point& point) {
-    const auto start = std::chrono::steady_clock::now();
+  return [&bench, start = Clock::now(), trial = bench.trials_before](const search::Point& point) mutable {
+    const auto trial_start = Clock::now();
     search::Observation observation;
     observation.point = point;
     try {
-      const Candidate candidate = bench.candidates.build(point);
-      const auto executable = bench.candidates.adaptor().prepare(candidate.graph);
-      Divergence divergence(bench.fp32_outputs);
-      eval::EvalOptions evaluation = bench.evaluation;
-      evaluation.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> outputs) {
-        divergence.add(first, outputs);
-      };
-      const eval::Score score =
-          eval::evaluate(candidate.graph, *executable, bench.data, bench.metric, evaluation, &bench.candidates.fp32());
-      if (!score.complete) throw search::Interrupted();
-      observation.accuracy = observation.accuracy_low = observation.accuracy_high = score.value;
-      observation.loss = bench.criterion.loss(score.value);
-      observation.met = bench.criterion.met(score.value);
-      observation.latency_ms = 1e3 * score.model_seconds / static_cast<double>(score.samples);
-      observation.cost = observation.latency_ms;
-      if (bench.rating != nullptr) bench.rating->rate(observation, candidate, *executable);
-      observation.full_evaluations = 1;
-      observation.divergence = divergence.value();
+      evaluate(bench, start, ++trial, observation);
     } catch (const Error& error) {
       observation.state = search::TrialState::Failed;
       observation.why_failed = error.full_message();
     }
-    observation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    observation.seconds = seconds_since(trial_start);
     return observation;
   };
 }

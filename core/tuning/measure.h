@@ -1,13 +1,10 @@
 #pragma once
 // From a point to an observation: build the candidate, prepare, evaluate.
 #include <functional>
-#include <memory>
+#include <limits>
 
-#include "core/eval/evaluate.h"
-#include "core/search/search.h"
+#include "core/tuning/baseline.h"
 #include "core/tuning/candidate.h"
-#include "core/tuning/criterion.h"
-#include "core/tuning/divergence.h"
 #include "core/tuning/rating.h"
 
 namespace inc::tuning {
@@ -15,15 +12,19 @@ namespace inc::tuning {
 /// Everything a trial needs; all references outlive the measure.
 struct Workbench {
   CandidateBuilder& candidates;
-  const eval::Dataset& data;
-  eval::Metric& metric;
-  const Criterion& criterion;
-  const Fp32Outputs& fp32_outputs;
+  const Baseline& baseline;
   eval::EvalOptions evaluation;
   const Rating* rating = nullptr;  ///< of candidates; nullptr: by the latency measured while evaluating
+  double seconds_left = std::numeric_limits<double>::infinity();  ///< to the time limit, from make_measure on
+  std::size_t trials_before = 0;                                  ///< in a resumed history
 };
 
-/// A failed trial is an observation with its reason. Throws search::Interrupted when the evaluation was stopped early.
+/// What a resumed history leaves of the time; infinite where there is no limit.
+double seconds_left(const config::ExitPolicy& policy, const search::History& history);
+
+/// A candidate that misses the target is stopped as soon as that is decided (core/eval/sequential.h); one that meets it is
+/// evaluated on the whole set. A failed trial is an observation with its reason. Throws search::Interrupted with its reason
+/// within one batch when the time is over or evaluation.progress says so; such a trial is lost and not counted.
 search::Evaluate make_measure(const Workbench& bench);
 
 }  // namespace inc::tuning
