@@ -136,6 +136,7 @@ struct Tuning {
 
 struct AccuracyEvaluation {
   std::optional<Named> metric;
+  std::vector<Named> multi_metrics;  ///< in file order, with INC's `weight` and `higher_is_better` among them
   std::optional<Dataloader> dataloader;
   std::int64_t iteration = -1;
 };

@@ -267,9 +267,11 @@ void fields(V& v, Tuning& s) {
 template <class V>
 void fields(V& v, AccuracyEvaluation& s) {
   v("metric", s.metric, "One metric with its parameters (`inc-cpp list metrics`)");
+  v("multi_metrics", s.multi_metrics,
+    "Several metrics instead, each of which must meet the criterion; with `weight`, a list of numbers, their weighted sum "
+    "must; `higher_is_better`, a list, is checked");
   v("dataloader", s.dataloader, "Where evaluation samples come from");
   v("iteration", s.iteration, "Batches to evaluate; -1 or 0: all", at_least(-1));
-  v.refused("multi_metrics", facts::kNotYet, "");
   v.refused("postprocess", facts::kNotYet, "");
   v.refused("configs", facts::kThreads, "");
 }

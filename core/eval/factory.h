@@ -25,5 +25,8 @@ std::span<const FactoryRow> metric_rows() noexcept;
 std::unique_ptr<const Dataset> make_dataset(const config::Dataloader& dataloader, const std::filesystem::path& base);
 /// Throws ConfigError.
 std::unique_ptr<Metric> make_metric(const config::Named& metric);
+/// Of evaluation.accuracy.multi_metrics: metrics by name, each of which must meet the target; with `weight`, a number for each,
+/// their weighted sum must. `higher_is_better` must be what the metrics are. Throws ConfigError.
+std::unique_ptr<Metric> make_metrics(const std::vector<config::Named>& several);
 
 }  // namespace inc::eval

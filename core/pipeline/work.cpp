@@ -57,12 +57,14 @@ void reorder_channels(LoadedModel& model, const config::Config& config) {
 std::optional<AccuracyTask> accuracy_task(const config::Config& config) {
   if (!config.evaluation || !config.evaluation->accuracy) return std::nullopt;
   const auto& accuracy = *config.evaluation->accuracy;
-  if (!accuracy.metric) throw ConfigError(fmt::format("{}: evaluation.accuracy has no metric", config.file.string()));
+  if (accuracy.metric.has_value() != accuracy.multi_metrics.empty())
+    throw ConfigError(fmt::format("{}: evaluation.accuracy: expected metric or multi_metrics, found {}",
+                                  config.file.string(), accuracy.metric ? "both" : "neither"));
   if (!accuracy.dataloader)
     throw ConfigError(fmt::format("{}: evaluation.accuracy has no dataloader", config.file.string()));
   AccuracyTask task;
   task.data = eval::make_dataset(*accuracy.dataloader, config.file.parent_path());
-  task.metric = eval::make_metric(*accuracy.metric);
+  task.metric = accuracy.metric ? eval::make_metric(*accuracy.metric) : eval::make_metrics(accuracy.multi_metrics);
   task.batch_size = accuracy.dataloader->batch_size;
   if (accuracy.iteration > 0) task.samples = accuracy.iteration * task.batch_size;
   if (task.data->size() == 0) throw DataError(fmt::format("the evaluation data set is empty: {}", task.data->describe()));

@@ -89,6 +89,15 @@ evaluation:
   EXPECT_THAT(config.notices[0], HasSubstr("evaluation.performance: speed is measured with the options"));
 }
 
+TEST(ReadConfig, SeveralMetricsKeepTheirOrderWeightsAmongThem) {
+  const Config config =
+      read("evaluation: {accuracy: {multi_metrics: {topk: 5, MSE: {compare_label: False}, weight: [1, 0.5]}}}");
+  std::vector<std::string> names;
+  for (const auto& named : config.evaluation->accuracy->multi_metrics) names.push_back(named.name);
+  EXPECT_THAT(names, ElementsAre("topk", "MSE", "weight"));
+  EXPECT_FALSE(config.evaluation->accuracy->metric.has_value());
+}
+
 TEST(ReadConfig, SamplingSizeIsOneNumberATextOrAList) {
   for (const char* form : {"50", "\"50\"", "[50]"}) {
     EXPECT_THAT(read(std::string("quantization: {calibration: {sampling_size: ") + form + "}}")
@@ -196,7 +205,6 @@ TEST(ReadConfig, EveryKeyOfIncThatIsNotHonouredIsRefusedByName) {
       {"tuning", "strategy: {name: mse_v2}"},
       {"tuning", "strategy: {sigopt_api_token: x}"},
       {"tuning", "strategy: {accuracy_weight: 0.5}"},
-      {"evaluation", "accuracy: {multi_metrics: {topk: 1}}"},
       {"evaluation", "accuracy: {postprocess: {transform: {LabelShift: 1}}}"},
       {"evaluation", "performance: {configs: {kmp_blocktime: 1}}"},
       {"pruning", "approach: x"}};
