@@ -27,7 +27,7 @@ ExitCode quantize(QuantizeSettings settings) {
   app::install_stop_signals();
   report::Report report;
   {
-    ProgressLine line(!settings.quiet, config.tuning.exit_policy.max_trials);
+    ProgressLine line(!settings.quiet, config.tuning.exit_policy.max_trials, config.tuning.exit_policy.timeout);
     pipeline::QuantizeOptions options;
     options.output = settings.output;
     options.resume = settings.resume;
