@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "core/base/rng.h"
@@ -54,7 +54,7 @@ Population losses(std::size_t size) {
 }
 
 struct Found {
-  double met = 0, missed = 0, certain = 0, share = 0, until_missed = 0;
+  double met = 0, missed = 0, share = 0;
 };
 
 Found simulate(const Population& all, bool right_or_wrong, double effect, double alpha, std::int64_t decisions) {
@@ -93,10 +93,9 @@ Found simulate(const Population& all, bool right_or_wrong, double effect, double
     const double share = static_cast<double>(test.seen()) / count;
     found.met += test.verdict() == Verdict::Met;
     found.missed += test.verdict() == Verdict::Missed;
-    found.certain += test.certain();
     found.share += share;
   }
-  for (double* value : {&found.met, &found.missed, &found.certain, &found.share}) *value /= static_cast<double>(decisions);
+  for (double* value : {&found.met, &found.missed, &found.share}) *value /= static_cast<double>(decisions);
   return found;
 }
 
@@ -105,18 +104,18 @@ Found simulate(const Population& all, bool right_or_wrong, double effect, double
 int main(int argc, char** argv) {
   const std::int64_t decisions = argc > 1 ? std::atoll(argv[1]) : 10000;
   const double alpha = argc > 2 ? std::atof(argv[2]) : 0.01;
-  fmt::print("{} decisions each, error probability {}\n\n", decisions, alpha);
-  fmt::print(
-      "| scores | samples | target missed by | decided wrongly | decided early | samples seen "
-      "|\n|---|---|---|---|---|---|\n");
+  fmt::print("{} decisions each, error probability {}: decided wrongly, samples seen\n\n", decisions, alpha);
+  fmt::print("| scores | target | 500 samples | 2000 | 10000 |\n|---|---|---|---|---|\n");
   for (const bool binary : {true, false})
-    for (const std::size_t size : {500, 2000, 10000}) {
-      const Population all = binary ? right_or_wrong(size) : losses(size);
-      for (const double effect : kEffects) {
-        const Found found = simulate(all, binary, effect, alpha, decisions);
-        fmt::print("| {} | {} | {:g} SE | {:.2f} % | {:.0f} % | {:.1f} % |\n", binary ? "right or wrong" : "losses", size,
-                   effect, 100 * (effect > 0 ? found.met : found.missed), 100 * (1 - found.certain), 100 * found.share);
-        std::fflush(stdout);
+    for (const double effect : kEffects) {
+      const std::string target =
+          effect == 0 ? "just met" : fmt::format("{} by {:g} SE", effect < 0 ? "met" : "missed", std::abs(effect));
+      fmt::print("| {} | {} |", binary ? "right or wrong" : "losses", target);
+      for (const std::size_t size : {500, 2000, 10000}) {
+        const Found found = simulate(binary ? right_or_wrong(size) : losses(size), binary, effect, alpha, decisions);
+        fmt::print(" {:.2f} %, {:.1f} % |", 100 * (effect > 0 ? found.met : found.missed), 100 * found.share);
       }
+      fmt::print("\n");
+      std::fflush(stdout);
     }
 }
