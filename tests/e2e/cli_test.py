@@ -348,6 +348,44 @@ class Speed(Workspace):
         self.refused(again(self.path("none.json")), 4, "none.json")
 
 
+class Evaluation(Workspace):
+    def tuned(self, metric, *more, **changes):
+        self.config(**changes)
+        text = open(self.path("c.yaml")).read().replace("metric: {topk: 1}", metric)
+        return run("quantize", "--config", self.config(text), "--output", self.path("out"), *more)
+
+    def trials(self):
+        events = [json.loads(line)["event"] for line in open(self.path("out/journal.jsonl"))]
+        return [event for event in events if event["kind"] == "trial"]
+
+    def test_each_of_several_metrics_has_to_meet_the_target(self):
+        done = self.tuned("multi_metrics: {topk: 1, agreement: {kind: cosine}, weight: [1, 1]}", trials=1)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        done = self.tuned("multi_metrics: {topk: 1, agreement: {kind: kl}}", target=0.0, trials=1)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("trial 1: accuracy", done.stderr)
+        self.refused(self.tuned("multi_metrics: {topk: 1, agreement: {kind: kl}, weight: [1, 1]}"), 2, "c.yaml:", "cannot be summed")
+        self.refused(self.tuned("metric: {topk: 1}\n    multi_metrics: {Accuracy: {}}"), 2, "found both")
+
+    def test_a_candidate_that_misses_leaves_an_interval_and_its_share(self):
+        np.save(self.path("x.npy"), np.random.default_rng(3).normal(size=(4000, 6)).astype(np.float32))
+        done = self.tuned("metric: {agreement: {kind: top1}}", strategy="random", target=0.0, trials=2, labels="x.npy")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        for trial in self.trials():
+            self.assertFalse(trial["met"])
+            self.assertLess(trial["full_evaluations"], 0.5)
+            self.assertLess(trial["accuracy_low"], trial["accuracy_high"])
+            self.assertLess(trial["accuracy_high"], 1)
+        self.assertRegex(done.stderr, r"trial 1: accuracy \S+ \(\S+ to \S+\) on \d+ % of the samples, target missed")
+
+    def test_the_time_limit_ends_a_trial_within_it(self):
+        np.save(self.path("x.npy"), np.random.default_rng(3).normal(size=(40000, 6)).astype(np.float32))
+        done = self.tuned("metric: {agreement: {kind: top1}}", "--set", "tuning.exit_policy.timeout=0.02", labels="x.npy")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        report = json.load(open(self.path("out/report.json")))
+        self.assertEqual((report["stopped"], self.trials()), ("timeout reached", []))
+
+
 class Resume(Workspace):
     def journal(self):
         with open(self.path("out/journal.jsonl"), "rb") as f:
