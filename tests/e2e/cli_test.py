@@ -138,6 +138,20 @@ class Results(Workspace):
         done = self.quantize("--set", "tuning.strategy.name=random", "--json")
         self.assertEqual(json.loads(done.stdout)["strategy"], "random")
 
+    def test_the_objective_chooses_among_what_meets_the_target(self):
+        cost = {"modelsize": ("model_bytes", 0.5), "accuracy": ("relative_loss", 1e-9)}  # bytes are rounded
+        for objective, (figure, rounding) in cost.items():
+            report = json.loads(self.quantize("--set", f"tuning.objective={objective}", "--set", "tuning.exit_policy.timeout=60", "--json",
+                                              strategy="exhaustive", target=1).stdout)
+            self.assertEqual((report["objective"], len(report["trials"])), (objective, 4))
+            for trial in report["trials"]:
+                self.assertTrue(trial["met"])
+                self.assertAlmostEqual(trial["cost"], trial[figure], delta=rounding)
+            chosen = min(report["trials"], key=lambda trial: trial["cost"])
+            self.assertEqual(report["result"]["accuracy"], chosen["accuracy"])
+        done = self.quantize("--set", "tuning.multi_objectives.objective=[performance, modelsize]", "--json")
+        self.assertEqual(json.loads(done.stdout)["objective"], "0.5 performance + 0.5 modelsize, each over FP32's")
+
     def test_performance_only_needs_no_labels(self):
         done = self.quantize("--set", "tuning.exit_policy.performance_only=true", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
