@@ -49,6 +49,7 @@ report::Report::Machine machine() {
 void install_stop_signals() {
   std::signal(SIGINT, on_stop);
   std::signal(SIGTERM, on_stop);
+  std::signal(SIGUSR1, on_stop);
   std::signal(SIGXFSZ, SIG_IGN);
 }
 

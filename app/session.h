@@ -15,8 +15,8 @@ std::unique_ptr<const runtime::Adaptor> make_adaptor(std::string_view name = "on
 /// CPU model, effective ISA, threads.
 report::Report::Machine machine();
 
-/// SIGINT and SIGTERM ask the run to finish the batch in hand; a second one ends the process. A file that may not grow any more
-/// becomes an error of the write.
+/// SIGINT, SIGTERM and SIGUSR1 (which mpirun passes on) ask the run to finish the batch in hand; a second one ends the
+/// process. A file that may not grow any more becomes an error of the write.
 void install_stop_signals();
 bool stop_requested() noexcept;
 

@@ -76,4 +76,14 @@ std::vector<Piece> share_out(const Ranks& ranks, std::int64_t count, const std::
   return out;
 }
 
+void together(const Ranks& ranks, const std::function<void()>& work) {
+  if (!ranks.several()) return work();
+  const Piece mine = Piece::of([&] { return work(), std::string(); });
+  for (const std::string& bytes : ranks.all_gather(packed(mine))) {
+    Piece piece;
+    unpack(bytes, piece);
+    std::move(piece).take();
+  }
+}
+
 }  // namespace inc

@@ -49,4 +49,7 @@ class Piece {
 /// `count` pieces of work, in order; piece i is done by rank i modulo size, and all ranks get them all.
 std::vector<Piece> share_out(const Ranks& ranks, std::int64_t count, const std::function<std::string(std::int64_t)>& work);
 
+/// Work that every rank does for itself. An Error of any of them is thrown by all, of several that of the lowest rank.
+void together(const Ranks& ranks, const std::function<void()>& work);
+
 }  // namespace inc

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "core/base/error.h"
+#include "core/eval/executed.h"
 
 namespace inc::eval {
 namespace {
@@ -14,18 +15,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Drops the rows that only fill up a fixed batch.
-void keep_rows(std::vector<ir::Tensor>& tensors, std::int64_t rows, std::int64_t kept) {
-  for (auto& tensor : tensors) {
-    if (tensor.rank() == 0 || tensor.shape()[0] != rows)
-      throw DataError(fmt::format("cannot use a partial batch of {} samples: output {} found, a first axis of {} expected",
-                                  kept, tensor.type().to_string(), rows));
-    ir::Shape shape = tensor.shape();
-    shape[0] = kept;
-    tensor = ir::Tensor(tensor.dtype(), shape, tensor.raw(), std::make_shared<ir::Tensor>(tensor));
-  }
 }
 
 std::string samples_of(const Dataset& data, const Batch& batch) {
@@ -48,33 +37,23 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
   require_usable(data, metric, fp32);
   const auto start = Clock::now();
   const std::int64_t total = options.samples < 0 ? data.size() : std::min(options.samples, data.size());
-  const std::int64_t batch_size = usable_batch_size(graph, options.batch_size);
+  const bool compares = metric.needs_reference(), with_itself = fp32 == &executable;
+  Batches batches({graph, executable, data, options, compares && !with_itself ? fp32 : nullptr, total});
   metric.reset();
   Score score;
   while (score.samples < total && score.complete) {
-    const std::int64_t count = std::min(batch_size, total - score.samples);
-    Batch batch = load_batch(graph, data, score.samples, count);
-    const auto model_start = Clock::now();
-    std::vector<ir::Tensor> outputs = executable.run(batch.inputs);
-    score.model_seconds += seconds_since(model_start);
-    const std::int64_t rows = batch.inputs.empty() || batch.inputs[0].rank() == 0 ? count : batch.inputs[0].shape()[0];
-    const auto* known = options.reference && metric.needs_reference() ? options.reference(score.samples) : nullptr;
-    std::vector<ir::Tensor> reference;
-    if (known != nullptr)
-      reference = *known;
-    else if (metric.needs_reference() && fp32 != &executable)
-      reference = fp32->run(batch.inputs);
-    if (rows != count) {
-      keep_rows(outputs, rows, count);
-      keep_rows(batch.inputs, rows, count);
-      if (known == nullptr) keep_rows(reference, rows, count);
-    }
-    if (metric.needs_reference() && fp32 == &executable) reference = outputs;
-    if (options.on_outputs) options.on_outputs(score.samples, outputs);
-    with_context([&] { return fmt::format("while scoring {}", samples_of(data, batch)); },
-                 [&] { metric.update(outputs, batch.inputs, batch.labels, reference); });
-    score.samples += count;
-    if (options.progress && !options.progress(score.samples, total)) score.complete = score.samples == total;
+    const Executed done = batches.next();
+    const std::vector<ir::Tensor>* known = compares && options.reference ? options.reference(score.samples)
+                                           : compares && with_itself     ? &done.outputs
+                                                                         : nullptr;
+    score.model_seconds += done.model_seconds;
+    if (options.on_outputs) options.on_outputs(score.samples, done.outputs);
+    with_context(
+        [&] { return fmt::format("while scoring {}", samples_of(data, done.batch)); },
+        [&] { metric.update(done.outputs, done.batch.inputs, done.batch.labels, known ? *known : done.reference); });
+    score.samples += done.batch.count;
+    if (options.progress && !options.ranks->agree(options.progress(score.samples, total)))
+      score.complete = score.samples == total;
   }
   score.value = metric.value();
   if (const SampleScores* scores = metric.sample_scores()) score.sample_scores = *scores;

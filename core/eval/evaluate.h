@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/base/ranks.h"
 #include "core/eval/dataset.h"
 #include "core/eval/metric.h"
 #include "core/runtime/adaptor.h"
@@ -18,6 +19,9 @@ struct EvalOptions {
   std::function<void(std::int64_t first, std::span<const ir::Tensor> outputs)> on_outputs = {};
   /// FP32's outputs for the batch that begins with that sample, or nullptr: then they are computed where they are needed.
   std::function<const std::vector<ir::Tensor>*(std::int64_t first)> reference = {};
+  /// Share the batches out; all get the same score as one process would. The functions above are called in all ranks, for
+  /// every batch in order; of what progress returns, rank 0's counts.
+  const Ranks* ranks = &alone();
 };
 
 struct Score {

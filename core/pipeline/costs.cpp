@@ -69,6 +69,36 @@ std::filesystem::path profile_path(const config::Config& config, const std::file
   return path.empty() || path.is_absolute() ? path : config.file.parent_path() / path;
 }
 
+/// Read or measured; nothing where there is nothing to compare.
+std::optional<tuning::CostProfile> find_profile(const config::Config& config, const LoadedModel& model,
+                                                const runtime::Adaptor& adaptor, const runtime::Executable& fp32,
+                                                const tuning::TuningSpace& space, const tuning::SpaceOptions& allowed,
+                                                const tuning::CostLayout& layout, const std::filesystem::path& directory,
+                                                const QuantizeOptions& options, std::vector<std::string>& notes) {
+  tuning::CostProfile profile;
+  if (const auto path = profile_path(config, directory, options.resume); !path.empty()) {
+    profile = tuning::read_costs(path);
+    if (const Support s = fits(profile, layout, tuning::structure_hash(model.fused)); !s)
+      throw ConfigError(fmt::format("cost profile '{}' does not fit: {}", path.string(), s.why_not()));
+  } else if (const Support s = adaptor.keeps_time(); !s) {
+    return std::nullopt;
+  } else if (!names_samples(config)) {
+    notes.push_back("Speed was not compared operator by operator: the configuration names no samples.");
+    return std::nullopt;
+  } else {
+    if (options.progress) options.progress({"measure speed", 0, 1});
+    const auto [batch, pass] = costs_batch(config, model, fp32);
+    const tuning::CostTask task{model.fused,          space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config),
+                                allowed.bf16_policies};
+    const double seconds = std::clamp(kShareOfPass * pass, kLeast, kMost);
+    profile = tuning::measure_costs(task, layout, {machine_of(adaptor, options), seconds, options.should_stop});
+    fp32.rest();
+    if (profile.samples.empty()) return std::nullopt;
+  }
+  tuning::write_costs(directory / kCosts, profile);
+  return profile;
+}
+
 }  // namespace
 
 tuning::CostModel Costs::model(const tuning::TuningSpace& space) const {
@@ -82,27 +112,13 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
   if (!config.tuning.cost_model.keep_back || space.nodes.empty()) return {};
   Costs costs{tuning::cost_layout(model.fused, space), {}, {}, false, {}};
   const tuning::CostMachine here = machine_of(adaptor, options);
-  if (const auto path = profile_path(config, directory, options.resume); !path.empty()) {
-    costs.profile = tuning::read_costs(path);
-    if (const Support s = fits(costs.profile, costs.layout, tuning::structure_hash(model.fused)); !s)
-      throw ConfigError(fmt::format("cost profile '{}' does not fit: {}", path.string(), s.why_not()));
-  } else if (const Support s = adaptor.keeps_time(); !s) {
-    return {};
-  } else if (!names_samples(config)) {
-    notes.push_back("Speed was not compared operator by operator: the configuration names no samples.");
-    return {};
-  } else {
-    if (options.progress) options.progress({"measure speed", 0, 1});
-    const auto [batch, pass] = costs_batch(config, model, fp32);
-    const tuning::CostTask task{model.fused,          space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config),
-                                allowed.bf16_policies};
-    const double seconds = std::clamp(kShareOfPass * pass, kLeast, kMost);
-    costs.profile = tuning::measure_costs(task, costs.layout, {here, seconds, options.should_stop});
-    fp32.rest();
-    if (costs.profile.samples.empty()) return {};
-  }
-  tuning::write_costs(directory / kCosts, costs.profile);
-  costs.profile = tuning::adapted(costs.profile, costs.layout);
+  std::optional<tuning::CostProfile> profile;
+  if (options.ranks->first())
+    profile = find_profile(config, model, adaptor, fp32, space, allowed, costs.layout, directory, options, notes);
+  const std::string told = options.ranks->broadcast(profile ? tuning::costs_text(*profile) : std::string());
+  if (told.empty()) return {};
+  if (!profile) profile = tuning::costs_from(told);
+  costs.profile = tuning::adapted(*profile, costs.layout);
   costs.measured = costs.profile.machine == here;
   costs.source = costs.measured ? "measured" : fmt::format("estimated, profile of {}", costs.profile.machine.to_string());
   costs.verdict = tuning::keep_back(costs.layout, costs.profile, costs.source);

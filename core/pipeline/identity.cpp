@@ -62,6 +62,16 @@ std::string costs_hash(const Costs* costs) {
   return costs == nullptr ? "none" : Hash64().add(std::string_view(tuning::costs_text(costs->profile))).hex();
 }
 
+void require_same(const Ranks& ranks, const search::RunIdentity& id) {
+  if (!ranks.several()) return;
+  const std::vector<std::string> all = ranks.all_gather(search::line_of(id));
+  const auto of = [&](std::size_t rank) { return std::get<search::RunIdentity>(search::event_of(all[rank]).value()); };
+  for (std::size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank] != all[0])
+      throw ConfigError(
+          fmt::format("process {} would do another run than process 0: {}", rank, search::difference(of(rank), of(0))));
+}
+
 }  // namespace
 
 search::RunIdentity identity(const Origins& run) {
@@ -78,11 +88,14 @@ search::RunIdentity identity(const Origins& run) {
            {"isa", run.machine.isa}}};
 }
 
-search::Journal open_journal(const Origins& run, const std::filesystem::path& directory, bool resume,
-                             search::History& history) {
+std::optional<search::Journal> open_journal(const Origins& run, const std::filesystem::path& directory,
+                                            const QuantizeOptions& options, search::History& history) {
+  const search::RunIdentity id = identity(run);
+  require_same(*options.ranks, id);
+  if (!options.ranks->first()) return std::nullopt;
   const std::filesystem::path path = directory / kJournal;
-  if (resume && std::filesystem::exists(path)) return search::Journal::resume(path, identity(run), history);
-  return search::Journal::create(path, identity(run));
+  if (options.resume && std::filesystem::exists(path)) return search::Journal::resume(path, id, history);
+  return search::Journal::create(path, id);
 }
 
 }  // namespace inc::pipeline

@@ -1,5 +1,7 @@
 #pragma once
 // What a journal belongs to.
+#include <optional>
+
 #include "core/pipeline/costs.h"
 #include "core/pipeline/quantize.h"
 #include "core/pipeline/work.h"
@@ -25,8 +27,10 @@ struct Origins {
 /// the target is met. What only ends a search (exit_policy) and names of files and models are not part of it.
 search::RunIdentity identity(const Origins& run);
 
-/// Begins the journal of the run in that directory, or continues it; `history` receives what it holds.
-search::Journal open_journal(const Origins& run, const std::filesystem::path& directory, bool resume,
-                             search::History& history);
+/// Begins the journal of the run in that directory, or continues it; `history` receives what it holds. Rank 0 alone has a
+/// journal and a history; ranks that would do another run (another model, data or CPU on their machine) are refused with a
+/// ConfigError.
+std::optional<search::Journal> open_journal(const Origins& run, const std::filesystem::path& directory,
+                                            const QuantizeOptions& options, search::History& history);
 
 }  // namespace inc::pipeline

@@ -38,7 +38,8 @@ inline bool stop_requested(const QuantizeOptions& options) {
 
 /// Reads model and data named by the configuration, tunes, writes model.onnx, report.json, report.html, journal.jsonl.
 /// A missed target is a normal result (report.result.met is false) with the best model written.
-/// Of several ranks all call this; model, journal and decisions are those of one process, and only rank 0's report is filled.
+/// Of several ranks all call this; model, journal and decisions are those of one process, and only rank 0's report is
+/// filled.
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options);
 
 }  // namespace inc::pipeline

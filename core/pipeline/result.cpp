@@ -12,6 +12,7 @@
 #include "core/pipeline/space_options.h"
 #include "core/pipeline/summary.h"
 #include "core/quant/saturation.h"
+#include "core/search/journal.h"
 #include "core/tuning/latency.h"
 
 namespace inc::pipeline {
@@ -153,12 +154,14 @@ std::filesystem::path make_output_directory(const config::Config& config, const 
   std::filesystem::path directory = options.output;
   if (directory.empty()) directory = config.tuning.workspace.path;
   if (directory.empty()) directory = std::filesystem::path("inc_cpp_workspace") / model.name;
+  if (!options.ranks->first()) return directory;
   make_directory(directory);
-  if (!options.resume) remove_file(directory / kJournal);
+  if (!options.resume) search::Journal::discard(directory / kJournal);
   return directory;
 }
 
 report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
+  if (!options.ranks->first()) return {};
   result.stages.enter("finish");
   report::Report report;
   report.directory = result.directory;

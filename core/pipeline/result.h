@@ -30,11 +30,12 @@ struct Result {
   const Costs* costs = nullptr;
 };
 
-/// Measures the candidate against FP32, writes model.onnx, report.json and report.html, returns the report.
+/// Measures the candidate against FP32, writes model.onnx, report.json and report.html, returns the report. Of several ranks
+/// only the first has anything to do.
 report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options);
 
-/// The directory exists then. Without --resume an old journal in it is gone: what a run leaves before it has one of its own
-/// must not be taken for part of another.
+/// The directory exists then, made by rank 0. Without --resume an old journal in it is gone: what a run leaves before it has
+/// one of its own must not be taken for part of another.
 std::filesystem::path make_output_directory(const config::Config& config, const LoadedModel& model,
                                             const QuantizeOptions& options);
 

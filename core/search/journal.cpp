@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,6 +26,20 @@ bool torn_first_line(std::string_view text) {
 
 [[noreturn]] void fail(const char* what, const std::filesystem::path& path, int error) {
   throw BackendError(fmt::format("cannot {} journal '{}': {}", what, path.string(), std::strerror(error)));
+}
+
+/// Open, and locked until it is closed; null where there is no such file. A file system without locks is taken as it is.
+std::shared_ptr<const int> open_locked(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return nullptr;
+  if (fd < 0) fail("open", path, errno);
+  std::shared_ptr<const int> out(new int(fd), [](const int* open) {
+    ::close(*open);
+    delete open;
+  });
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw ConfigError(fmt::format("journal '{}' is in use by another run", path.string()));
+  return out;
 }
 
 /// 0, or why not.
@@ -61,12 +76,17 @@ void take(const Event& event, const RunIdentity& identity, const std::filesystem
 }  // namespace
 
 Journal Journal::create(const std::filesystem::path& path, const RunIdentity& identity) {
+  const auto old = open_locked(path);
   write_file_atomically(path, line_of(identity));
   flush_directory(path);
-  return Journal(path);
+  auto fd = open_locked(path);
+  if (!fd) fail("open", path, ENOENT);
+  return Journal(path, std::move(fd));
 }
 
 Journal Journal::resume(const std::filesystem::path& path, const RunIdentity& identity, History& history) {
+  auto fd = open_locked(path);
+  if (!fd) fail("open", path, ENOENT);
   const std::string text = read_file(path);
   const auto drop = [&] { log::warning(fmt::format("journal '{}': dropped its torn last line", path.string())); };
   std::size_t good = 0, line_number = 0;
@@ -83,19 +103,24 @@ Journal Journal::resume(const std::filesystem::path& path, const RunIdentity& id
     take(*event, identity, path, history);
     good = end + 1;
   }
-  if (good == 0) return create(path, identity);
-  if (good < text.size() && ::truncate(path.c_str(), static_cast<off_t>(good)) != 0) fail("truncate", path, errno);
-  return Journal(path);
+  if (good == 0) {
+    fd.reset();
+    return create(path, identity);
+  }
+  if (good < text.size() && ::ftruncate(*fd, static_cast<off_t>(good)) != 0) fail("truncate", path, errno);
+  return Journal(path, std::move(fd));
+}
+
+void Journal::discard(const std::filesystem::path& path) {
+  if (const auto fd = open_locked(path)) remove_file(path);
 }
 
 void Journal::append(const Event& event) {
-  const int fd = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd < 0) fail("open", path_, errno);
-  const off_t before = ::lseek(fd, 0, SEEK_END);
-  const int error = write_and_flush(fd, line_of(event));
-  if (error != 0 && before >= 0 && ::ftruncate(fd, before) == 0) ::fsync(fd);
-  ::close(fd);
-  if (error != 0) fail("write", path_, error);
+  const off_t before = ::lseek(*fd_, 0, SEEK_END);
+  const int error = write_and_flush(*fd_, line_of(event));
+  if (error == 0) return;
+  if (before >= 0 && ::ftruncate(*fd_, before) == 0) ::fsync(*fd_);
+  fail("write", path_, error);
 }
 
 }  // namespace inc::search

@@ -16,8 +16,12 @@ double seconds_since(Clock::time_point start) {
 /// Evaluates until the verdict is known, and fills the observation.
 void evaluate(const Workbench& bench, Clock::time_point search_start, std::size_t trial, search::Observation& observation) {
   const Baseline& baseline = bench.baseline;
-  const Candidate candidate = bench.candidates.build(observation.point);
-  const auto executable = bench.candidates.adaptor().prepare(candidate.graph);
+  Candidate candidate;
+  std::unique_ptr<const runtime::Executable> executable;
+  together(*bench.evaluation.ranks, [&] {
+    candidate = bench.candidates.build(observation.point);
+    executable = bench.candidates.adaptor().prepare(candidate.graph);
+  });
   Divergence divergence(baseline.outputs());
   Judge judge(baseline, trial);
   std::optional<search::StopReason> stopped;

@@ -99,6 +99,19 @@ TEST_P(RanksTest, AnErrorOfAPieceIsThrownWhereItIsTakenAsItWas) {
   });
 }
 
+TEST_P(RanksTest, WhatFailsInOneFailsInAll) {
+  on_all([&](const Ranks& ranks) {
+    int done = 0;
+    EXPECT_NO_THROW(together(ranks, [&] { ++done; }));
+    EXPECT_EQ(done, 1);
+    EXPECT_THROW(together(ranks,
+                          [&] {
+                            if (ranks.rank() == ranks.size() - 1) throw BackendError("out of memory here");
+                          }),
+                 BackendError);
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, RanksTest, ::testing::Values(1, 2, 3, 5));
 
 }  // namespace

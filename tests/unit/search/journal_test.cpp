@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -136,9 +137,8 @@ TEST_F(JournalTest, CutAnywhereItResumesWithTheWholeLinesBeforeAndCanGoOn) {
     put(cut);
     const auto lines = static_cast<std::size_t>(std::count(cut.begin(), cut.end(), '\n'));
     History history;
-    Journal journal = Journal::resume(path_, kRun, history);
+    Journal::resume(path_, kRun, history).append(trial(9));
     EXPECT_EQ(history.size(), lines == 0 ? 0 : lines - 1) << bytes;
-    journal.append(trial(9));
     const History again = resumed();
     ASSERT_EQ(again.size(), history.size() + 1) << bytes;
     EXPECT_EQ(again[again.size() - 1].point, trial(9).point);
@@ -194,10 +194,12 @@ TEST_F(JournalTest, WhatIsNoJournalIsRefusedAndStays) {
 }
 
 TEST_F(JournalTest, SensitivitiesComeBackExactly) {
-  Journal journal = Journal::create(path_, kRun);
-  journal.append(trial(1));
-  journal.append(sensitivity());
-  journal.append(trial(2));
+  {
+    Journal journal = Journal::create(path_, kRun);
+    journal.append(trial(1));
+    journal.append(sensitivity());
+    journal.append(trial(2));
+  }
   const History history = resumed();
   EXPECT_EQ(history.size(), 2u);
   ASSERT_NE(history.sensitivity(), nullptr);
@@ -213,7 +215,7 @@ TEST_F(JournalTest, SensitivitiesComeBackExactly) {
 }
 
 TEST_F(JournalTest, EveryNumberComesBackToTheLastBit) {
-  Journal journal = Journal::create(path_, kRun);
+  std::optional<Journal> journal = Journal::create(path_, kRun);
   Rng rng(7);
   std::vector<double> numbers;
   for (int i = 0; i < 200; ++i) {
@@ -221,8 +223,9 @@ TEST_F(JournalTest, EveryNumberComesBackToTheLastBit) {
     do seen.cost = std::bit_cast<double>(rng.next());
     while (!std::isfinite(seen.cost));
     numbers.push_back(seen.cost);
-    journal.append(seen);
+    journal->append(seen);
   }
+  journal.reset();
   const History history = resumed();
   ASSERT_EQ(history.size(), numbers.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) EXPECT_TRUE(same(history[i].cost, numbers[i])) << numbers[i];
@@ -231,23 +234,38 @@ TEST_F(JournalTest, EveryNumberComesBackToTheLastBit) {
 TEST_F(JournalTest, AFailedWriteLeavesTheJournalAsItWasAndItGoesOnWhenThereIsRoom) {
   write_run();
   const std::string before = read_file(path_);
-  Journal journal = [&] {
-    History history;
-    return Journal::resume(path_, kRun, history);
-  }();
+  History history;
+  std::optional<Journal> journal = Journal::resume(path_, kRun, history);
   rlimit usual{};
   getrlimit(RLIMIT_FSIZE, &usual);
   const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
   for (const std::size_t room : {std::size_t{0}, std::size_t{1}, std::size_t{50}}) {
     const rlimit small{before.size() + room, usual.rlim_max};
     setrlimit(RLIMIT_FSIZE, &small);
-    EXPECT_THROW(journal.append(trial(9)), BackendError);
+    EXPECT_THROW(journal->append(trial(9)), BackendError);
     setrlimit(RLIMIT_FSIZE, &usual);
     EXPECT_EQ(read_file(path_), before);
   }
   std::signal(SIGXFSZ, old_handler);
-  journal.append(trial(9));
+  journal->append(trial(9));
+  journal.reset();
   EXPECT_EQ(resumed().size(), 5u);
+}
+
+TEST_F(JournalTest, IsForOneRunAtATime) {
+  write_run();
+  std::optional<Journal> journal = Journal::create(path_, kRun);
+  journal->append(trial(1));
+  const std::string before = read_file(path_);
+  EXPECT_THAT(refusal(), HasSubstr("in use by another run"));
+  EXPECT_THROW(Journal::create(path_, kRun), ConfigError);
+  EXPECT_THROW(Journal::discard(path_), ConfigError);
+  EXPECT_EQ(read_file(path_), before);
+  journal.reset();
+  EXPECT_EQ(resumed().size(), 1u);
+  Journal::discard(path_);
+  Journal::discard(path_);
+  EXPECT_FALSE(fs::exists(path_));
 }
 
 TEST_F(JournalTest, EveryLineIsOneJsonObject) {
