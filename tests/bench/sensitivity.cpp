@@ -106,7 +106,10 @@ std::pair<double, double> suffix_cost(const ir::Graph& fused, const tuning::Tuni
   for (const ir::NodeId id : space.nodes) {
     const ir::ValueId value = fused.node(id).outputs[0];
     const std::map<ir::ValueId, ir::Tensor> replaced{{value, seen.at(value)}};
-    trace.rerun(replaced);
+    const auto outputs = trace.rerun(replaced);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      if (!ir::identical(outputs[i], trace.outputs()[i]))
+        throw BackendError(fmt::format("what lies behind '{}' is not what it was", fused.value(value).name));
     std::vector<double> times;
     const Timer all;
     do {
