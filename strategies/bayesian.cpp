@@ -72,7 +72,7 @@ std::optional<Point> Bayesian::ask(const search::History& history) const {
   if (history.size() < space_.size() && history.find(space_.fastest()) == nullptr) return space_.fastest();
   Rng rng(seed_, history.size());
   if (history.size() < kFirst || history.size() >= space_.size())
-    return unseen(space_, history, rng, growing_share(history, kFirst));
+    return unseen(space_, history, rng, growing_share(history));
   const auto sorted = best_first(history);
   const Model model(sorted);
   std::optional<Point> best;

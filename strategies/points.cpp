@@ -25,8 +25,9 @@ Point draw(const search::SearchSpace& space, Rng& rng, double share) {
   return point;
 }
 
-double growing_share(const search::History& history, std::size_t trials) {
-  return std::min(1.0, static_cast<double>(history.size()) / static_cast<double>(trials));
+double growing_share(const search::History& history) {
+  constexpr double kTrialsToAll = 25;
+  return std::min(1.0, static_cast<double>(history.size()) / kTrialsToAll);
 }
 
 Point nth(const search::SearchSpace& space, std::uint64_t index) {

@@ -51,7 +51,7 @@ class Frequencies {
 std::optional<Point> Tpe::ask(const search::History& history) const {
   if (history.size() < space_.size() && history.find(space_.fastest()) == nullptr) return space_.fastest();
   Rng rng(seed_, history.size());
-  if (history.size() < kFirst) return unseen(space_, history, rng, growing_share(history, kFirst));
+  if (history.size() < kFirst) return unseen(space_, history, rng, growing_share(history));
   const auto sorted = best_first(history);
   const std::size_t good = std::min(kMostGood, (sorted.size() + 3) / 4);
   const Frequencies l(space_, std::span(sorted).first(good)), g(space_, std::span(sorted).subspan(good));
