@@ -91,12 +91,14 @@ report::Report tuned(Result& result, const AccuracyTask& task, const std::option
   const auto strategy = strategies::make(
       config.tuning.strategy.name, space.shape,
       {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(), baseline.criterion().allowed()});
-  const auto sensitivity = [&] {
+  const auto sensitivities =
+      tuning::make_sensitivity_measure({result.model.fused, space, candidates, *task.data, task.samples, task.batch_size},
+                                       {.should_stop = options.should_stop, .ranks = options.ranks}, bench.seconds_left);
+  const auto announced = [&] {
     if (options.progress) options.progress({"sensitivities", 0, 1});
-    return tuning::sensitivities({result.model.fused, space, candidates, *task.data, task.samples, task.batch_size},
-                                 {.should_stop = options.should_stop, .ranks = options.ranks});
+    return sensitivities();
   };
-  const auto outcome = searched(*strategy, {tuning::make_measure(bench), sensitivity}, config.tuning.exit_policy, options,
+  const auto outcome = searched(*strategy, {tuning::make_measure(bench), announced}, config.tuning.exit_policy, options,
                                 journal, std::move(history));
   if (!outcome) return {};
 

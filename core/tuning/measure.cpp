@@ -72,4 +72,18 @@ search::Evaluate make_measure(const Workbench& bench) {
   };
 }
 
+std::function<search::Sensitivity()> make_sensitivity_measure(const SensitivityTask& task, const SensitivityOptions& options,
+                                                              double seconds_left) {
+  return [task, options, seconds_left, start = Clock::now()] {
+    const auto late = [&] { return seconds_since(start) >= seconds_left; };
+    SensitivityOptions within = options;
+    within.should_stop = [&] { return late() || (options.should_stop && options.should_stop()); };
+    try {
+      return sensitivities(task, within);
+    } catch (const search::Interrupted&) {
+      throw search::Interrupted{late() ? search::StopReason::Timeout : search::StopReason::Interrupted};
+    }
+  };
+}
+
 }  // namespace inc::tuning

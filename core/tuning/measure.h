@@ -6,6 +6,7 @@
 #include "core/tuning/baseline.h"
 #include "core/tuning/candidate.h"
 #include "core/tuning/rating.h"
+#include "core/tuning/sensitivity.h"
 
 namespace inc::tuning {
 
@@ -26,5 +27,8 @@ double seconds_left(const config::ExitPolicy& policy, const search::History& his
 /// evaluated on the whole set. A failed trial is an observation with its reason. Throws search::Interrupted with its reason
 /// within one batch when the time is over or evaluation.progress says so; such a trial is lost and not counted.
 search::Evaluate make_measure(const Workbench& bench);
+/// The same for sensitivities, between operators; `seconds_left` from here on. What `task` refers to outlives the measure.
+std::function<search::Sensitivity()> make_sensitivity_measure(const SensitivityTask& task, const SensitivityOptions& options,
+                                                              double seconds_left);
 
 }  // namespace inc::tuning

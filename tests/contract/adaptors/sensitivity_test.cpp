@@ -13,6 +13,7 @@
 #include "core/calib/output_distance.h"
 #include "core/onnx/onnx_io.h"
 #include "core/passes/pass.h"
+#include "core/tuning/measure.h"
 #include "tests/support/random.h"
 #include "tests/support/threads_as_ranks.h"
 
@@ -289,6 +290,23 @@ TEST(Sensitivity, StopsWhenTold) {
   SensitivityOptions options;
   options.should_stop = [] { return true; };
   EXPECT_THROW(s.measured(options), search::Interrupted);
+}
+
+TEST(Sensitivity, SaysWhetherTheTimeWasOver) {
+  Subject s(convolutions(), reference::make_adaptor(), {});
+  const auto reason = [&](bool stop, double seconds_left) {
+    SensitivityOptions options;
+    options.should_stop = [stop] { return stop; };
+    try {
+      make_sensitivity_measure(s.task(), options, seconds_left)();
+    } catch (const search::Interrupted& interrupted) {
+      return interrupted.reason;
+    }
+    return search::StopReason::Exhausted;
+  };
+  EXPECT_EQ(reason(false, 0), search::StopReason::Timeout);
+  EXPECT_EQ(reason(true, 1e9), search::StopReason::Interrupted);
+  EXPECT_EQ(reason(false, 1e9), search::StopReason::Exhausted);
 }
 
 TEST(Sensitivities, DoNotDependOnTheNumberOfProcesses) {
