@@ -24,6 +24,8 @@ class Dataset {
   /// What messages call a sample: its index in the order of the files.
   virtual std::int64_t number(std::int64_t index) const { return index; }
   virtual bool labelled() const { return true; }
+  /// Whether get() has to decode: what it makes is worth keeping.
+  virtual bool decodes() const { return false; }
   /// Model input names the sample's tensors belong to; empty: by position.
   virtual std::vector<std::string> input_names() const { return {}; }
   /// "CIFAR10 at ../cifar10 (5000 samples)".

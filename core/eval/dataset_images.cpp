@@ -25,6 +25,7 @@ class Images final : public Dataset {
       : name_(std::move(name)), items_(std::move(items)), labelled_(labelled) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(items_.size()); }
   bool labelled() const override { return labelled_; }
+  bool decodes() const override { return true; }
   std::string describe() const override { return fmt::format("{} ({} samples)", name_, size()); }
   Sample get(std::int64_t index) const override {
     const Item& item = items_.at(static_cast<std::size_t>(index));

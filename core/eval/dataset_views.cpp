@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <map>
+#include <mutex>
 #include <numeric>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/eval/datasets.h"
@@ -17,6 +20,7 @@ class Part final : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   Sample get(std::int64_t index) const override { return data_->get(indices_.at(static_cast<std::size_t>(index))); }
   bool labelled() const override { return data_->labelled(); }
+  bool decodes() const override { return data_->decodes(); }
   std::vector<std::string> input_names() const override { return data_->input_names(); }
   std::string describe() const override { return fmt::format("{}, {} of them", data_->describe(), size()); }
 
@@ -40,32 +44,71 @@ class Reordered final : public Dataset {
   std::vector<std::int64_t> order_;
 };
 
+/// What the leading transforms made of samples, as long as that is still of 8 bits.
+class Halfway {
+ public:
+  struct Kept {
+    Sample sample;
+    std::size_t transforms = 0;  ///< applied
+    Rng random;                  ///< for the rest of them
+  };
+  std::optional<Kept> find(std::int64_t index) const {
+    const std::scoped_lock lock(mutex_);
+    const auto found = kept_.find(index);
+    return found == kept_.end() ? std::nullopt : std::optional(found->second);
+  }
+  void keep(std::int64_t index, Kept kept) {
+    const std::scoped_lock lock(mutex_);
+    const std::size_t bytes = kept.sample.inputs.front().bytes();
+    if (used_ + bytes > kBudget || !kept_.emplace(index, std::move(kept)).second) return;
+    used_ += bytes;
+  }
+
+ private:
+  static constexpr std::size_t kBudget = std::size_t{96} << 20;
+  mutable std::mutex mutex_;
+  std::map<std::int64_t, Kept> kept_;
+  std::size_t used_ = 0;
+};
+
 class Transformed final : public Dataset {
  public:
   Transformed(std::unique_ptr<const Dataset> data, std::vector<Transform> transforms, std::string where)
       : data_(std::move(data)), transforms_(std::move(transforms)), where_(std::move(where)) {}
   std::int64_t size() const override { return data_->size(); }
   bool labelled() const override { return data_->labelled(); }
+  bool decodes() const override { return data_->decodes(); }
   std::vector<std::string> input_names() const override { return data_->input_names(); }
   std::string describe() const override { return data_->describe(); }
   Sample get(std::int64_t index) const override {
+    std::optional<Halfway::Kept> known = halfway_.find(index);
+    Halfway::Kept at =
+        known ? std::move(*known) : Halfway::Kept{first(index), 0, Rng(kSeed, static_cast<std::uint64_t>(index))};
+    std::optional<Halfway::Kept> keep;
+    for (; at.transforms < transforms_.size(); ++at.transforms) {
+      if (!known && decodes() && at.sample.inputs.front().dtype() == DType::UInt8) keep = at;
+      const Transform& transform = transforms_[at.transforms];
+      at.sample.inputs.front() = with_context(
+          [&] { return fmt::format("while applying {} to sample {} of {}", transform.name, index, describe()); },
+          [&] { return transform.apply(at.sample.inputs.front(), at.random); });
+    }
+    if (keep) halfway_.keep(index, std::move(*keep));
+    return std::move(at.sample);
+  }
+
+ private:
+  Sample first(std::int64_t index) const {
     Sample sample = data_->get(index);
     if (sample.inputs.size() != 1)
       throw ConfigError(fmt::format("{}{}cannot apply transforms to {}: {} inputs found, one expected", where_,
                                     where_.empty() ? "" : ": ", describe(), sample.inputs.size()));
-    Rng random(kSeed, static_cast<std::uint64_t>(index));
-    for (const auto& transform : transforms_) {
-      sample.inputs.front() = with_context(
-          [&] { return fmt::format("while applying {} to sample {} of {}", transform.name, index, describe()); },
-          [&] { return transform.apply(sample.inputs.front(), random); });
-    }
     return sample;
   }
 
- private:
   std::unique_ptr<const Dataset> data_;
   std::vector<Transform> transforms_;
   std::string where_;
+  mutable Halfway halfway_;
 };
 
 }  // namespace

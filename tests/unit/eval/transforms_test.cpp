@@ -188,5 +188,41 @@ TEST(Geometry, ResizeCropImagenetGivesNormalizedPlanes) {
   EXPECT_EQ(list<float>(out)[32], 0.5f);
 }
 
+/// 100 items that are said to be expensive, and how often they were asked for.
+class Decoded final : public Dataset {
+ public:
+  explicit Decoded(int& asked) : asked_(asked) {}
+  std::int64_t size() const override { return 100; }
+  bool decodes() const override { return true; }
+  Sample get(std::int64_t index) const override {
+    ++asked_;
+    return {{ir::Tensor::of<std::uint8_t>({2}, {static_cast<std::uint8_t>(index), 7})}, {}};
+  }
+  std::string describe() const override { return "decoded items"; }
+
+ private:
+  int& asked_;
+};
+
+TEST(Transformed, DecodesOnceAndDrawsTheSameAgain) {
+  int asked = 0;
+  const auto noisy = [](const ir::Tensor& item, Rng& random) {
+    auto values = list<float>(item.dtype() == DType::Float ? item : cast_to(item, DType::Float));
+    for (float& v : values) v += static_cast<float>(random.uniform());
+    return ir::Tensor::of({2}, values);
+  };
+  const auto shifted = [](const ir::Tensor& item, Rng& random) {
+    auto values = list<std::uint8_t>(item);
+    values[1] = static_cast<std::uint8_t>(random.below(100));
+    return ir::Tensor::of({2}, values);
+  };
+  const auto data = transformed(std::make_unique<Decoded>(asked), {{"shifted", shifted}, {"noisy", noisy}}, "");
+  const auto first = list<float>(data->get(42).inputs[0]), second = list<float>(data->get(42).inputs[0]);
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(asked, 1);
+  EXPECT_NE(list<float>(data->get(43).inputs[0])[1], first[1]);
+  EXPECT_EQ(asked, 2);
+}
+
 }  // namespace
 }  // namespace inc::eval
