@@ -32,14 +32,18 @@ ExitCode evaluate(const Settings& settings) {
                             }},
                            executable.get());
   }
+  const auto parts = task->metric->parts();
   if (settings.json) {
-    const nlohmann::ordered_json json = {{"model", model.name},      {"metric", task->metric->name()},
-                                         {"accuracy", score.value},  {"samples", score.samples},
-                                         {"seconds", score.seconds}, {"model_seconds", score.model_seconds}};
+    nlohmann::ordered_json json = {{"model", model.name},      {"metric", task->metric->name()},
+                                   {"accuracy", score.value},  {"samples", score.samples},
+                                   {"seconds", score.seconds}, {"model_seconds", score.model_seconds}};
+    if (parts.size() > 1)
+      for (const eval::Metric* part : parts) json["metrics"][part->name()] = part->value();
     fmt::print("{}\n", json.dump(2));
   } else {
-    fmt::print("{}: {} {:.6g} on {} samples in {:.2f} s\n", model.name, task->metric->name(), score.value, score.samples,
-               score.seconds);
+    for (const eval::Metric* part : parts)
+      fmt::print("{}: {} {:.6g} on {} samples in {:.2f} s\n", model.name, part->name(), part->value(), score.samples,
+                 score.seconds);
   }
   return ExitCode::Met;
 }

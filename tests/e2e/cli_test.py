@@ -378,6 +378,8 @@ class Evaluation(Workspace):
         done = self.tuned("multi_metrics: {topk: 1, agreement: {kind: kl}}", target=0.0, trials=1)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("trial 1: accuracy", done.stderr)
+        found = json.loads(run("evaluate", "--config", self.path("c.yaml"), "--json").stdout)
+        self.assertEqual(found["metrics"], {"top1": found["accuracy"], "agreement kl": 0})
         self.refused(self.tuned("multi_metrics: {topk: 1, agreement: {kind: kl}, weight: [1, 1]}"), 2, "c.yaml:", "cannot be summed")
         self.refused(self.tuned("metric: {topk: 1}\n    multi_metrics: {Accuracy: {}}"), 2, "found both")
 
