@@ -28,7 +28,7 @@ Report example() {
   r.result.fp32_model_bytes = 1'100'000;
   r.result.threshold = 0.9064;
   r.result.target = "relative loss at most 0.01: at least 0.9064";
-  r.cost = {2, 10'000, 2.0, 0.3, 12.5, 123'000'000};
+  r.cost = {2, 10'000, 2.0, 0.3, 12.5, 123'000'000, {{"search", 12.0, 11.5}}};
   r.statistics = {{"Conv", 19, 18, 0, 1}, {"QuantizeLinear", 20, 20, 0, 0}};
   r.ops = {{"conv</script>1", "Conv", "int8", "8-bit weights and activations"},
            {"softmax", "Softmax", "fp32", "has no INT8 form"}};
@@ -61,6 +61,7 @@ TEST(ReportJson, HasEveryPromisedField) {
                            "/result/relative_loss",
                            "/result/latency_ms",
                            "/result/model_bytes",
+                           "/cost/stages/0/cpu_seconds",
                            "/cost/trials",
                            "/cost/samples_evaluated",
                            "/cost/full_evaluations",

@@ -1,0 +1,48 @@
+// What a run takes in memory, as planned.
+#include "core/runtime/footprint.h"
+
+#include <gtest/gtest.h>
+
+#include "adaptors/onednn/adaptor.h"
+#include "adaptors/reference/adaptor.h"
+#include "core/onnx/onnx_io.h"
+#include "tests/support/random.h"
+
+namespace inc {
+namespace {
+
+ir::Graph network() {
+  return onnx_io::import_text(
+      "g (float[N,64] x) => (float[N,32] y) <float[64,256] a, float[256,32] b> {"
+      " h = MatMul(x, a) r = Relu(h) y = MatMul(r, b) }");
+}
+
+std::vector<ir::Tensor> batch(std::int64_t samples) {
+  Rng rng(1);
+  return {testing::random_tensor(DType::Float, {samples, 64}, rng)};
+}
+
+constexpr std::size_t kWeights = 4 * (64 * 256 + 256 * 32);
+
+TEST(Footprint, HoldsTheWeightsAndWhatLiesBetweenOperators) {
+  const auto executable = onednn::make_adaptor()->prepare(network());
+  EXPECT_EQ(runtime::footprint_bytes(*executable), 0u) << "before the first run";
+  executable->run(batch(4));
+  const std::size_t small = runtime::footprint_bytes(*executable);
+  EXPECT_GE(small, kWeights + 4 * 4 * 256);
+  EXPECT_LE(small, 3 * kWeights) << "packed weights may be padded, the originals are not counted";
+  executable->run(batch(64));
+  const std::size_t large = runtime::footprint_bytes(*executable);
+  EXPECT_GT(large, small);
+  executable->run(batch(2));
+  EXPECT_EQ(runtime::footprint_bytes(*executable), large) << "of the largest run so far";
+}
+
+TEST(Footprint, IsNothingWhereTheAdaptorCannotTell) {
+  const auto executable = reference::make_adaptor()->prepare(network());
+  executable->run(batch(4));
+  EXPECT_EQ(runtime::footprint_bytes(*executable), 0u);
+}
+
+}  // namespace
+}  // namespace inc
