@@ -9,11 +9,14 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 
 namespace inc {
 namespace {
+
+constexpr const char* kUnfinished = ".tmp";
 
 class Descriptor {
  public:
@@ -59,7 +62,7 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-  temporary_ += fmt::format(".tmp{}", ::getpid());
+  temporary_ += fmt::format("{}{}", kUnfinished, ::getpid());
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd_ < 0) throw BackendError(fmt::format("cannot create '{}': {}", temporary_.string(), reason()));
 }
@@ -93,6 +96,19 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   AtomicFile file(path);
   file.write(content);
   file.commit();
+}
+
+void remove_unfinished(const std::filesystem::path& path) {
+  const std::string begin = path.filename().string() + kUnfinished;
+  std::error_code error;
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(path.parent_path(), error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.size() > begin.size() && name.starts_with(begin) &&
+        name.find_first_not_of("0123456789", begin.size()) == std::string::npos)
+      found.push_back(entry.path());
+  }
+  for (const auto& file : found) std::filesystem::remove(file, error);
 }
 
 void remove_file(const std::filesystem::path& path) {

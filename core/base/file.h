@@ -48,6 +48,10 @@ class AtomicFile {
 /// The same for content at hand.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+/// Removes what processes that were killed have left beside `path`: files that an AtomicFile had begun. For when no other
+/// process is writing that file.
+void remove_unfinished(const std::filesystem::path& path);
+
 /// Removes it where it exists. Throws BackendError.
 void remove_file(const std::filesystem::path& path);
 

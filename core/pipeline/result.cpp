@@ -157,6 +157,7 @@ std::filesystem::path make_output_directory(const config::Config& config, const 
   if (!options.ranks->first()) return directory;
   make_directory(directory);
   if (!options.resume) search::Journal::discard(directory / kJournal);
+  for (const char* name : {kJournal, kCosts, kModel, kReport, kReportPage}) remove_unfinished(directory / name);
   return directory;
 }
 
@@ -192,15 +193,15 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
                     moved->moved, moved->growth_after, moved->growth_before));
   if (std::string risk = quant::describe(quant::saturation_report(candidate.graph)); !risk.empty())
     report.notes.push_back(std::move(risk));
-  write_model(result.config, candidate, report.directory / "model.onnx", report.notes);
-  report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / "model.onnx"));
+  write_model(result.config, candidate, report.directory / kModel, report.notes);
+  report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / kModel));
   report.result.fp32_model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(result.model.path));
   const search::History none;
   report.cost = cost_of(result.outcome ? result.outcome->history : none, result.task ? result.task->data->size() : 0,
                         result.calibration_seconds, result.stages.seconds());
   report.cost.stages = result.stages.rows();
-  write_file_atomically(report.directory / "report.json", report::to_json(report));
-  write_file_atomically(report.directory / "report.html", report::to_html(report));
+  write_file_atomically(report.directory / kReport, report::to_json(report));
+  write_file_atomically(report.directory / kReportPage, report::to_html(report));
   return report;
 }
 

@@ -22,12 +22,16 @@ def mpirun(size):
 def why_not():
     if MPIRUN is None:
         return "mpirun is not here"
-    done = subprocess.run([*mpirun(2), sys.argv[1], "quantize", "--config", "none.yaml"], capture_output=True, text=True, timeout=60)
-    return "inc-cpp was built without MPI" if "built without MPI" in done.stderr else None if "none.yaml" in done.stderr else \
-        f"mpirun cannot start two processes here: {done.stderr.strip()[-200:]}"
+    said = subprocess.run([*mpirun(2), sys.argv[1], "quantize", "--config", "none.yaml"], capture_output=True, text=True, timeout=60).stderr
+    if "built without MPI" in said:
+        return "inc-cpp was built without MPI"
+    return None if "none.yaml" in said else f"mpirun cannot start two processes here: {said.strip()[-200:]}"
 
 
-@unittest.skipIf(why_not(), why_not())
+WHY_NOT = why_not()
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
 class Ranks(Workspace):
     def run_on(self, size, output, *more, keep=False, **changes):
         if not keep:

@@ -126,6 +126,7 @@ class Workspace(unittest.TestCase):
         return [without_times(json.loads(line)) for line in journal.splitlines()]
 
     def ends_as_if_undisturbed(self, output):
+        self.assertEqual(sorted(os.listdir(self.path(output))), sorted(os.listdir(self.path("undisturbed"))))
         self.assertEqual(self.read(f"{output}/model.onnx"), self.read("undisturbed/model.onnx"))
         self.assertEqual(self.events(self.read(f"{output}/journal.jsonl")), self.events(self.journal))
         reports = [without_times(json.loads(self.read(f"{name}/report.json"))) for name in (output, "undisturbed")]
@@ -141,8 +142,18 @@ class Workspace(unittest.TestCase):
 
 
 class Killed(Workspace):
+    def journal_of(self, output):
+        try:
+            return self.read(f"{output}/journal.jsonl")
+        except FileNotFoundError:
+            return b""
+
+    def lines(self, output):
+        return self.journal_of(output).count(b"\n")
+
     def killed(self, wanted, seed, **changes):
-        """Runs until `wanted` kills have hit; after each undisturbed end it begins anew. Returns how many lines the journal had then."""
+        """Runs until `wanted` kills have hit, at any time or a moment after a line was written; after each undisturbed end it begins anew.
+        Returns how many lines the journal had then."""
         moments, lines_at_kill, kills = random.Random(seed), [], 0
         while kills < wanted:
             shutil.rmtree(self.path("q"), ignore_errors=True)
@@ -150,12 +161,15 @@ class Killed(Workspace):
             for attempt in range(1000):
                 process = subprocess.Popen(self.command("q", *(["--resume"] if attempt else []), **changes), stdout=subprocess.DEVNULL,
                                            stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+                more_lines = moments.choice((0, 1, 2))
                 try:
-                    code = process.wait(moments.uniform(0, self.duration) if kills < wanted else 60)
+                    while more_lines and process.poll() is None and self.lines("q") < kept.count(b"\n") + more_lines:
+                        time.sleep(0.0005)
+                    code = process.wait(60 if kills == wanted else moments.uniform(0, 0.005 if more_lines else self.duration))
                 except subprocess.TimeoutExpired:
                     process.kill()
                     code = process.wait()
-                journal = self.read("q/journal.jsonl") if os.path.exists(self.path("q/journal.jsonl")) else b""
+                journal = self.journal_of("q")
                 self.assertTrue(journal.startswith(kept), "what was in the journal stays there")
                 kept = journal[:journal.rfind(b"\n") + 1]
                 if code != -signal.SIGKILL:
