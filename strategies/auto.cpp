@@ -24,6 +24,7 @@ class Plan {
   std::optional<Point> next() {
     const Observation* fastest = tried_(space_.fastest());
     if (fastest == nullptr || fastest->met || history_.sensitivity() == nullptr) return tried_.answer();
+    if (spent()) return std::nullopt;
     rungs_ = ladder(space_, *history_.sensitivity(), knowledge_.cost);
     std::erase_if(rungs_, [&](const Rung& rung) { return rung.point == fastest->point; });
     learn(predicted_divergence(*history_.sensitivity(), fastest->point), *fastest);
@@ -35,6 +36,14 @@ class Plan {
   struct Miss {
     double divergence, loss;
   };
+
+  bool spent() const {
+    const Observation* best = history_.best();
+    if (best == nullptr || !best->met || knowledge_.full_evaluations <= 0) return false;
+    double sum = history_.sensitivity()->full_evaluations;
+    for (const Observation& seen : history_.all()) sum += seen.full_evaluations;
+    return sum >= knowledge_.full_evaluations;
+  }
 
   double noise() const { return kNoise * rungs_.back().cost; }
 

@@ -18,6 +18,8 @@ class Aims {
   Aims(const Aims&) = delete;
   Aims& operator=(const Aims&) = delete;
   const tuning::Rating& rating() const noexcept { return rating_; }
+  /// Predicts by costs that know more.
+  void refine(const Costs& costs) { costs_ = costs.model(space_); }
   const tuning::Objective& objective() const noexcept { return objective_; }
   /// What strategies may know of a point's cost.
   std::function<double(const search::Point&)> prediction() const { return rating_.prediction(fused_, space_); }

@@ -10,6 +10,7 @@
 #include "core/base/parallel.h"
 #include "core/base/text.h"
 #include "core/pipeline/space_options.h"
+#include "core/tuning/cost_designs.h"
 #include "core/tuning/cost_measure.h"
 
 namespace inc::pipeline {
@@ -69,6 +70,20 @@ std::filesystem::path profile_path(const config::Config& config, const std::file
   return path.empty() || path.is_absolute() ? path : config.file.parent_path() / path;
 }
 
+tuning::CostProfile measured(const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
+                             const runtime::Executable& fp32, const tuning::TuningSpace& space,
+                             const quant::Bf16Policies& bf16, const tuning::CostLayout& layout,
+                             const QuantizeOptions& options, bool thorough) {
+  if (options.progress) options.progress({"measure speed", 0, 1});
+  const auto [batch, pass] = costs_batch(config, model, fp32);
+  const tuning::CostTask task{model.fused, space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config), bf16};
+  const double seconds = std::clamp(kShareOfPass * pass, kLeast, kMost);
+  tuning::CostProfile profile =
+      tuning::measure_costs(task, layout, {machine_of(adaptor, options), seconds, thorough, options.should_stop});
+  fp32.rest();
+  return profile;
+}
+
 /// Read or measured; nothing where there is nothing to compare.
 std::optional<tuning::CostProfile> find_profile(const config::Config& config, const LoadedModel& model,
                                                 const runtime::Adaptor& adaptor, const runtime::Executable& fp32,
@@ -86,13 +101,8 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
     notes.push_back("Speed was not compared operator by operator: the configuration names no samples.");
     return std::nullopt;
   } else {
-    if (options.progress) options.progress({"measure speed", 0, 1});
-    const auto [batch, pass] = costs_batch(config, model, fp32);
-    const tuning::CostTask task{model.fused,          space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config),
-                                allowed.bf16_policies};
-    const double seconds = std::clamp(kShareOfPass * pass, kLeast, kMost);
-    profile = tuning::measure_costs(task, layout, {machine_of(adaptor, options), seconds, options.should_stop});
-    fp32.rest();
+    std::filesystem::remove(directory / kSearchCosts);
+    profile = measured(config, model, adaptor, fp32, space, allowed.bf16_policies, layout, options, false);
     if (profile.samples.empty()) return std::nullopt;
   }
   tuning::write_costs(directory / kCosts, profile);
@@ -110,7 +120,7 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
                                 const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,
                                 const QuantizeOptions& options, std::vector<std::string>& notes) {
   if (!config.tuning.cost_model.keep_back || space.nodes.empty()) return {};
-  Costs costs{tuning::cost_layout(model.fused, space), {}, {}, false, {}};
+  Costs costs{tuning::cost_layout(model.fused, space), {}, {}, false, {}, space, allowed.bf16_policies};
   const tuning::CostMachine here = machine_of(adaptor, options);
   std::optional<tuning::CostProfile> profile;
   if (options.ranks->first())
@@ -123,6 +133,21 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
   costs.source = costs.measured ? "measured" : fmt::format("estimated, profile of {}", costs.profile.machine.to_string());
   costs.verdict = tuning::keep_back(costs.layout, costs.profile, costs.source);
   return costs;
+}
+
+void refine_costs(Costs& costs, const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
+                  const runtime::Executable& fp32, const std::filesystem::path& directory, const QuantizeOptions& options) {
+  if (!costs.measured || costs.profile.samples.size() > tuning::cost_designs(costs.layout, 0).size()) return;
+  const auto path = directory / kSearchCosts;
+  if (options.resume && std::filesystem::exists(path)) {
+    costs.profile = tuning::adapted(tuning::read_costs(path), costs.layout);
+    return;
+  }
+  tuning::CostProfile profile = measured(config, model, adaptor, fp32, costs.open, costs.bf16, costs.layout, options, true);
+  if (profile.samples.size() <= costs.profile.samples.size()) return;
+  tuning::write_costs(path, profile);
+  profile.seconds += costs.profile.seconds;
+  costs.profile = std::move(profile);
 }
 
 void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes) {

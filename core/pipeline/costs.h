@@ -13,8 +13,10 @@ struct Costs {
   tuning::CostLayout layout;
   tuning::CostProfile profile;
   tuning::Verdict verdict;
-  bool measured = false;  ///< on this machine, in this run or by a profile of it; otherwise an estimate
-  std::string source;     ///< "measured", "estimated (profile of …)"
+  bool measured = false;          ///< on this machine, in this run or by a profile of it; otherwise an estimate
+  std::string source;             ///< "measured", "estimated (profile of …)"
+  tuning::TuningSpace open = {};  ///< that was measured
+  quant::Bf16Policies bf16 = {};
   tuning::CostModel model(const tuning::TuningSpace& space) const;
 };
 
@@ -26,6 +28,11 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
                                 const runtime::Executable& fp32, const tuning::TuningSpace& space,
                                 const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,
                                 const QuantizeOptions& options, std::vector<std::string>& notes);
+
+/// What a search needs beyond that: what it costs where unlike precisions meet. Measures mixed candidates where the profile
+/// has none, and writes costs_search.json, which a resumed run reads. The verdict stays.
+void refine_costs(Costs& costs, const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
+                  const runtime::Executable& fp32, const std::filesystem::path& directory, const QuantizeOptions& options);
 
 /// Adds what is kept back to what is allowed, and a sentence about it to `notes`.
 void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes);

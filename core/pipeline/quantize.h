@@ -14,8 +14,8 @@
 namespace inc::pipeline {
 
 /// Names in the output directory.
-inline constexpr const char *kJournal = "journal.jsonl", *kCosts = "costs.json", *kModel = "model.onnx";
-inline constexpr const char *kReport = "report.json", *kReportPage = "report.html";
+inline constexpr const char *kJournal = "journal.jsonl", *kCosts = "costs.json", *kSearchCosts = "costs_search.json";
+inline constexpr const char *kModel = "model.onnx", *kReport = "report.json", *kReportPage = "report.html";
 
 struct Progress {
   std::string stage;                 ///< "calibrate", "baseline", "tune", …

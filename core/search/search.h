@@ -90,6 +90,8 @@ struct Knowledge {
   std::function<double(const Point&)> cost = {};
   /// The loss (Observation::loss) that just meets the target; not positive: not known.
   double allowed_loss = 0;
+  /// Of the evaluation set, after which nothing more is spent on a point that meets the target; 0: no limit.
+  double full_evaluations = 0;
 };
 
 class Strategy {

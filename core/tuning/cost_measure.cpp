@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <span>
 
 #include "core/base/error.h"
@@ -226,12 +227,12 @@ CostProfile CostMeter::measure() {
   const std::size_t plain = runners.size(), first_mixed = cost_designs(layout_, 0).size();
   time(runners, options_.seconds / 4);
   CostProfile profile = collect(runners);
-  if (plain == 0 || clearly_faster(layout_, profile)) return profile;
+  if (plain == 0 || (!options_.thorough && clearly_faster(layout_, profile))) return profile;
   const std::vector<Classes> designs = cost_designs(layout_, together_ ? kMixed : kMixedOfLarge);
   const double each = std::max(1e-3, options_.seconds - left()) / static_cast<double>(plain);
   const double affordable = (left() / each - static_cast<double>(plain)) / 2;
-  const auto wanted =
-      static_cast<std::size_t>(std::clamp(affordable, 2.0, static_cast<double>(designs.size() - first_mixed)));
+  const auto wanted = static_cast<std::size_t>(
+      std::clamp(options_.thorough ? HUGE_VAL : affordable, 2.0, static_cast<double>(designs.size() - first_mixed)));
   const auto begin = designs.begin() + static_cast<std::ptrdiff_t>(first_mixed);
   std::vector<Runner> mixed = prepare({begin, begin + static_cast<std::ptrdiff_t>(wanted)});
   for (Runner& runner : runners) {
@@ -273,7 +274,7 @@ CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const 
   constexpr int kMostChecks = 3;
   CostMeter meter(task, layout, options);
   CostProfile profile = meter.measure();
-  for (int i = 0; i < kMostChecks && (i == 0 || meter.left() > 0); ++i) {
+  for (int i = 0; !options.thorough && i < kMostChecks && (i == 0 || meter.left() > 0); ++i) {
     const Classes next = to_verify(layout, profile);
     if (next.empty()) break;
     const std::size_t known = profile.checks.size();

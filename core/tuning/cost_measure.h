@@ -22,7 +22,8 @@ struct CostTask {
 
 struct CostOptions {
   CostMachine machine = {};
-  double seconds = 2;  ///< for all candidates together; at least three rounds of the plain ones are run
+  double seconds = 2;     ///< for all candidates together; at least three rounds of the plain ones are run
+  bool thorough = false;  ///< mixed candidates in any case, and no checks: for a search, which mixes
   std::function<bool()> should_stop = {};
 };
 

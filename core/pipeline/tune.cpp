@@ -1,0 +1,116 @@
+#include "core/pipeline/tune.h"
+
+#include "core/base/pack.h"
+#include "core/pipeline/aims.h"
+#include "core/search/shared.h"
+#include "core/tuning/measure.h"
+#include "core/tuning/sensitivity.h"
+#include "strategies/registry.h"
+
+namespace inc::pipeline {
+namespace {
+
+/// Full evaluations that a search may spend where no time was given.
+constexpr double kHandful = 4;
+
+search::StopRule stop_rule(const config::ExitPolicy& policy, const QuantizeOptions& options) {
+  search::StopRule rule;
+  rule.max_trials = static_cast<std::size_t>(policy.max_trials);
+  rule.timeout_seconds = policy.timeout;
+  rule.should_stop = options.should_stop;
+  return rule;
+}
+
+eval::EvalOptions evaluation(const AccuracyTask& task, const QuantizeOptions& options, Progress state) {
+  eval::EvalOptions out{task.batch_size, task.samples, [&options, state](std::int64_t done, std::int64_t total) mutable {
+                          state.done = done;
+                          state.total = total;
+                          if (options.progress) options.progress(state);
+                          return !options.should_stop || !options.should_stop();
+                        }};
+  out.ranks = options.ranks;
+  return out;
+}
+
+search::Listener listener(search::Journal& journal, const QuantizeOptions& options) {
+  search::Listener out;
+  out.on_trial = [&](const search::Observation& seen, std::size_t number) {
+    journal.append(seen);
+    if (options.on_trial) options.on_trial(seen, number);
+  };
+  out.on_sensitivity = [&](const search::Sensitivity& found) { journal.append(found); };
+  return out;
+}
+
+/// Rank 0 searches, the others measure what it wants; they have no outcome.
+std::optional<search::Outcome> searched(const search::Strategy& strategy, const search::Measures& measures,
+                                        const config::ExitPolicy& policy, const QuantizeOptions& options,
+                                        std::optional<search::Journal>& journal, search::History history) {
+  if (!options.ranks->first()) {
+    search::follow(*options.ranks, measures);
+    return std::nullopt;
+  }
+  search::Outcome outcome = search::tune(strategy, search::shared(*options.ranks, measures), stop_rule(policy, options),
+                                         listener(journal.value(), options), std::move(history));
+  search::dismiss(*options.ranks);
+  return outcome;
+}
+
+/// Of rank 0's history.
+std::size_t trials_before(const search::History& history, const Ranks& ranks) {
+  std::size_t count = history.size();
+  unpack(ranks.broadcast(packed(count)), count);
+  return count;
+}
+
+}  // namespace
+
+report::Report tune(Result& result, const AccuracyTask& task, std::optional<Costs>& costs, const runtime::Adaptor& adaptor,
+                    const QuantizeOptions& options, std::optional<search::Journal>& journal, search::History history) {
+  const config::Config& config = result.config;
+  const tuning::TuningSpace& space = result.space;
+  tuning::CandidateBuilder& candidates = result.candidates;
+  const runtime::Executable& fp32 = candidates.fp32();
+  result.stages.enter("baseline");
+  const tuning::Baseline baseline(result.model.fused, fp32, *task.data, *task.metric,
+                                  evaluation(task, options, {"baseline", 0, 0}), tuning::baseline_options(config, space));
+  Aims aims(config, result.model, costs, space, fp32, baseline.score(), baseline.criterion());
+  const tuning::Workbench bench{candidates,
+                                baseline,
+                                evaluation(task, options, {"tune", 0, 0}),
+                                &aims.rating(),
+                                tuning::seconds_left(config.tuning.exit_policy, history),
+                                trials_before(history, *options.ranks)};
+  result.stages.enter("search");
+  const auto strategy =
+      strategies::make(config.tuning.strategy.name, space.shape,
+                       {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(),
+                        baseline.criterion().allowed(), config.tuning.exit_policy.timeout > 0 ? 0 : kHandful});
+  const auto sensitivities =
+      tuning::make_sensitivity_measure({result.model.fused, space, candidates, *task.data, task.samples, task.batch_size},
+                                       {.should_stop = options.should_stop, .ranks = options.ranks}, bench.seconds_left);
+  const auto refine = [&] {
+    if (!costs || !options.ranks->first()) return;
+    refine_costs(*costs, config, result.model, adaptor, fp32, result.directory, options);
+    aims.refine(*costs);
+  };
+  if (history.sensitivity() != nullptr) refine();
+  const auto announced = [&] {
+    refine();
+    if (options.progress) options.progress({"sensitivities", 0, 1});
+    return sensitivities();
+  };
+  const auto outcome = searched(*strategy, {tuning::make_measure(bench), announced}, config.tuning.exit_policy, options,
+                                journal, std::move(history));
+  if (!outcome) return {};
+
+  result.baseline.accuracy = baseline.accuracy();
+  result.outcome = &*outcome;
+  result.criterion = &baseline.criterion();
+  result.objective = &aims.objective();
+  result.best = outcome->history.best();
+  result.task = &task;
+  return finish(result, adaptor, options);
+}
+
+}  // namespace inc::pipeline
