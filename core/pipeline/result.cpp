@@ -157,7 +157,8 @@ std::filesystem::path make_output_directory(const config::Config& config, const 
   if (!options.ranks->first()) return directory;
   make_directory(directory);
   if (!options.resume) search::Journal::discard(directory / kJournal);
-  for (const char* name : {kJournal, kCosts, kModel, kReport, kReportPage}) remove_unfinished(directory / name);
+  for (const char* name : {kJournal, kCosts, kSearchCosts, kModel, kReport, kReportPage})
+    remove_unfinished(directory / name);
   return directory;
 }
 
