@@ -6,6 +6,7 @@
 #include <chrono>
 #include <set>
 
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
 #include "core/base/text.h"
@@ -84,6 +85,14 @@ tuning::CostProfile measured(const config::Config& config, const LoadedModel& mo
   return profile;
 }
 
+tuning::CostProfile read_fitting(const std::filesystem::path& path, const tuning::CostLayout& layout,
+                                 const LoadedModel& model) {
+  tuning::CostProfile profile = tuning::read_costs(path);
+  if (const Support s = fits(profile, layout, tuning::structure_hash(model.fused)); !s)
+    throw ConfigError(fmt::format("cost profile '{}' does not fit: {}", path.string(), s.why_not()));
+  return profile;
+}
+
 /// Read or measured; nothing where there is nothing to compare.
 std::optional<tuning::CostProfile> find_profile(const config::Config& config, const LoadedModel& model,
                                                 const runtime::Adaptor& adaptor, const runtime::Executable& fp32,
@@ -92,16 +101,13 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
                                                 const QuantizeOptions& options, std::vector<std::string>& notes) {
   tuning::CostProfile profile;
   if (const auto path = profile_path(config, directory, options.resume); !path.empty()) {
-    profile = tuning::read_costs(path);
-    if (const Support s = fits(profile, layout, tuning::structure_hash(model.fused)); !s)
-      throw ConfigError(fmt::format("cost profile '{}' does not fit: {}", path.string(), s.why_not()));
+    profile = read_fitting(path, layout, model);
   } else if (const Support s = adaptor.keeps_time(); !s) {
     return std::nullopt;
   } else if (!names_samples(config)) {
     notes.push_back("Speed was not compared operator by operator: the configuration names no samples.");
     return std::nullopt;
   } else {
-    std::filesystem::remove(directory / kSearchCosts);
     profile = measured(config, model, adaptor, fp32, space, allowed.bf16_policies, layout, options, false);
     if (profile.samples.empty()) return std::nullopt;
   }
@@ -137,17 +143,21 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
 
 void refine_costs(Costs& costs, const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
                   const runtime::Executable& fp32, const std::filesystem::path& directory, const QuantizeOptions& options) {
-  if (!costs.measured || costs.profile.samples.size() > tuning::cost_designs(costs.layout, 0).size()) return;
   const auto path = directory / kSearchCosts;
-  if (options.resume && std::filesystem::exists(path)) {
-    costs.profile = tuning::adapted(tuning::read_costs(path), costs.layout);
-    return;
-  }
+  remove_file(path);
+  if (!costs.measured || !config.tuning.cost_model.profile_from.empty()) return;
+  if (costs.profile.samples.size() > tuning::cost_designs(costs.layout, 0).size()) return;
   tuning::CostProfile profile = measured(config, model, adaptor, fp32, costs.open, costs.bf16, costs.layout, options, true);
-  if (profile.samples.size() <= costs.profile.samples.size()) return;
-  tuning::write_costs(path, profile);
+  if ((options.should_stop && options.should_stop()) || profile.samples.size() <= costs.profile.samples.size()) return;
   profile.seconds += costs.profile.seconds;
+  tuning::write_costs(path, profile);
   costs.profile = std::move(profile);
+}
+
+void resume_costs(Costs& costs, const LoadedModel& model, const std::filesystem::path& directory) {
+  const auto path = directory / kSearchCosts;
+  if (!std::filesystem::exists(path)) return;
+  costs.profile = tuning::adapted(read_fitting(path, costs.layout, model), costs.layout);
 }
 
 void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes) {

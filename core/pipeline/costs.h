@@ -29,10 +29,15 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
                                 const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,
                                 const QuantizeOptions& options, std::vector<std::string>& notes);
 
-/// What a search needs beyond that: what it costs where unlike precisions meet. Measures mixed candidates where the profile
-/// has none, and writes costs_search.json, which a resumed run reads. The verdict stays.
+/// What a search needs beyond that: what it costs where unlike precisions meet. Measures mixed candidates where this run's
+/// profile has none, and writes costs_search.json; one of an earlier run is removed. The verdict stays. With a profile that
+/// the configuration names nothing is measured.
 void refine_costs(Costs& costs, const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
                   const runtime::Executable& fp32, const std::filesystem::path& directory, const QuantizeOptions& options);
+
+/// The same of a run that had come this far: what it measured then, if anything, and no more.
+/// Throws ConfigError for a costs_search.json that does not fit.
+void resume_costs(Costs& costs, const LoadedModel& model, const std::filesystem::path& directory);
 
 /// Adds what is kept back to what is allowed, and a sentence about it to `notes`.
 void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes);

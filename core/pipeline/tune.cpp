@@ -89,14 +89,16 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   const auto sensitivities =
       tuning::make_sensitivity_measure({result.model.fused, space, candidates, *task.data, task.samples, task.batch_size},
                                        {.should_stop = options.should_stop, .ranks = options.ranks}, bench.seconds_left);
-  const auto refine = [&] {
-    if (!costs || !options.ranks->first()) return;
-    refine_costs(*costs, config, result.model, adaptor, fp32, result.directory, options);
+  const bool knows_costs = costs && options.ranks->first();
+  if (knows_costs && history.sensitivity() != nullptr) {
+    resume_costs(*costs, result.model, result.directory);
     aims.refine(*costs);
-  };
-  if (history.sensitivity() != nullptr) refine();
+  }
   const auto announced = [&] {
-    refine();
+    if (knows_costs) {
+      refine_costs(*costs, config, result.model, adaptor, fp32, result.directory, options);
+      aims.refine(*costs);
+    }
     if (options.progress) options.progress({"sensitivities", 0, 1});
     return sensitivities();
   };

@@ -213,6 +213,82 @@ class KilledWithSensitivities(Killed):
         self.assertGreater(len(self.killed(20, seed=6)), 2)
 
 
+class MeasuredForTheSearch(Workspace):
+    """costs_search.json belongs to a search from its sensitivities on: measured before them, read behind them."""
+    strategy, target, always = "auto", 0.004, ("--set", "tuning.cost_model.keep_back=true")
+
+    @classmethod
+    def prepare(cls):
+        made_up = cls.with_made_up_times()
+        costs = json.loads(cls.read("costs.json"))
+        with open(cls.path("costs.json"), "w") as f:
+            json.dump(costs | {"samples": costs["samples"][:2]}, f)  # every operator in INT8, every one in FP32: none mixed
+        cls.quantize_in("begun", *made_up, trials=1)
+        cls.always = (*cls.always, "--resume")  # by the times of the begun run, and more may be measured
+        shutil.copytree(cls.path("begun"), cls.path("sensed"))
+        cls.quantize_in("sensed", trials=2)
+        cls.measured = cls.read("sensed/costs_search.json")
+        for sample in costs["samples"]:
+            sample["site_ms"] = [ms * (1 + place) for place, ms in enumerate(sample["site_ms"])]
+            sample["run_ms"] = sum(sample["site_ms"])
+        cls.costs = json.dumps(costs).encode()
+        cls.journal = cls.read("sensed/journal.jsonl")
+        cls.begin("undisturbed", 3, cls.costs)
+
+    @classmethod
+    def begin(cls, output, lines, costs):
+        shutil.rmtree(cls.path(output), ignore_errors=True)
+        shutil.copytree(cls.path("begun"), cls.path(output))
+        with open(cls.path(f"{output}/journal.jsonl"), "wb") as f:
+            f.writelines(cls.journal.splitlines(keepends=True)[:lines])
+        with open(cls.path(f"{output}/costs_search.json"), "wb") as f:
+            f.write(costs)
+
+    def test_before_the_sensitivities_it_is_measured(self):
+        self.assertEqual([event["event"]["kind"] for event in self.events(self.journal)[1:3]], ["trial", "sensitivity"])
+        self.assertGreater(len(json.loads(self.measured)["samples"]), 2)
+        self.begin("stale", 2, b"of an earlier run")
+        self.assertIn(self.quantize_in("stale").returncode, (0, 1))
+        self.assertGreater(len(json.loads(self.read("stale/costs_search.json"))["samples"]), 2)
+
+    def test_behind_the_sensitivities_it_is_read(self):
+        predicted = [json.loads(self.read(f"{name}/report.json"))["cost_model"]["predicted_ms"]["fp32"] for name in ("undisturbed", "begun")]
+        self.assertGreater(predicted[0], 2 * predicted[1])
+        for lines in range(3, self.journal.count(b"\n") + 1):
+            with self.subTest(lines=lines):
+                self.begin("cut", lines, self.costs)
+                self.quantize_in("cut")
+                self.assertEqual(self.read("cut/costs_search.json"), self.costs)
+                self.ends_as_if_undisturbed("cut")
+
+    def test_a_kill_behind_the_sensitivities(self):
+        shutil.copytree(self.path("begun"), self.path("killed"))
+        process = subprocess.Popen(self.command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+        while process.poll() is None and b'"kind":"sensitivity"' not in self.read("killed/journal.jsonl"):
+            time.sleep(0.0005)
+        process.kill()
+        process.wait()
+        costs, journal = self.read("killed/costs_search.json"), self.read("killed/journal.jsonl")
+        kept = journal[:journal.rfind(b"\n") + 1]
+        self.assertIn(self.quantize_in("killed").returncode, (0, 1))
+        self.assertEqual(self.read("killed/costs_search.json"), costs)
+        journal = self.read("killed/journal.jsonl")
+        self.assertTrue(journal.startswith(kept))
+        points = [str(line["event"]["point"]) for line in map(json.loads, journal.splitlines()) if line["event"]["kind"] == "trial"]
+        self.assertEqual(len(points), len(set(points)))
+
+    def test_a_file_that_does_not_fit_is_refused(self):
+        for costs, code in ((b"garbage", 4), (json.dumps(json.loads(self.costs) | {"model": "0123456789abcdef"}).encode(), 2)):
+            self.begin("damaged", 3, costs)
+            self.refused(self.quantize_in("damaged"), code, "costs_search.json")
+
+    def test_with_a_profile_that_is_named_nothing_is_measured(self):
+        shutil.copytree(self.path("begun"), self.path("named"))
+        self.assertIn(self.quantize_in("named", "--profile-from", self.path("costs.json")).returncode, (0, 1))
+        self.assertIn(b'"kind":"sensitivity"', self.read("named/journal.jsonl"))
+        self.assertFalse(os.path.exists(self.path("named/costs_search.json")))
+
+
 class NoRoom(Workspace):
     def test_for_the_next_line_of_the_journal(self):
         first = self.journal.index(b"\n") + 1
