@@ -111,6 +111,7 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
     profile = measured(config, model, adaptor, fp32, space, allowed.bf16_policies, layout, options, false);
     if (profile.samples.empty()) return std::nullopt;
   }
+  if (!options.resume) remove_file(directory / kSearchCosts);
   tuning::write_costs(directory / kCosts, profile);
   return profile;
 }

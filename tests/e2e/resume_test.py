@@ -261,6 +261,12 @@ class MeasuredForTheSearch(Workspace):
                 self.assertEqual(self.read("cut/costs_search.json"), self.costs)
                 self.ends_as_if_undisturbed("cut")
 
+    def test_a_new_run_begins_without_it(self):
+        self.begin("new", 3, self.costs)
+        anew = [word for word in self.command("new", "--profile-from", self.path("costs.json"), trials=1) if word != "--resume"]
+        self.assertIn(subprocess.run(anew, capture_output=True, env=ENVIRONMENT).returncode, (0, 1))
+        self.assertFalse(os.path.exists(self.path("new/costs_search.json")))
+
     def test_a_kill_behind_the_sensitivities(self):
         shutil.copytree(self.path("begun"), self.path("killed"))
         process = subprocess.Popen(self.command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
