@@ -174,7 +174,7 @@ class Ranges(Session):
         self.put(small_nets.perceptron())
         np.save(self.path("labels.npy"), self.onnxruntime(self.path("net.onnx")))
         self.quantize({"model_wise": {"activation": {"algorithm": ["minmax", "kl", "mse"]}}}, evaluation={"MSE": {}}, code=1,
-                      tuning={"accuracy_criterion": {"absolute": 0}, "exit_policy": {"max_trials": 5}})
+                      tuning={"strategy": {"name": "basic"}, "accuracy_criterion": {"absolute": 0}, "exit_policy": {"max_trials": 5}})
         self.assertEqual({row["method"] for row in self.report["calibration"]["ranges"]}, {"kl", "mse"})
         self.assertEqual(self.report["cost"]["trials"], 5)
         self.assertTrue(any(t["int8"] == 3 for t in self.report["trials"][1:]), self.report["trials"])
@@ -218,7 +218,7 @@ class Approaches(Session):
         self.put(small_nets.attention())
         np.save(self.path("labels.npy"), self.onnxruntime(self.path("net.onnx")))
         self.quantize({"approach": "auto"}, evaluation={"MSE": {}}, code=1,
-                      tuning={"accuracy_criterion": {"absolute": 0}, "exit_policy": {"max_trials": 4}})
+                      tuning={"strategy": {"name": "basic"}, "accuracy_criterion": {"absolute": 0}, "exit_policy": {"max_trials": 4}})
         self.assertTrue(any(t["int8"] == 7 for t in self.report["trials"][1:]), self.report["trials"])
         self.quantize({"approach": "auto"})
         self.assertGreater(self.types["QuantizeLinear"], 0)
@@ -309,7 +309,7 @@ class Recipes(Session):
         self.put(small_nets.perceptron())
         np.save(self.path("labels.npy"), self.onnxruntime(self.path("net.onnx")))
         self.quantize({"recipes": {"smooth_quant": True, "smooth_quant_args": {"alpha": ["auto", 0.3, 0.7]}}}, evaluation={"MSE": {}}, code=1,
-                      tuning={"accuracy_criterion": {"absolute": 0}, "exit_policy": {"max_trials": 4}})
+                      tuning={"strategy": {"name": "basic"}, "accuracy_criterion": {"absolute": 0}, "exit_policy": {"max_trials": 4}})
         self.assertTrue(any(t["int8"] == 3 for t in self.report["trials"][1:]), self.report["trials"])
 
     def test_depthwise_inputs_per_channel(self):
