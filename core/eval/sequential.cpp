@@ -143,6 +143,14 @@ MeanEstimate SequentialTest::estimate() const {
   return found;
 }
 
+double SequentialTest::standard_error() const noexcept {
+  const auto n = static_cast<double>(differences_.size());
+  if (n < 2) return 0;
+  double squares = 0;
+  for (const double difference : differences_) squares += std::pow(difference - past_.sum / n, 2);
+  return std::sqrt(squares / (n - 1) / count_);
+}
+
 double decision_alpha(double total, std::int64_t number) noexcept {
   const auto n = static_cast<double>(number);
   return total / (n * (n + 1));

@@ -61,6 +61,8 @@ class SequentialTest {
   /// Holds with probability 1 - 2 alpha, at any time at once. Infinite where nothing can be said yet. A mean of nothing is
   /// FP32's.
   MeanEstimate estimate() const;
+  /// Of a mean over the whole set, by the spread of the differences seen.
+  double standard_error() const noexcept;
   std::int64_t seen() const noexcept { return static_cast<std::int64_t>(differences_.size()); }
 
  private:

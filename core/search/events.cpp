@@ -53,6 +53,7 @@ constexpr std::pair<const char*, double Observation::*> kNumbers[] = {
     {"accuracy_low", &Observation::accuracy_low},
     {"accuracy_high", &Observation::accuracy_high},
     {"loss", &Observation::loss},
+    {"loss_error", &Observation::loss_error},
     {"cost", &Observation::cost},
     {"latency_ms", &Observation::latency_ms},
     {"model_bytes", &Observation::model_bytes},

@@ -40,9 +40,10 @@ struct Observation {
   TrialState state = TrialState::Complete;
   double accuracy = 0;                         ///< in the metric's unit, oriented as the metric is
   double accuracy_low = 0, accuracy_high = 0;  ///< where that of the whole set lies; equal when all of it was executed
-  double loss = 0;   ///< against the target's direction: > 0 is worse than the baseline (relative or absolute)
-  bool met = false;  ///< the accuracy target holds; then the whole set was executed
-  double cost = 0;   ///< the objective, smaller is better (milliseconds per sample for latency)
+  double loss = 0;        ///< against the target's direction: > 0 is worse than the baseline (relative or absolute)
+  double loss_error = 0;  ///< standard error of the loss, from the paired differences of all samples; 0: not known
+  bool met = false;       ///< the accuracy target holds; then the whole set was executed
+  double cost = 0;        ///< the objective, smaller is better (milliseconds per sample for latency)
   double latency_ms = 0, model_bytes = 0, footprint_bytes = 0;  ///< what objectives are made of; 0: not known
   double seconds = 0;                                           ///< wall time of the trial
   double full_evaluations = 0;                                  ///< share of the evaluation set executed

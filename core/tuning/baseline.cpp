@@ -115,6 +115,10 @@ void Judge::conclude(search::Observation& observation, bool complete) const {
     observation.met = observation.met && part.criterion.met(found.mean);
     observation.loss = i == 0 ? loss : std::max(observation.loss, loss);
     if (i > 0) continue;
+    if (tests_[i]) {
+      const double mean = metrics[i]->mean_of(found.mean), error = tests_[i]->standard_error();
+      observation.loss_error = std::abs(part.criterion.loss(metrics[i]->value_of(mean + error)) - loss);
+    }
     observation.accuracy = found.mean;
     observation.accuracy_low = found.low;
     observation.accuracy_high = found.high;

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
+#include "strategies/belief.h"
 #include "strategies/registry.h"
 
 namespace inc::strategies {
@@ -233,7 +234,7 @@ std::string first_ten(const std::string& name) {
 }
 
 TEST(FirstTenPoints, OfAuto) {
-  EXPECT_EQ(first_ten("auto"), "000000 201002 211012 ");
+  EXPECT_EQ(first_ten("auto"), "000000 201000 201002 211002 211012 001000 ");
 }
 TEST(FirstTenPoints, OfBasic) {
   EXPECT_EQ(first_ten("basic"), "000000 100000 000001 000002 000010 001000 010000 200000 201000 201002 ");
@@ -348,6 +349,23 @@ TEST(Auto, ReachesTheTargetOfLargeSpacesInAFewTrials) {
     EXPECT_TRUE(outcome.history.best()->met);
     EXPECT_LE(outcome.history.size(), 12u) << "seed " << seed;
   }
+}
+
+TEST(Belief, TheChanceFallsWithDivergenceAndTrialsSettleIt) {
+  const Belief one(std::vector<Seen>{{0.04, 0.1, 0}}, 0.01);
+  EXPECT_LT(one.chance(0.04), 1e-6);
+  EXPECT_GT(one.chance(0.01), one.chance(0.02));
+  EXPECT_GT(one.chance(0), 0.99);
+  const Belief steep(std::vector<Seen>{{0.04, 0.1, 0}, {0.02, 0.025, 0}, {0.01, 0.00625, 0}}, 0.01);
+  EXPECT_GT(steep.chance(0.011), 0.9);
+  EXPECT_LT(steep.chance(0.015), 0.1);
+}
+
+TEST(Belief, AMissOnANoisySetMayBeBadLuck) {
+  const Belief exact(std::vector<Seen>{{0.04, 0.1, 0}, {0.01, 0.02, 0}}, 0.01);
+  const Belief noisy(std::vector<Seen>{{0.04, 0.1, 0.02}, {0.01, 0.02, 0.02}}, 0.01);
+  EXPECT_LT(exact.chance(0.01), 0.01);
+  EXPECT_GT(noisy.chance(0.01), 0.2);
 }
 
 TEST(Auto, TriesNothingElseWhenTheFastestPointMeetsTheTarget) {
