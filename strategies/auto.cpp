@@ -40,7 +40,9 @@ class Plan {
     const bool met = best != nullptr && best->met;
     if (met && spent()) return std::nullopt;
     bound_ = met ? cost(best->point) : 1.02 * rungs_.back().cost;
+    least_chance_ = met ? 0 : 1 - std::exp2(-static_cast<double>(history_.size()));
     for (const Rung& rung : rungs_) consider(rung.point, rung.cost, rung.divergence);
+    if (!met && !chosen_) return unseen_rung();
     if (met) consider_moves(best->point);
     if (!chosen_ || (met && promise_ < kLeastGain * rungs_.back().cost)) return std::nullopt;
     return chosen_;
@@ -75,10 +77,18 @@ class Plan {
   /// Takes the point when it promises more than the best so far: what it saves, times the chance that it meets the target.
   void consider(const Point& point, double cost, double divergence) {
     if (cost >= bound_) return;
-    const double promise = (bound_ - cost) * belief_->chance(divergence);
+    const double chance = belief_->chance(divergence), promise = (bound_ - cost) * chance;
+    if (chance < least_chance_) return;
     if ((chosen_ && promise <= promise_) || history_.find(point) != nullptr) return;
     chosen_ = point;
     promise_ = promise;
+  }
+
+  /// The most faithful one.
+  std::optional<Point> unseen_rung() const {
+    for (auto rung = rungs_.rbegin(); rung != rungs_.rend(); ++rung)
+      if (history_.find(rung->point) == nullptr) return rung->point;
+    return std::nullopt;
   }
 
   template <class Act>
@@ -108,7 +118,7 @@ class Plan {
   double allowed_;
   std::vector<Rung> rungs_;
   std::optional<Belief> belief_;
-  double bound_ = 0, promise_ = 0;
+  double bound_ = 0, promise_ = 0, least_chance_ = 0;
   std::optional<Point> chosen_;
 };
 

@@ -9,7 +9,8 @@ namespace inc::strategies {
 ///      divergence from FP32 the point of least cost.
 ///   3. Always the point that promises most: what it would save, times the chance that it meets the target (belief.h, from
 ///      all trials so far); among the rungs and, once a point has met the target, what differs from the best one in one or
-///      two operators. It ends when no promise exceeds 0.5 % of FP32's cost.
+///      two operators. Before that the chance must be 1/2 at least, after each further miss half as far from certainty. It
+///      ends when no promise exceeds 0.5 % of FP32's cost.
 /// Goes on after the target was met, but begins no trial behind Knowledge::full_evaluations then: candidates near the target
 /// cost a full evaluation each, whatever they gain. The last rung is FP32 where nothing else meets the target, so that one
 /// is missed only where time or trials run out. A failed trial says nothing of others. n operators need about log2(n) + 5
