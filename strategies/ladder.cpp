@@ -63,30 +63,34 @@ class Builder {
   }
 
   /// Puts dimensions [first, last) at `option`, as far as they have it, when that lowers the Lagrangian.
-  bool improve(Point& point, double& value, double price, std::size_t first, std::size_t last, std::size_t option) const {
-    Point moved = point;
+  bool improve(Rung& at, double price, std::size_t first, std::size_t last, std::size_t option) const {
+    Rung moved = at;
     for (std::size_t i = first; i < last; ++i)
-      moved[i] = static_cast<std::uint16_t>(std::min(option, space_.dims[i].options.size() - 1));
-    if (moved == point) return false;
-    const double found = cost_of(moved) + price * predicted_divergence(sensitivity_, moved);
-    if (!(found < value)) return false;
-    value = found;
-    point = std::move(moved);
+      set(moved, i, static_cast<std::uint16_t>(std::min(option, space_.dims[i].options.size() - 1)));
+    if (moved.point == at.point) return false;
+    moved.cost = cost_of(moved.point);
+    if (!(moved.cost + price * moved.divergence < at.cost + price * at.divergence)) return false;
+    at = std::move(moved);
     return true;
+  }
+
+  void set(Rung& rung, std::size_t dim, std::uint16_t option) const {
+    rung.divergence += part(sensitivity_, dim, option) - part(sensitivity_, dim, rung.point[dim]);
+    rung.point[dim] = option;
   }
 
   Point descend(Point point, double price) const {
     const std::size_t n = point.size(), longest = n > kManyOperators ? 2 : kLongest;
-    double value = cost_of(point) + price * predicted_divergence(sensitivity_, point);
+    Rung at = rung(std::move(point));
     for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
       bool moved = false;
       for (std::size_t i = 0; i < n; ++i)
         for (std::size_t length = 1; length <= std::min(longest, n - i); ++length)
           for (std::size_t option = 0; option < space_.dims[i].options.size(); ++option)
-            moved = improve(point, value, price, i, i + length, option) || moved;
+            moved = improve(at, price, i, i + length, option) || moved;
       if (!moved) break;
     }
-    return point;
+    return at.point;
   }
 
   void fill(const Rung& from, const Rung& to) {
@@ -98,9 +102,9 @@ class Builder {
       for (std::size_t i = 0; i < current.point.size(); ++i) {
         if (current.point[i] == to.point[i]) continue;
         ++left;
-        Point moved = current.point;
-        moved[i] = to.point[i];
-        Rung next = rung(std::move(moved));
+        Rung next = current;
+        set(next, i, to.point[i]);
+        next.cost = cost_of(next.point);
         const double ratio = (current.divergence - next.divergence) / std::max(1e-12, next.cost - current.cost);
         if (best && ratio <= most) continue;
         best = std::move(next);

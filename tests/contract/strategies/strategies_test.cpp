@@ -150,9 +150,9 @@ class StrategyContract : public testing::TestWithParam<std::string> {
   }
 };
 
-/// Of one run here: a Gaussian process takes milliseconds for each.
+/// Of one run here: a Gaussian process and a ladder take milliseconds for each.
 std::uint64_t most_trials(const std::string& name) {
-  return name == "bayesian" ? 30 : 300;
+  return name == "bayesian" ? 30 : name == "auto" ? 60 : 300;
 }
 
 TEST_P(StrategyContract, StaysInTheSpaceNeverRepeatsAndEndsOnSmallSpaces) {
