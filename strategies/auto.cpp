@@ -69,10 +69,7 @@ class Plan {
     return sum >= knowledge_.full_evaluations;
   }
 
-  double cost(const Point& point) const {
-    if (knowledge_.cost) return knowledge_.cost(point);
-    return static_cast<double>(std::count_if(point.begin(), point.end(), [](auto option) { return option != 0; }));
-  }
+  double cost(const Point& point) const { return predicted_cost(knowledge_.cost, point); }
 
   /// Takes the point when it promises more than the best so far: what it saves, times the chance that it meets the target.
   void consider(const Point& point, double cost, double divergence) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "strategies/math/gaussian_process.h"
+
 namespace inc::strategies {
 namespace {
 
@@ -13,10 +15,6 @@ struct Power {
 constexpr Power kPowers[] = {{1, 0.15}, {1.5, 0.2}, {2, 0.3}, {2.5, 0.2}, {3, 0.15}};
 /// Losses at the largest divergence seen, from a thirtieth of what is allowed to a thousand times as much.
 constexpr int kScales = 80;
-
-double below(double z) {
-  return 0.5 * std::erfc(-z / std::sqrt(2.0));
-}
 
 }  // namespace
 
@@ -58,7 +56,7 @@ double Belief::chance(double divergence) const {
   double chance = 0;
   for (const Curve& curve : curves_) {
     const double loss = curve.scale * std::pow(std::max(divergence, 0.0), curve.power);
-    chance += curve.weight * below((allowed_ - loss) / spread(divergence, loss));
+    chance += curve.weight * probability_below({loss, spread(divergence, loss)}, allowed_);
   }
   return chance;
 }

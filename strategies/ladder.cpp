@@ -41,10 +41,7 @@ class Builder {
   }
 
  private:
-  double cost_of(const Point& point) const {
-    if (cost_) return cost_(point);
-    return static_cast<double>(std::count_if(point.begin(), point.end(), [](auto option) { return option != 0; }));
-  }
+  double cost_of(const Point& point) const { return predicted_cost(cost_, point); }
   Rung rung(Point point) const {
     const double cost = cost_of(point), divergence = predicted_divergence(sensitivity_, point);
     return {std::move(point), cost, divergence};
@@ -138,6 +135,11 @@ double predicted_divergence(const search::Sensitivity& sensitivity, const Point&
   double sum = 0;
   for (std::size_t i = 0; i < point.size(); ++i) sum += part(sensitivity, i, point[i]);
   return sum;
+}
+
+double predicted_cost(const std::function<double(const Point&)>& cost, const Point& point) {
+  if (cost) return cost(point);
+  return static_cast<double>(std::count_if(point.begin(), point.end(), [](auto option) { return option != 0; }));
 }
 
 std::vector<Rung> ladder(const search::SearchSpace& space, const search::Sensitivity& sensitivity,

@@ -223,8 +223,9 @@ CostProfile CostMeter::collect(const std::vector<Runner>& runners) const {
 }
 
 CostProfile CostMeter::measure() {
-  std::vector<Runner> runners = prepare(cost_designs(layout_, 0));
-  const std::size_t plain = runners.size(), first_mixed = cost_designs(layout_, 0).size();
+  const std::vector<Classes> uniform = cost_designs(layout_, 0);
+  std::vector<Runner> runners = prepare(uniform);
+  const std::size_t plain = runners.size(), first_mixed = uniform.size();
   time(runners, options_.seconds / 4);
   CostProfile profile = collect(runners);
   if (plain == 0 || (!options_.thorough && clearly_faster(layout_, profile))) return profile;
