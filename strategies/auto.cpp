@@ -63,10 +63,7 @@ class Plan {
   }
 
   bool spent() const {
-    if (knowledge_.full_evaluations <= 0) return false;
-    double sum = sensitivity_.full_evaluations;
-    for (const Observation& seen : history_.all()) sum += seen.full_evaluations;
-    return sum >= knowledge_.full_evaluations;
+    return knowledge_.full_evaluations > 0 && history_.full_evaluations() >= knowledge_.full_evaluations;
   }
 
   double cost(const Point& point) const { return predicted_cost(knowledge_.cost, point); }

@@ -86,7 +86,7 @@ report::Report::Cost cost_of(const search::History& history, std::int64_t sample
                              double seconds) {
   report::Report::Cost cost;
   cost.trials = static_cast<std::int64_t>(history.size());
-  for (const auto& seen : history.all()) cost.full_evaluations += seen.full_evaluations;
+  cost.full_evaluations = history.full_evaluations();
   cost.samples_evaluated = std::llround(cost.full_evaluations * static_cast<double>(samples));
   cost.calibration_seconds = calibration_seconds;
   cost.seconds = seconds;

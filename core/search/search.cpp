@@ -32,6 +32,12 @@ Point SearchSpace::fp32() const {
   return point;
 }
 
+double History::full_evaluations() const noexcept {
+  double sum = sensitivity_ ? sensitivity_->full_evaluations : 0;
+  for (const Observation& seen : items_) sum += seen.full_evaluations;
+  return sum;
+}
+
 const Observation* History::find(const Point& point) const noexcept {
   const auto it = std::find_if(items_.begin(), items_.end(), [&](const Observation& seen) { return seen.point == point; });
   return it == items_.end() ? nullptr : &*it;

@@ -68,6 +68,8 @@ class History {
   void push(Observation observation) { items_.push_back(std::move(observation)); }
   /// nullptr until it was measured.
   const Sensitivity* sensitivity() const noexcept { return sensitivity_ ? &*sensitivity_ : nullptr; }
+  /// Of the evaluation set: samples executed for all trials and for the sensitivities.
+  double full_evaluations() const noexcept;
   void set(Sensitivity sensitivity) { sensitivity_ = std::move(sensitivity); }
   /// The observation of that point, or nullptr.
   const Observation* find(const Point& point) const noexcept;

@@ -166,6 +166,7 @@ TEST(Tune, MeasuresSensitivitiesOnceAndOnlyWhenTheyAreWanted) {
   EXPECT_EQ(measured, 1);
   EXPECT_EQ(told, (std::vector<std::size_t>{1}));
   EXPECT_EQ(outcome.history.sensitivity()->output[0][0], 0.5);
+  EXPECT_EQ(outcome.history.full_evaluations(), 0.25) << "those trials executed nothing";
 
   tune(Curious(4), {meets_at(99), sensitivity}, {}, {}, outcome.history);
   tune(Curious(1), {meets_at(99), sensitivity}, {});
