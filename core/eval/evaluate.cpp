@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/eval/executed.h"
+#include "core/eval/observed.h"
 
 namespace inc::eval {
 namespace {
@@ -30,10 +31,31 @@ void require_usable(const Dataset& data, const Metric& metric, const runtime::Ex
                                 metric.name(), data.describe()));
 }
 
+Score evaluate_outside(const ir::Graph& graph, const runtime::Executable& executable, Metric& metric,
+                       const EvalOptions& options) {
+  const auto goes_on = [&](std::int64_t done) { return !options.progress || options.progress(done, 0); };
+  const ObservedExecutable observed(executable, goes_on);
+  const auto start = Clock::now();
+  Score score;
+  metric.reset();
+  try {
+    metric.run(graph, observed);
+    score.value = metric.value();
+  } catch (const std::exception&) {
+    if (!observed.ended()) throw;
+  }
+  score.complete = !observed.ended();
+  score.samples = observed.samples();
+  score.model_seconds = observed.seconds();
+  score.seconds = seconds_since(start);
+  return score;
+}
+
 }  // namespace
 
 Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, const Dataset& data, Metric& metric,
                const EvalOptions& options, const runtime::Executable* fp32) {
+  if (metric.runs_model()) return evaluate_outside(graph, executable, metric, options);
   require_usable(data, metric, fp32);
   const auto start = Clock::now();
   const std::int64_t total = options.samples < 0 ? data.size() : std::min(options.samples, data.size());

@@ -14,6 +14,7 @@ struct EvalOptions {
   std::int64_t batch_size = 1;
   std::int64_t samples = -1;  ///< -1: all
   /// Called after each batch with samples done and total; returning false ends the evaluation early (Score::complete).
+  /// For a metric that runs the model itself: before each of its runs, with a total of 0.
   std::function<bool(std::int64_t, std::int64_t)> progress = {};
   /// Called with the graph's outputs for samples [first, first + count) of the data set.
   std::function<void(std::int64_t first, std::span<const ir::Tensor> outputs)> on_outputs = {};
@@ -33,7 +34,8 @@ struct Score {
   SampleScores sample_scores;  ///< empty for metrics that are no function of a mean
 };
 
-/// `fp32` is needed only by metrics that compare with the FP32 model.
+/// `fp32` is needed only by metrics that compare with the FP32 model. A metric that runs the model itself does so; of the
+/// options only `progress` counts then, and Score::samples are those it has run.
 Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, const Dataset& data, Metric& metric,
                const EvalOptions& options, const runtime::Executable* fp32 = nullptr);
 

@@ -8,6 +8,13 @@
 
 #include "core/ir/tensor.h"
 
+namespace inc::ir {
+class Graph;
+}
+namespace inc::runtime {
+class Executable;
+}
+
 namespace inc::eval {
 
 /// Of every sample seen, in order. Their mean is the sum of sums over the sum of weights.
@@ -47,6 +54,9 @@ class Metric {
   /// The value that belongs to a mean of sample scores, and back; increasing.
   virtual double value_of(double mean) const { return mean; }
   virtual double mean_of(double value) const { return value; }
+  /// Whether the metric runs the model itself, on samples of its own: then evaluate() calls run() once, and never update().
+  virtual bool runs_model() const { return false; }
+  virtual void run(const ir::Graph& /*graph*/, const runtime::Executable& /*executable*/) {}
   /// The metrics that must each meet the target; the first one is what is shown.
   virtual std::vector<const Metric*> parts() const { return {this}; }
 };

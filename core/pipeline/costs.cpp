@@ -29,15 +29,16 @@ struct CostsBatch {
 };
 
 /// One batch as the evaluation's, or smaller where FP32 takes long.
-CostsBatch costs_batch(const config::Config& config, const LoadedModel& model, const runtime::Executable& fp32) {
+CostsBatch costs_batch(const config::Config& config, const LoadedModel& model, const runtime::Executable& fp32,
+                       const Supplied& supplied) {
   std::int64_t wanted = 1, samples = 0;
-  std::unique_ptr<const eval::Dataset> data;
-  if (auto accuracy = accuracy_task(config)) {
+  std::shared_ptr<const eval::Dataset> data;
+  if (auto accuracy = accuracy_task(config, supplied)) {
     data = std::move(accuracy->data);
     wanted = accuracy->batch_size;
     samples = accuracy->samples;
   } else {
-    CalibrationTask calibration = calibration_task(config);
+    CalibrationTask calibration = calibration_task(config, supplied);
     data = std::move(calibration.data);
     wanted = calibration.batch_size;
     samples = calibration.samples;
@@ -76,7 +77,7 @@ tuning::CostProfile measured(const config::Config& config, const LoadedModel& mo
                              const quant::Bf16Policies& bf16, const tuning::CostLayout& layout,
                              const QuantizeOptions& options, bool thorough) {
   if (options.progress) options.progress({"measure speed", 0, 1});
-  const auto [batch, pass] = costs_batch(config, model, fp32);
+  const auto [batch, pass] = costs_batch(config, model, fp32, options.supplied);
   const tuning::CostTask task{model.fused, space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config), bf16};
   const double seconds = std::clamp(kShareOfPass * pass, kLeast, kMost);
   tuning::CostProfile profile =
@@ -104,8 +105,8 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
     profile = read_fitting(path, layout, model);
   } else if (const Support s = adaptor.keeps_time(); !s) {
     return std::nullopt;
-  } else if (!names_samples(config)) {
-    notes.push_back("Speed was not compared operator by operator: the configuration names no samples.");
+  } else if (!names_samples(config, options.supplied)) {
+    notes.push_back("Speed was not compared operator by operator: there are no samples.");
     return std::nullopt;
   } else {
     profile = measured(config, model, adaptor, fp32, space, allowed.bf16_policies, layout, options, false);

@@ -14,9 +14,13 @@ constexpr std::int64_t kSamplesHashed = 8;
 
 /// Of the file, and of every constant, wherever it is stored.
 std::string model_hash(const LoadedModel& model) {
-  const auto file = MappedFile::open(model.path);
   Hash64 hash;
-  hash.add_bulk(file->bytes().data(), file->bytes().size());
+  if (model.bytes) {
+    hash.add_bulk(model.bytes->data(), model.bytes->size());
+  } else {
+    const auto file = MappedFile::open(model.path);
+    hash.add_bulk(file->bytes().data(), file->bytes().size());
+  }
   for (const ir::ValueId id : model.fused.values())
     if (const ir::Tensor* tensor = model.fused.constant(id)) hash.add_int(tensor->content_hash());
   return hash.hex();
@@ -81,6 +85,7 @@ search::RunIdentity identity(const Origins& run) {
            {"strategy", run.config.tuning.strategy.name},
            {"seed", fmt::format("{}", run.config.tuning.random_seed)},
            {"settings", settings(run.config)},
+           {"metric", run.task.metric->name()},
            {"space_hash", space_hash(run.space)},
            {"costs_hash", costs_hash(run.costs)},
            {"version", INC_VERSION},

@@ -19,7 +19,7 @@ BackendError interrupted_early() {
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
   Stages stages;
   stages.enter("load");
-  LoadedModel model = load_model(config);
+  LoadedModel model = load_model(config, options.supplied);
   reorder_channels(model, config);
   const auto fp32 = adaptor.prepare(model.fused);
   tuning::SpaceOptions allowed = space_options(config, adaptor);
@@ -33,10 +33,10 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
     keep_back(*costs, allowed, notes);
     allowed_space = tuning::build_space(model.fused, adaptor, allowed);
   }
-  const std::optional<CalibrationTask> samples = calibration_task(config, allowed_space);
+  const std::optional<CalibrationTask> samples = calibration_task(config, options.supplied, allowed_space);
   const CalibrationTask* task_or_null = samples ? &*samples : nullptr;
 
-  const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config);
+  const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config, options.supplied);
   search::History history;
   std::optional<search::Journal> journal;
   if (task)
@@ -51,7 +51,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const tuning::TuningSpace& space = calibrated.space;
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
                                       allowed.bf16_policies, corrections(config, task_or_null, options));
-  Result result{config, model, space, candidates, directory, stages, calibrated.seconds, std::move(notes)};
+  Result result{config, model, options.supplied, space, candidates, directory, stages, calibrated.seconds, std::move(notes)};
   result.notes.insert(result.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
   result.costs = costs ? &*costs : nullptr;
   if (!task) return finish(result, adaptor, options);

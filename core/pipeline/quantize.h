@@ -7,6 +7,7 @@
 
 #include "core/base/ranks.h"
 #include "core/config/config.h"
+#include "core/pipeline/supplied.h"
 #include "core/report/report.h"
 #include "core/runtime/adaptor.h"
 #include "core/search/search.h"
@@ -29,7 +30,8 @@ struct QuantizeOptions {
   std::function<void(const search::Observation&, std::size_t)> on_trial = {};  ///< after each trial; numbers start at 1
   std::function<bool()> should_stop = {};
   report::Report::Machine machine = {};  ///< what to say in the report
-  const Ranks* ranks = &alone();         ///< what is heavy is shared out among them; only rank 0 writes anything
+  Supplied supplied = {};
+  const Ranks* ranks = &alone();  ///< what is heavy is shared out among them; only rank 0 writes anything
 };
 
 /// Whether any rank was told to stop; all of them ask at the same point.
@@ -37,10 +39,9 @@ inline bool stop_requested(const QuantizeOptions& options) {
   return options.ranks->any(options.should_stop && options.should_stop());
 }
 
-/// Reads model and data named by the configuration, tunes, writes model.onnx, report.json, report.html, journal.jsonl.
-/// A missed target is a normal result (report.result.met is false) with the best model written.
-/// Of several ranks all call this; model, journal and decisions are those of one process, and only rank 0's report is
-/// filled.
+/// Reads model and data, supplied or named by the configuration, tunes, writes model.onnx, report.json, report.html,
+/// journal.jsonl. A missed target is a normal result (report.result.met is false) with the best model written. Of several
+/// ranks all call this; model, journal and decisions are those of one process, and only rank 0's report is filled.
 report::Report quantize(const config::Config& config, const runtime::Adaptor& adaptor, const QuantizeOptions& options);
 
 }  // namespace inc::pipeline

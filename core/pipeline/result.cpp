@@ -22,7 +22,8 @@ constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 
 /// One batch of the data the run has at hand.
 eval::Batch sample_batch(const Result& result) {
-  const CalibrationTask other = result.task == nullptr ? calibration_task(result.config) : CalibrationTask{};
+  const CalibrationTask other =
+      result.task == nullptr ? calibration_task(result.config, result.supplied) : CalibrationTask{};
   const eval::Dataset& data = result.task != nullptr ? *result.task->data : *other.data;
   const std::int64_t wanted = result.task != nullptr ? result.task->batch_size : other.batch_size;
   return eval::load_batch(result.model.fused, data, 0,
@@ -49,7 +50,7 @@ std::size_t constant_bytes(const ir::Graph& graph) {
 }
 
 bool has_samples(const Result& result) {
-  return result.task != nullptr || names_samples(result.config);
+  return result.task != nullptr || names_samples(result.config, result.supplied);
 }
 
 /// Small models take turns, so that other work on the machine slows both; of large ones, FP32 comes first and alone.
@@ -196,10 +197,10 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
     report.notes.push_back(std::move(risk));
   write_model(result.config, candidate, report.directory / kModel, report.notes);
   report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / kModel));
-  report.result.fp32_model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(result.model.path));
+  report.result.fp32_model_bytes = file_bytes(result.model);
   const search::History none;
-  report.cost = cost_of(result.outcome ? result.outcome->history : none, result.task ? result.task->data->size() : 0,
-                        result.calibration_seconds, result.stages.seconds());
+  report.cost = cost_of(result.outcome ? result.outcome->history : none, result.samples, result.calibration_seconds,
+                        result.stages.seconds());
   report.cost.stages = result.stages.rows();
   write_file_atomically(report.directory / kReport, report::to_json(report));
   write_file_atomically(report.directory / kReportPage, report::to_html(report));

@@ -15,6 +15,7 @@ namespace inc::pipeline {
 struct Result {
   const config::Config& config;
   const LoadedModel& model;
+  const Supplied& supplied;
   const tuning::TuningSpace& space;
   tuning::CandidateBuilder& candidates;
   std::filesystem::path directory;
@@ -27,6 +28,7 @@ struct Result {
   const tuning::Objective* objective = nullptr;
   const search::Observation* best = nullptr;
   const AccuracyTask* task = nullptr;
+  std::int64_t samples = 0;  ///< of a full evaluation
   const Costs* costs = nullptr;
 };
 

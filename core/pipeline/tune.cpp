@@ -82,10 +82,10 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
                                 tuning::seconds_left(config.tuning.exit_policy, history),
                                 trials_before(history, *options.ranks)};
   result.stages.enter("search");
-  const auto strategy =
-      strategies::make(config.tuning.strategy.name, space.shape,
-                       {static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(),
-                        baseline.criterion().allowed(), config.tuning.exit_policy.timeout > 0 ? 0 : kHandful});
+  const search::Knowledge knowledge{static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(),
+                                    baseline.criterion().allowed(), config.tuning.exit_policy.timeout > 0 ? 0 : kHandful};
+  const auto strategy = options.supplied.strategy ? options.supplied.strategy(space.shape, knowledge)
+                                                  : strategies::make(config.tuning.strategy.name, space.shape, knowledge);
   const auto sensitivities =
       tuning::make_sensitivity_measure({result.model.fused, space, candidates, *task.data, task.samples, task.batch_size},
                                        {.should_stop = options.should_stop, .ranks = options.ranks}, bench.seconds_left);
@@ -112,6 +112,7 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   result.objective = &aims.objective();
   result.best = outcome->history.best();
   result.task = &task;
+  result.samples = baseline.score().samples;
   return finish(result, adaptor, options);
 }
 

@@ -20,6 +20,22 @@ const config::Dataloader* calibration_loader(const config::Config& config) {
   return nullptr;
 }
 
+eval::Dataset const& checked(const eval::Dataset& data) {
+  if (data.size() == 0) throw DataError(fmt::format("the data set is empty: {}", data.describe()));
+  return data;
+}
+
+std::shared_ptr<eval::Metric> metric_of(const config::Config& config, const Supplied& supplied) {
+  if (supplied.metric) return supplied.metric;
+  if (!config.evaluation || !config.evaluation->accuracy)
+    throw ConfigError("evaluation data were given without a metric: expected one, or an evaluation function");
+  const auto& accuracy = *config.evaluation->accuracy;
+  if (accuracy.metric.has_value() != accuracy.multi_metrics.empty())
+    throw ConfigError(fmt::format("{}: evaluation.accuracy: expected metric or multi_metrics, found {}",
+                                  config.file.string(), accuracy.metric ? "both" : "neither"));
+  return accuracy.metric ? eval::make_metric(*accuracy.metric) : eval::make_metrics(accuracy.multi_metrics);
+}
+
 }  // namespace
 
 std::filesystem::path model_path(const config::Config& config) {
@@ -29,14 +45,19 @@ std::filesystem::path model_path(const config::Config& config) {
   return path.is_absolute() ? path : config.file.parent_path() / path;
 }
 
-LoadedModel load_model(const config::Config& config) {
+LoadedModel load_model(const config::Config& config, const Supplied& supplied) {
   LoadedModel model;
-  model.path = model_path(config);
-  model.name = config.model.name.empty() ? model.path.stem().string() : config.model.name;
-  model.fused = onnx_io::import_model(model.path);
+  model.bytes = supplied.model;
+  if (!model.bytes) model.path = model_path(config);
+  model.name = !config.model.name.empty() ? config.model.name : model.bytes ? "model" : model.path.stem().string();
+  model.fused = model.bytes ? onnx_io::import_bytes(*model.bytes, {}) : onnx_io::import_model(model.path);
   if (config.model.quantized == "retune") passes::strip_quantization_pipeline().run(model.fused);
   passes::fusion_pipeline().run(model.fused);
   return model;
+}
+
+std::int64_t file_bytes(const LoadedModel& model) {
+  return static_cast<std::int64_t>(model.bytes ? model.bytes->size() : std::filesystem::file_size(model.path));
 }
 
 void follow_bf16_plan(LoadedModel& model) {
@@ -54,43 +75,62 @@ void reorder_channels(LoadedModel& model, const config::Config& config) {
     model.reordered = quant::reorder_channels(model.fused);
 }
 
-std::optional<AccuracyTask> accuracy_task(const config::Config& config) {
-  if (!config.evaluation || !config.evaluation->accuracy) return std::nullopt;
-  const auto& accuracy = *config.evaluation->accuracy;
-  if (accuracy.metric.has_value() != accuracy.multi_metrics.empty())
-    throw ConfigError(fmt::format("{}: evaluation.accuracy: expected metric or multi_metrics, found {}",
-                                  config.file.string(), accuracy.metric ? "both" : "neither"));
-  if (!accuracy.dataloader)
-    throw ConfigError(fmt::format("{}: evaluation.accuracy has no dataloader", config.file.string()));
+std::optional<AccuracyTask> accuracy_task(const config::Config& config, const Supplied& supplied) {
+  const bool named = config.evaluation && config.evaluation->accuracy;
+  if (!named && !supplied.metric && !supplied.evaluation) return std::nullopt;
+  const config::AccuracyEvaluation accuracy = named ? *config.evaluation->accuracy : config::AccuracyEvaluation{};
   AccuracyTask task;
-  task.data = eval::make_dataset(*accuracy.dataloader, config.file.parent_path());
-  task.metric = accuracy.metric ? eval::make_metric(*accuracy.metric) : eval::make_metrics(accuracy.multi_metrics);
-  task.batch_size = accuracy.dataloader->batch_size;
+  task.metric = metric_of(config, supplied);
+  if (supplied.evaluation) {
+    task.data = supplied.evaluation->data;
+    task.batch_size = supplied.evaluation->batch_size;
+  } else if (accuracy.dataloader) {
+    task.data = eval::make_dataset(*accuracy.dataloader, config.file.parent_path());
+    task.batch_size = accuracy.dataloader->batch_size;
+  } else if (task.metric->runs_model()) {
+    const CalibrationTask samples = calibration_task(config, supplied);
+    task.data = samples.data;
+    task.batch_size = samples.batch_size;
+  } else {
+    throw ConfigError(fmt::format("{}: evaluation.accuracy has no dataloader", config.file.string()));
+  }
   if (accuracy.iteration > 0) task.samples = accuracy.iteration * task.batch_size;
-  if (task.data->size() == 0) throw DataError(fmt::format("the evaluation data set is empty: {}", task.data->describe()));
+  checked(*task.data);
   return task;
 }
 
-CalibrationTask calibration_task(const config::Config& config) {
+CalibrationTask calibration_task(const config::Config& config, const Supplied& supplied) {
+  CalibrationTask task;
+  const auto take = [&](const Supplied::Data& given) {
+    task.data = given.data;
+    task.batch_size = given.batch_size;
+  };
   const config::Dataloader* loader = calibration_loader(config);
-  if (loader == nullptr)
+  if (supplied.calibration) {
+    take(*supplied.calibration);
+  } else if (loader != nullptr) {
+    task.data = eval::make_dataset(*loader, config.file.parent_path());
+    task.batch_size = loader->batch_size;
+  } else if (supplied.evaluation) {
+    take(*supplied.evaluation);
+  } else {
     throw ConfigError(
         fmt::format("{}: no calibration data: expected quantization.calibration.dataloader", config.file.string()));
-  CalibrationTask task;
-  task.data = eval::make_dataset(*loader, config.file.parent_path());
-  task.batch_size = loader->batch_size;
+  }
+  checked(*task.data);
   const config::Calibration calibration = config.quantization ? config.quantization->calibration : config::Calibration{};
   task.samples = *std::max_element(calibration.sampling_size.begin(), calibration.sampling_size.end());
   return task;
 }
 
-bool names_samples(const config::Config& config) {
-  return calibration_loader(config) != nullptr;
+bool names_samples(const config::Config& config, const Supplied& supplied) {
+  return supplied.calibration || supplied.evaluation || calibration_loader(config) != nullptr;
 }
 
-std::optional<CalibrationTask> calibration_task(const config::Config& config, const tuning::TuningSpace& space) {
+std::optional<CalibrationTask> calibration_task(const config::Config& config, const Supplied& supplied,
+                                                const tuning::TuningSpace& space) {
   if (!space.needs_ranges()) return std::nullopt;
-  return calibration_task(config);
+  return calibration_task(config, supplied);
 }
 
 }  // namespace inc::pipeline

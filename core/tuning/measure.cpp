@@ -41,7 +41,8 @@ void evaluate(const Workbench& bench, Clock::time_point search_start, std::size_
       eval::evaluate(candidate.graph, *executable, baseline.data(), baseline.metric(), options, &baseline.fp32());
   if (!score.complete && stopped) throw search::Interrupted{*stopped};
   judge.conclude(observation, score.complete);
-  observation.latency_ms = 1e3 * score.model_seconds / static_cast<double>(score.samples);
+  if (baseline.metric().runs_model()) observation.full_evaluations = 1;
+  observation.latency_ms = 1e3 * score.model_seconds / static_cast<double>(std::max<std::int64_t>(1, score.samples));
   observation.cost = observation.latency_ms;
   if (bench.rating != nullptr) bench.rating->rate(observation, candidate, *executable);
   observation.divergence = divergence.value();

@@ -25,7 +25,8 @@ BELOW = {
     "kernels": ["core/base"],
     "adaptors/onednn": ["core/runtime", "kernels"],
     "adaptors/reference": ["core/runtime"],
-    "app": ["core/pipeline", "adaptors/onednn", "adaptors/reference"],
+    "adaptors/callback": ["core/runtime"],
+    "app": ["core/pipeline", "adaptors/onednn", "adaptors/reference", "adaptors/callback"],
 }
 DOORS = {
     r"onnx/|google/protobuf": ["core/onnx"],
