@@ -3,20 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "core/base/error.h"
+#include "core/base/stopwatch.h"
 #include "core/eval/executed.h"
 #include "core/eval/observed.h"
 
 namespace inc::eval {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::string samples_of(const Dataset& data, const Batch& batch) {
   std::vector<std::int64_t> all;
@@ -35,7 +29,7 @@ Score evaluate_outside(const ir::Graph& graph, const runtime::Executable& execut
                        const EvalOptions& options) {
   const auto goes_on = [&](std::int64_t done) { return !options.progress || options.progress(done, 0); };
   const ObservedExecutable observed(executable, goes_on);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   Score score;
   metric.reset();
   try {
@@ -47,7 +41,7 @@ Score evaluate_outside(const ir::Graph& graph, const runtime::Executable& execut
   score.complete = !observed.ended();
   score.samples = observed.samples();
   score.model_seconds = observed.seconds();
-  score.seconds = seconds_since(start);
+  score.seconds = watch.seconds();
   return score;
 }
 
@@ -57,7 +51,7 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
                const EvalOptions& options, const runtime::Executable* fp32) {
   if (metric.runs_model()) return evaluate_outside(graph, executable, metric, options);
   require_usable(data, metric, fp32);
-  const auto start = Clock::now();
+  const Stopwatch watch;
   const std::int64_t total = options.samples < 0 ? data.size() : std::min(options.samples, data.size());
   const bool compares = metric.needs_reference(), with_itself = fp32 == &executable;
   Batches batches({graph, executable, data, options, compares && !with_itself ? fp32 : nullptr, total});
@@ -79,7 +73,7 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
   }
   score.value = metric.value();
   if (const SampleScores* scores = metric.sample_scores()) score.sample_scores = *scores;
-  score.seconds = seconds_since(start);
+  score.seconds = watch.seconds();
   return score;
 }
 

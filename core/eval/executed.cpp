@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
 #include "core/base/error.h"
 #include "core/base/pack.h"
+#include "core/base/stopwatch.h"
 
 namespace inc::eval {
 namespace {
@@ -74,9 +74,9 @@ Executed Batches::execute(std::int64_t first) const {
   const std::int64_t count = size_of(first);
   out.batch = load_batch(task_.graph, task_.data, first, count);
   std::vector<ir::Tensor>& inputs = out.batch.inputs;
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   out.outputs = task_.executable.run(inputs);
-  out.model_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  out.model_seconds = watch.seconds();
   const bool known = task_.options.reference && task_.options.reference(first) != nullptr;
   if (task_.fp32 != nullptr && !known) out.reference = task_.fp32->run(inputs);
   const std::int64_t rows = inputs.empty() || inputs[0].rank() == 0 ? count : inputs[0].shape()[0];

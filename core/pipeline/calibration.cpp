@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 
+#include "core/base/stopwatch.h"
 #include "core/calib/calibrator.h"
 #include "core/pipeline/space_options.h"
 #include "core/tuning/probe.h"
@@ -122,7 +122,7 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
                      tuning::TuningSpace space, const QuantizeOptions& options) {
   Calibrated calibrated{{}, std::move(space), {}, 0};
   if (task == nullptr) return calibrated;
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   if (options.progress) options.progress({"calibrate", 0, task->samples});
   calib::CalibrationOptions wanted{task->samples, task->batch_size, calibrated.space.methods()};
   if (leaves_method_open(config)) wanted.methods.insert(std::begin(kOtherMethods), std::end(kOtherMethods));
@@ -137,7 +137,7 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
     if (leaves_method_open(config)) choose.methods();
   }
   fp32.rest();
-  calibrated.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  calibrated.seconds = watch.seconds();
   return calibrated;
 }
 

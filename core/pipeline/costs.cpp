@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
+#include "core/base/stopwatch.h"
 #include "core/base/text.h"
 #include "core/pipeline/space_options.h"
 #include "core/tuning/cost_designs.h"
@@ -49,10 +49,9 @@ CostsBatch costs_batch(const config::Config& config, const LoadedModel& model, c
   };
   const eval::Batch one = load(1);
   fp32.run(one.inputs);
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   fp32.run(one.inputs);
-  const double each =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(one.count);
+  const double each = watch.seconds() / static_cast<double>(one.count);
   const double pass = each * static_cast<double>(samples);
   if (wanted == 1 || one.count >= wanted) return {one, pass};
   const double longest = std::clamp(kRunOfPass * pass, kShortestRun, kLongestRun);

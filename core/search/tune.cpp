@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/stopwatch.h"
 #include "core/search/search.h"
 
 namespace inc::search {
@@ -23,23 +23,21 @@ bool failing(const History& history, std::size_t limit) {
   return true;
 }
 
-class Clock {
+class TimeSpent {
  public:
-  explicit Clock(const History& resumed) {
+  explicit TimeSpent(const History& resumed) {
     for (const auto& seen : resumed.all()) before_ += seen.seconds;
     if (resumed.sensitivity() != nullptr) before_ += resumed.sensitivity()->seconds;
   }
-  double seconds() const {
-    return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  double seconds() const { return before_ + watch_.seconds(); }
 
  private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Stopwatch watch_;
   double before_ = 0;
 };
 
 std::optional<StopReason> stopped(const Strategy& strategy, const History& history, const StopRule& rule,
-                                  const Clock& clock) {
+                                  const TimeSpent& clock) {
   if (rule.should_stop && rule.should_stop()) return StopReason::Interrupted;
   if (rule.timeout_seconds <= 0 && !strategy.goes_on() && met(history)) return StopReason::TargetMet;
   if (rule.timeout_seconds > 0 && clock.seconds() >= rule.timeout_seconds) return StopReason::Timeout;
@@ -81,7 +79,7 @@ std::string_view name_of(StopReason reason) {
 
 Outcome tune(const Strategy& strategy, const Measures& measures, const StopRule& stop, const Listener& listener,
              History resume) {
-  const Clock clock(resume);
+  const TimeSpent clock(resume);
   Outcome outcome{std::move(resume), StopReason::Exhausted};
   History& history = outcome.history;
   for (;;) {

@@ -1,19 +1,19 @@
 #include "core/tuning/latency.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+
+#include "core/base/stopwatch.h"
 
 namespace inc::tuning {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr int kLeastRounds = 3;
 
 double run_once(const runtime::Executable& executable, std::span<const ir::Tensor> inputs) {
-  const auto start = Clock::now();
+  const Stopwatch watch;
   executable.run(inputs);
-  return 1e3 * std::chrono::duration<double>(Clock::now() - start).count();
+  return 1e3 * watch.seconds();
 }
 
 }  // namespace
@@ -23,9 +23,9 @@ std::vector<std::vector<double>> measure_latency(std::span<const runtime::Execut
   for (int i = 0; i < options.warmup; ++i)
     for (const auto* executable : executables) executable->run(inputs);
   std::vector<std::vector<double>> times(executables.size());
-  const auto start = Clock::now();
+  const Stopwatch watch;
   for (int round = 0; round < options.rounds; ++round) {
-    const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+    const double elapsed = watch.seconds();
     if (round >= kLeastRounds && elapsed > options.seconds) break;
     for (std::size_t i = 0; i < executables.size(); ++i) times[i].push_back(run_once(*executables[i], inputs));
   }

@@ -1,20 +1,15 @@
 #include "core/tuning/measure.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
+
+#include "core/base/stopwatch.h"
 
 namespace inc::tuning {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 /// Evaluates until the verdict is known, and fills the observation.
-void evaluate(const Workbench& bench, Clock::time_point search_start, std::size_t trial, search::Observation& observation) {
+void evaluate(const Workbench& bench, const Stopwatch& spent, std::size_t trial, search::Observation& observation) {
   const Baseline& baseline = bench.baseline;
   Candidate candidate;
   std::unique_ptr<const runtime::Executable> executable;
@@ -34,7 +29,7 @@ void evaluate(const Workbench& bench, Clock::time_point search_start, std::size_
   options.reference = [&](std::int64_t first) { return baseline.outputs().find(first); };
   options.progress = [&](std::int64_t done, std::int64_t total) {
     if (bench.evaluation.progress && !bench.evaluation.progress(done, total)) stopped = search::StopReason::Interrupted;
-    if (seconds_since(search_start) >= bench.seconds_left) stopped = search::StopReason::Timeout;
+    if (spent.seconds() >= bench.seconds_left) stopped = search::StopReason::Timeout;
     return judge.goes_on() && !stopped;
   };
   const eval::Score score =
@@ -58,25 +53,25 @@ double seconds_left(const config::ExitPolicy& policy, const search::History& his
 }
 
 search::Evaluate make_measure(const Workbench& bench) {
-  return [&bench, start = Clock::now(), trial = bench.trials_before](const search::Point& point) mutable {
-    const auto trial_start = Clock::now();
+  return [&bench, spent = Stopwatch(), trial = bench.trials_before](const search::Point& point) mutable {
+    const Stopwatch watch;
     search::Observation observation;
     observation.point = point;
     try {
-      evaluate(bench, start, ++trial, observation);
+      evaluate(bench, spent, ++trial, observation);
     } catch (const Error& error) {
       observation.state = search::TrialState::Failed;
       observation.why_failed = error.full_message();
     }
-    observation.seconds = seconds_since(trial_start);
+    observation.seconds = watch.seconds();
     return observation;
   };
 }
 
 std::function<search::Sensitivity()> make_sensitivity_measure(const SensitivityTask& task, const SensitivityOptions& options,
                                                               double seconds_left) {
-  return [task, options, seconds_left, start = Clock::now()] {
-    const auto late = [&] { return seconds_since(start) >= seconds_left; };
+  return [task, options, seconds_left, watch = Stopwatch()] {
+    const auto late = [&] { return watch.seconds() >= seconds_left; };
     SensitivityOptions within = options;
     within.should_stop = [&] { return late() || (options.should_stop && options.should_stop()); };
     try {

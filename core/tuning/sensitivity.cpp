@@ -1,12 +1,12 @@
 #include "core/tuning/sensitivity.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <mutex>
 
 #include "core/base/pack.h"
+#include "core/base/stopwatch.h"
 #include "core/calib/output_distance.h"
 #include "core/tuning/kept_part.h"
 
@@ -237,9 +237,9 @@ class Meter {
 }  // namespace
 
 search::Sensitivity sensitivities(const SensitivityTask& task, const SensitivityOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   search::Sensitivity found = Meter(task, options).run();
-  found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  found.seconds = watch.seconds();
   return found;
 }
 
