@@ -11,6 +11,7 @@
 #include "app/cli/commands.h"
 #include "app/session.h"
 #include "app/timing_worker.h"
+#include "core/eval/factory.h"
 #include "core/pipeline/work.h"
 
 namespace inc::cli {
@@ -49,17 +50,24 @@ pipeline::LoadedModel load(const config::Config& config) {
 std::vector<ir::Tensor> inputs_for(const BenchmarkSettings& settings, const config::Config& config, const ir::Graph& graph) {
   if (settings.inputs == "random") return app::random_inputs(graph, settings.options);
   if (settings.config.empty()) throw ConfigError("--inputs data: expected --config with a data set");
-  return app::real_inputs(graph, *pipeline::calibration_task(config).data, settings.options.batch);
+  const auto& performance = config.evaluation ? config.evaluation->performance : std::nullopt;
+  std::shared_ptr<const eval::Dataset> data;
+  if (performance && performance->dataloader)
+    data = eval::make_dataset(*performance->dataloader, config.file.parent_path());
+  else
+    data = pipeline::calibration_task(config).data;
+  return app::real_inputs(graph, *data, settings.options.batch);
 }
 
-Subject subject(const BenchmarkSettings& settings) {
+config::Config configuration_of(const BenchmarkSettings& settings) {
+  if (!settings.config.empty()) return configured(settings);
+  prepare(settings);
   config::Config config;
-  if (settings.config.empty()) {
-    prepare(settings);
-    config.model.path = std::filesystem::absolute(settings.model).string();
-  } else {
-    config = configured(settings);
-  }
+  config.model.path = std::filesystem::absolute(settings.model).string();
+  return config;
+}
+
+Subject subject(const BenchmarkSettings& settings, const config::Config& config) {
   pin_threads();
   Subject made{app::make_adaptor(settings.adaptor), {}, {}, 0};
   const auto start = std::chrono::steady_clock::now();
@@ -107,9 +115,11 @@ ExitCode benchmark(BenchmarkSettings& settings) {
   if (!settings.isa.empty()) ::setenv("INC_MAX_ISA", settings.isa.c_str(), 1);
   check(settings);
   if (settings.mode == "accuracy") return evaluate(settings);
+  const config::Config config = configuration_of(settings);
+  if (!settings.worker) follow(config, settings);
   if (settings.instances > 0) return benchmark_instances(settings);
   parse_shapes(settings);
-  const Subject made = subject(settings);
+  const Subject made = subject(settings, config);
   const auto variants = variants_of(settings, made);
   if (settings.worker) {
     const app::Contender contender(variants.front(), *made.adaptor, made.inputs);
@@ -134,7 +144,7 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
   auto* command = app.add_subcommand("benchmark", "Time a model");
   auto settings = std::make_shared<BenchmarkSettings>();
   add_model(*command, *settings);
-  add_config(*command, *settings);
+  add_config(*command, *settings)->description("Configuration (YAML); evaluation.performance says what options do not");
   add_execution(*command, *settings);
   command->add_option("--batch", settings->options.batch, "Batch size")->check(CLI::PositiveNumber)->capture_default_str();
   command->add_option("--shape", settings->shapes, "Shape of an input: name=1x3x224x224")->take_all();
@@ -145,7 +155,9 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
       ->delimiter(',')
       ->check(CLI::IsMember(kPrecisions));
   command->add_option("--compare-model", settings->other_models, "Another model that takes turns, as it is")->take_all();
-  command->add_option("--inputs", settings->inputs, "random, or data: samples of the configuration's calibration set")
+  command
+      ->add_option("--inputs", settings->inputs,
+                   "random, or data: samples of evaluation.performance, or else of the calibration set")
       ->check(CLI::IsMember({"random", "data"}))
       ->capture_default_str();
   command->add_option("--mode", settings->mode, "performance, or accuracy: what `evaluate` does with the configuration")
@@ -159,8 +171,7 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
   command->add_option("--warmup", settings->options.warmup, "Untimed runs before")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_option("--iterations", settings->options.iterations,
-                      "Timed runs (default: as many as fit into the duration)")
+  command->add_option("--iterations", settings->options.iterations, "Timed runs (default: as many as fit into the duration)")
       ->check(CLI::PositiveNumber);
   command->add_option("--instances", settings->instances, "Processes that run at the same time, pinned by NUMA node")
       ->check(CLI::PositiveNumber);
@@ -173,6 +184,7 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
   command->add_flag("--worker", settings->worker)->group("");
   command->add_flag("--profile", settings->options.profile, "Time, kernel, ISA, precision and GOP/s of every operator");
   command->add_flag("--json", settings->json, "Print one JSON object");
+  settings->given = [command](const char* option) { return command->count(option) > 0; };
   command->callback([settings, &chosen] { chosen.run = [settings] { return benchmark(*settings); }; });
 }
 

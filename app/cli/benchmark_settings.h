@@ -1,5 +1,7 @@
 #pragma once
 // The options of `benchmark`, and its parts.
+#include <functional>
+
 #include "app/benchmark.h"
 #include "app/cli/settings.h"
 #include "core/pipeline/work.h"
@@ -12,7 +14,12 @@ struct BenchmarkSettings : Settings {
   std::string precision, isa, mode = "performance", inputs = "random";
   int instances = 0, cores_per_instance = 0;
   bool peers = false, worker = false;
+  std::function<bool(const char*)> given;  ///< whether an option is on the command line
 };
+
+/// Takes evaluation.performance of the configuration where the command line says nothing. Instances and cores that the
+/// machine does not have become what it has, with a warning.
+void follow(const config::Config& config, BenchmarkSettings& settings);
 
 /// What is timed, and on what.
 struct Subject {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "app/cli/commands.h"
@@ -16,6 +17,15 @@ struct QuantizeSettings : Settings {
   std::string profile_from;
   bool resume = false;
 };
+
+/// Without what was said before the work started.
+void print_notes(const report::Report& report, const config::Config& config) {
+  const auto& said = config.not_honoured;
+  for (const auto& note : report.notes) {
+    const bool again = std::any_of(said.begin(), said.end(), [&](const auto& item) { return item.sentence() == note; });
+    if (!again) fmt::print("{}\n", note);
+  }
+}
 
 ExitCode quantize(QuantizeSettings settings) {
   const Ranks& ranks = join_job();
@@ -45,7 +55,7 @@ ExitCode quantize(QuantizeSettings settings) {
     fmt::print("{}\n{}\n", report::statistics_table(report.statistics), report::result_table(report));
     for (const auto& range : report.ranges) fmt::print("{}\n", report::sentence(range));
     if (report.correction) fmt::print("{}\n", report::sentence(*report.correction));
-    for (const auto& note : report.notes) fmt::print("{}\n", note);
+    print_notes(report, config);
     fmt::print("target {} ({})\n", report.result.met ? "met" : "MISSED", report.result.target);
     fmt::print("model   {}\nreport  {}\n", (report.directory / "model.onnx").string(),
                (report.directory / "report.html").string());

@@ -13,6 +13,7 @@ namespace inc::cli {
 
 CLI::Option* add_config(CLI::App& command, Settings& settings) {
   command.add_option("--set", settings.overrides, "Override one configuration key: key.path=value")->take_all();
+  command.add_flag("--strict", settings.strict, "What the configuration asks for and is not honoured is an error");
   return command.add_option("--config", settings.config, "Configuration (YAML)");
 }
 
@@ -57,7 +58,8 @@ config::Config configured(const Settings& settings) {
   }
   config::Config config = config::read_config(settings.config, overrides);
   if (!settings.model.empty()) config.model.path = std::filesystem::absolute(settings.model).string();
-  for (const auto& notice : config.notices) log::warning(notice);
+  if (settings.strict) config::require_honoured(config);
+  for (const auto& item : config.not_honoured) log::warning(item.sentence());
   return config;
 }
 

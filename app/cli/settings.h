@@ -13,15 +13,15 @@ struct Settings {
   std::string config, model, adaptor = "onednn";
   std::vector<std::string> overrides;
   int threads = 0;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, strict = false;
 };
 
-CLI::Option* add_config(CLI::App& command, Settings& settings);
+CLI::Option* add_config(CLI::App& command, Settings& settings);  ///< --config, --set, --strict
 void add_model(CLI::App& command, Settings& settings);
 void add_execution(CLI::App& command, Settings& settings);  ///< --threads, --adaptor
 
 /// Sets threads and verbosity, reads the configuration with its overrides; --model wins over model.path and is relative
-/// to the working directory. Prints the configuration's notices.
+/// to the working directory. Says what is not honoured; with --strict, throws ConfigError instead.
 config::Config configured(const Settings& settings);
 /// Threads and verbosity only, for commands without a configuration.
 void prepare(const Settings& settings);

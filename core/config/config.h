@@ -33,7 +33,6 @@ struct Model {
   std::string framework = "onnxrt_qdq";
   std::string path;
   std::string quantized = "keep";  ///< what becomes of Q/DQ that the model already has
-  std::vector<std::string> inputs, outputs;
 };
 
 struct Dataloader {
@@ -52,9 +51,9 @@ struct Calibration {
 
 struct TensorRule {
   std::vector<std::string> granularity, scheme, dtype, algorithm;  ///< empty: not limited; dtype {"fp32"}: stay in FP32
-  std::optional<double> bit;                                       ///< weights only; below 8 means 7
 };
 struct WeightRule : TensorRule {
+  std::vector<double> bit;         ///< below 8 means 7
   std::vector<std::string> bound;  ///< empty: what target.isa asks for
 };
 struct ActivationRule : TensorRule {};
@@ -104,7 +103,7 @@ struct Strategy {
 };
 struct AccuracyCriterion {
   std::optional<double> relative, absolute;  ///< neither: relative 0.01
-  bool higher_is_better = true;
+  std::optional<bool> higher_is_better;      ///< the metric's own; given, it must agree
 };
 struct MultiObjectives {
   std::vector<std::string> objective;
@@ -159,29 +158,42 @@ struct Target {
   std::string isa = "any";  ///< which CPU the model is for
 };
 
+/// What a file asks for and does not get: a key, or a value for which another is read.
+struct NotHonoured {
+  std::string path;   ///< "tuning.tensorboard", "tuning.strategy.name: mse_v2"
+  std::string why;    ///< "no TensorBoard files are written", "auto is used: …"
+  std::string where;  ///< "file:line:column"
+
+  std::string sentence() const { return where + ": " + path + " is not honoured: " + why; }
+};
+
 struct Config {
   double version = 1.0;
   Model model;
   std::string device = "cpu";
   std::optional<Quantization> quantization;
   std::optional<MixedPrecision> mixed_precision;
+  std::optional<MixedPrecision> graph_optimization;  ///< INC's older name of mixed_precision; moved there when read
   Tuning tuning;
   std::optional<Evaluation> evaluation;
   Target target;
-  std::filesystem::path file;        ///< the YAML file; relative paths in it are relative to its directory
-  std::vector<std::string> notices;  ///< what was accepted but means something else here, with its place; to be shown
+  std::filesystem::path file;             ///< the YAML file; relative paths in it are relative to its directory
+  std::vector<NotHonoured> not_honoured;  ///< in the order of fields.h
 };
 
 /// `key.path=value`, as given to --set.
 using Override = std::pair<std::string, std::string>;
 
 /// Reads, expands ${VAR} and ${VAR:-default} in every value ($${ is a literal ${), applies overrides, checks. Throws
-/// ConfigError with file:line:column, the key path, what was found, what was expected, and a suggestion. A key of INC that
-/// is not honoured is refused by name unless it carries the value that changes nothing (`tensorboard: False`).
+/// ConfigError with file:line:column, the key path, what was found, what was expected, and a suggestion. What INC knows and
+/// this product does not do is listed in Config::not_honoured, unless it has the value that changes nothing
+/// (`tensorboard: False`); it is an error where the result would be another than was asked for.
 /// At most 1 MiB, one document, 32 levels and 20,000 values after aliases.
 Config read_config(const std::filesystem::path& file, const std::vector<Override>& overrides = {});
 Config read_config_text(const std::string& text, const std::filesystem::path& file,
                         const std::vector<Override>& overrides = {});
+/// Throws ConfigError that names everything that is not honoured, if there is anything.
+void require_honoured(const Config& config);
 /// The resolved configuration as YAML: reading it gives an equal configuration.
 std::string write_config(const Config& config);
 /// The reference, from the fields: a Markdown page, or a JSON schema.

@@ -9,7 +9,9 @@ namespace inc::config {
 struct Choice {
   std::string_view value;
   std::string_view refusal = {};  ///< INC knows the value, this product does not honour it: why not
-  std::string_view notice = {};   ///< accepted, but means something else here
+  std::string_view instead = {};  ///< the value that is read in its place; none: the value is an error
+
+  bool accepted() const { return refusal.empty() || !instead.empty(); }
 };
 
 struct Constraint {
@@ -19,7 +21,6 @@ struct Constraint {
   bool percent = false;               ///< also written "1%"
   std::span<const Choice> choices{};  ///< texts, and each item of lists of texts
   bool pattern_keys = false;          ///< the keys of this map are regular expressions
-  std::string_view notice = {};       ///< said whenever the key is given
 };
 
 inline Constraint at_least(double min) {

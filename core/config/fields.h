@@ -1,7 +1,8 @@
 #pragma once
-// Everything known of a configuration field: one line `v(name, member, doc, constraint)` each. `v.refused(name, why,
-// harmless)` lists a key of INC that is not honoured: it is an error unless it is empty or carries the harmless value.
-// Reader, writer and schemas are visitors over these functions.
+// Everything known of a configuration field: one line `v(name, member, doc, constraint)` each. Keys of INC without a member:
+// `v.absent(name, why, harmless)` is listed as not honoured and the run goes on, `v.refused(…)` is an error because the
+// result would be another than was asked for; neither when the value is empty or the harmless one. Reader, writer and
+// schemas are visitors over these functions.
 #include "core/config/config.h"
 #include "core/config/constraint.h"
 
@@ -12,7 +13,11 @@ inline constexpr std::string_view kOtherFramework =
     "only ONNX models are read; export the model to ONNX and write onnxrt_qdq";
 inline constexpr std::string_view kNotYet = "not available yet";
 inline constexpr std::string_view kNoRemote = "no remote services are used";
-inline constexpr std::string_view kThreads = "use --threads and --instances of inc-cpp benchmark";
+inline constexpr std::string_view kThreads = "use --threads of inc-cpp evaluate";
+inline constexpr std::string_view kSymmetricWeights = "weights are quantized symmetrically";
+inline constexpr std::string_view kNoFp16 = "not a precision of this product";
+inline constexpr std::string_view kTraining = "it needs training";
+inline constexpr std::string_view kOneThreadPool = "operators run one after another on one pool of threads";
 
 inline constexpr Choice kFramework[] = {{"onnxrt_qdq"},
                                         {"onnxrt_qlinearops"},
@@ -31,35 +36,37 @@ inline constexpr Choice kApproach[] = {
     {"post_training_static_quant"},
     {"post_training_dynamic_quant"},
     {"auto"},
+    {"post_training_auto_quant", "", "auto"},
     {"quant_aware_training", "it needs training; quantize after training with post_training_static_quant"}};
 inline constexpr Choice kLastBatch[] = {{"rollover"}, {"discard"}};
 inline constexpr Choice kGranularity[] = {{"per_channel"}, {"per_tensor"}};
-inline constexpr Choice kScheme[] = {{"asym"}, {"sym"}, {"asym_float", "scales are always floats; write asym"}};
+inline constexpr Choice kScheme[] = {{"asym"}, {"sym"}, {"asym_float", "scales are always floats", "asym"}};
 inline constexpr Choice kWeightScheme[] = {
-    {"sym"}, {"asym", "weights are quantized symmetrically"}, {"asym_float", "weights are quantized symmetrically"}};
+    {"sym"}, {"asym", kSymmetricWeights, "sym"}, {"asym_float", kSymmetricWeights, "sym"}};
 inline constexpr Choice kWeightDtype[] = {
-    {"int8"}, {"fp32"}, {"uint8", "weights are quantized to int8"}, {"bf16"}, {"fp16", "not a precision of this product"}};
+    {"int8"}, {"fp32"}, {"uint8", "weights are quantized to int8", "int8"}, {"bf16"}, {"fp16", kNoFp16, "fp32"}};
 inline constexpr Choice kWeightBound[] = {{"pair_bounded"}, {"7bit"}, {"full"}};
-inline constexpr Choice kActivationDtype[] = {
-    {"uint8"}, {"int8"}, {"fp32"}, {"bf16"}, {"fp16", "not a precision of this product"}};
+inline constexpr Choice kActivationDtype[] = {{"uint8"}, {"int8"}, {"fp32"}, {"bf16"}, {"fp16", kNoFp16, "fp32"}};
 inline constexpr Choice kWeightAlgorithm[] = {{"minmax"}};
 inline constexpr Choice kActivationAlgorithm[] = {
-    {"minmax"}, {"moving_average"}, {"percentile"}, {"kl"}, {"mse"}, {"placeholder", "write minmax"}};
-inline constexpr Choice kPrecision[] = {{"fp32"}, {"bf16"}, {"int8"}, {"fp16", "not a precision of this product"}};
+    {"minmax"},     {"moving_average"},
+    {"percentile"}, {"kl"},
+    {"mse"},        {"placeholder", "it stands for PyTorch's observers", "minmax"}};
+inline constexpr Choice kPrecision[] = {{"fp32"}, {"bf16"}, {"int8"}, {"fp16", kNoFp16, "fp32"}};
 inline constexpr Choice kBf16Format[] = {{"plan"}, {"onnx"}};
 inline constexpr Choice kPlacement[] = {{"anchors"}, {"everywhere"}};
 inline constexpr Choice kStrategy[] = {{"basic"},
                                        {"random"},
                                        {"auto"},
                                        {"mse"},
-                                       {"mse_v2", "it ranks operators by sensitivity as auto does; use auto"},
+                                       {"mse_v2", "it ranks operators by sensitivity, as auto does", "auto"},
                                        {"bayesian"},
                                        {"exhaustive"},
                                        {"tpe"},
-                                       {"automixedprecision", "name bf16 in mixed_precision.precisions and use auto"},
-                                       {"conservative", "it leaves most operators in FP32; use auto"},
-                                       {"hawq_v2", "it needs gradients; use basic"},
-                                       {"sigopt", kNoRemote},
+                                       {"automixedprecision", "mixed_precision.precisions says what may be used", "auto"},
+                                       {"conservative", "it leaves most operators in FP32", "auto"},
+                                       {"hawq_v2", "it needs gradients; auto ranks operators without", "auto"},
+                                       {"sigopt", kNoRemote, "bayesian"},
                                        {"dynas", "it searches architectures"}};
 inline constexpr Choice kObjective[] = {{"performance"}, {"latency"}, {"accuracy"}, {"modelsize"}, {"footprint"}};
 inline constexpr Choice kIsa[] = {
@@ -73,10 +80,10 @@ void fields(V& v, Model& s) {
     "Form of the written model: QDQ, QLinear operators where they can say it, or integer operators for dynamic ranges",
     one_of(facts::kFramework));
   v("path", s.path, "The ONNX model, relative to this file; `--model` wins");
-  v("inputs", s.inputs, "Accepted from INC's files; the model's own inputs are used");
-  v("outputs", s.outputs, "Accepted from INC's files; the model's own outputs are used");
   v("quantized", s.quantized, "Q/DQ that the model already has: keep them, or return to FP32 and quantize anew",
     one_of(facts::kQuantized));
+  v.absent("inputs", "an ONNX model names its inputs itself", "");
+  v.absent("outputs", "an ONNX model names its outputs itself", "");
   v.refused("quant_format", "write the form as model.framework", "");
 }
 
@@ -87,8 +94,8 @@ void fields(V& v, Dataloader& s) {
   v("dataset", s.dataset, "One data set with its parameters (`inc-cpp list datasets`)");
   v("transform", s.transform, "Transforms with their parameters, applied in this order (`inc-cpp list transforms`)");
   v("shuffle", s.shuffle, "Read the samples in a shuffled, seeded order");
-  v.refused("filter", "samples cannot be filtered; name the wanted ones with `first` and `count` of the data set", "");
-  v.refused("distributed", "data is not split between processes", "false");
+  v.absent("filter", "samples cannot be filtered; name the wanted ones with `first` and `count` of the data set", "");
+  v.absent("distributed", "data is not split between processes", "false");
 }
 
 template <class V>
@@ -118,7 +125,8 @@ void fields(V& v, ActivationRule& s) {
   v("dtype", s.dtype, "Allowed types; fp32 alone keeps the operator in FP32; empty: no limit",
     one_of(facts::kActivationDtype));
   v("algorithm", s.algorithm, "Range methods; empty: no limit", one_of(facts::kActivationAlgorithm));
-  v.refused("bit", "only weights can have fewer bits", "8");
+  v.absent("compute_dtype", "dynamic ranges are uint8", "uint8");
+  v.absent("bit", "only weights can have fewer bits", "8");
 }
 
 template <class V>
@@ -130,7 +138,7 @@ void fields(V& v, OpRule& s) {
 template <class V>
 void fields(V& v, SmoothQuantArgs& s) {
   v("alpha", s.alpha, "Migration strengths 0 to 1, or auto; several are options of the search; empty: auto");
-  v.refused("folding", "factors are always moved into the operator before, where it can take them", "true");
+  v.absent("folding", "factors are always moved into the operator before, where it can take them", "true");
 }
 
 template <class V>
@@ -155,13 +163,13 @@ void fields(V& v, Recipes& s) {
     "Where activations are quantized: before Conv, MatMul and Gemm, or around every operator beside them too (which costs "
     "accuracy, and shows how much)",
     one_of(facts::kPlacement));
-  v.refused("weight_correction", "means of quantized weights are corrected by fast_bias_correction", "false");
-  v.refused("layer_wise_quant", "weights are memory-mapped anyway", "false");
-  v.refused("gemm_to_matmul", "Gemm is quantized as it is", "false");
-  v.refused("graph_optimization_level", "fusions are this product's own (`inc-cpp inspect --fusions`)", "");
-  v.refused("add_qdq_pair_to_weight", "weights are stored in INT8 with one DequantizeLinear", "false");
-  v.refused("optypes_to_exclude_output_quant", "outputs are quantized only where an INT8 operator reads them", "");
-  v.refused("dedicated_qdq_pair", "pairs are shared by the readers of a value", "false");
+  v.absent("weight_correction", "means of quantized weights are corrected by fast_bias_correction", "false");
+  v.absent("layer_wise_quant", "weights are memory-mapped anyway", "false");
+  v.absent("gemm_to_matmul", "Gemm is quantized as it is", "false");
+  v.absent("graph_optimization_level", "fusions are this product's own (`inc-cpp inspect --fusions`)", "");
+  v.absent("add_qdq_pair_to_weight", "weights are stored in INT8 with one DequantizeLinear", "false");
+  v.absent("optypes_to_exclude_output_quant", "outputs are quantized only where an INT8 operator reads them", "");
+  v.absent("dedicated_qdq_pair", "pairs are shared by the readers of a value", "false");
 }
 
 template <class V>
@@ -173,8 +181,9 @@ void fields(V& v, Quantization& s) {
   v("optype_wise", s.optype_wise, "Limits by operator type, as in the ONNX model");
   v("op_wise", s.op_wise, "Limits by node name; keys are regular expressions on the whole name",
     Constraint{.pattern_keys = true});
-  v.refused("advance", "write recipes: {fast_bias_correction: True}, which is the default", "");
-  v.refused("train", "it needs training", "");
+  v.absent("advance", "biases are corrected by recipes.fast_bias_correction, which is the default", "");
+  v.refused("train", facts::kTraining, "");
+  v.absent("optimization_level", "the default strategy finds its own starting point", "1");
 }
 
 template <class V>
@@ -200,13 +209,13 @@ void fields(V& v, MixedPrecision& s) {
 template <class V>
 void fields(V& v, Strategy& s) {
   v("name", s.name, "Search strategy (`inc-cpp list strategies`)", one_of(facts::kStrategy));
-  v.refused("sigopt_api_token", facts::kNoRemote, "");
-  v.refused("sigopt_project_id", facts::kNoRemote, "");
-  v.refused("sigopt_experiment_name", facts::kNoRemote, "");
-  v.refused("accuracy_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
-  v.refused("latency_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
-  v.refused("confidence_batches", "strategy mse_v2 is not supported", "");
-  v.refused("hawq_v2_loss", "it needs gradients", "");
+  v.absent("sigopt_api_token", facts::kNoRemote, "");
+  v.absent("sigopt_project_id", facts::kNoRemote, "");
+  v.absent("sigopt_experiment_name", facts::kNoRemote, "");
+  v.absent("accuracy_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
+  v.absent("latency_weight", "tpe meets the target before it looks at cost; weigh with tuning.multi_objectives", "1.0");
+  v.absent("confidence_batches", "no strategy takes it", "");
+  v.absent("hawq_v2_loss", "no strategy takes it", "");
 }
 
 template <class V>
@@ -214,7 +223,7 @@ void fields(V& v, AccuracyCriterion& s) {
   v("relative", s.relative, "Tolerable loss as a share of the baseline; neither this nor `absolute`: 0.01",
     Constraint{.min = 0, .max = 1, .percent = true});
   v("absolute", s.absolute, "Tolerable loss in the metric's unit", Constraint{.min = 0, .percent = true});
-  v("higher_is_better", s.higher_is_better, "Accepted from INC's files; the metric knows its own direction");
+  v("higher_is_better", s.higher_is_better, "The metric's own direction; given, it must agree");
 }
 
 template <class V>
@@ -235,7 +244,7 @@ void fields(V& v, ExitPolicy& s) {
 template <class V>
 void fields(V& v, Workspace& s) {
   v("path", s.path, "Output directory; `--output` wins; empty: `inc_cpp_workspace/` and the model's name");
-  v.refused("resume", "a stopped run is continued from its journal with --resume", "");
+  v.absent("resume", "a stopped run is continued from its journal with --resume", "");
 }
 
 template <class V>
@@ -260,8 +269,8 @@ void fields(V& v, Tuning& s) {
   v("random_seed", s.random_seed, "Seed of everything random", at_least(0));
   v("workspace", s.workspace, "Where results go");
   v("cost_model", s.cost_model, "What speed decides before the search");
-  v.refused("tensorboard", "no TensorBoard files are written; see report.html", "false");
-  v.refused("diagnosis", "use inc-cpp compare and report.html", "");
+  v.absent("tensorboard", "no TensorBoard files are written; see report.html", "false");
+  v.absent("diagnosis", "use inc-cpp compare and report.html", "");
 }
 
 template <class V>
@@ -273,17 +282,17 @@ void fields(V& v, AccuracyEvaluation& s) {
   v("dataloader", s.dataloader, "Where evaluation samples come from");
   v("iteration", s.iteration, "Batches to evaluate; -1 or 0: all", at_least(-1));
   v.refused("postprocess", facts::kNotYet, "");
-  v.refused("configs", facts::kThreads, "");
+  v.absent("configs", facts::kThreads, "");
 }
 
 template <class V>
 void fields(V& v, PerformanceConfigs& s) {
   v("cores_per_instance", s.cores_per_instance, "Threads of one instance; absent: all cores", at_least(1));
   v("num_of_instance", s.num_of_instance, "Instances side by side", at_least(1));
-  v.refused("inter_num_of_threads", "operators run one after another", "1");
-  v.refused("intra_num_of_threads", "use cores_per_instance", "");
-  v.refused("kmp_blocktime", "threads are GNU OpenMP's; set OMP_WAIT_POLICY", "");
-  v.refused("kmp_affinity", "threads are GNU OpenMP's; set OMP_PROC_BIND", "");
+  v.absent("inter_num_of_threads", facts::kOneThreadPool, "1");
+  v.absent("intra_num_of_threads", "an instance has as many threads as cores; use cores_per_instance", "");
+  v.absent("kmp_blocktime", "threads are GNU OpenMP's; set OMP_WAIT_POLICY", "");
+  v.absent("kmp_affinity", "threads are GNU OpenMP's; set OMP_PROC_BIND", "");
 }
 
 template <class V>
@@ -291,15 +300,14 @@ void fields(V& v, PerformanceEvaluation& s) {
   v("warmup", s.warmup, "Runs before the clock starts", at_least(0));
   v("iteration", s.iteration, "Runs to time; -1: as many as the duration allows", at_least(-1));
   v("configs", s.configs, "Threads and instances");
-  v("dataloader", s.dataloader, "Samples to run on; absent: generated ones");
-  v.refused("postprocess", "only the model is timed", "");
+  v("dataloader", s.dataloader, "Samples to run on, and their batch size; absent: generated ones");
+  v.absent("postprocess", "only the model is timed", "");
 }
 
 template <class V>
 void fields(V& v, Evaluation& s) {
   v("accuracy", s.accuracy, "How accuracy is measured");
-  v("performance", s.performance, "How speed is measured; checked, not used yet",
-    Constraint{.notice = "speed is measured with the options of inc-cpp benchmark; this section is not used yet"});
+  v("performance", s.performance, "What inc-cpp benchmark does where its options say nothing else");
 }
 
 template <class V>
@@ -314,16 +322,19 @@ void fields(V& v, Config& s) {
   v("device", s.device, "Where the model runs", one_of(facts::kDevice));
   v("quantization", s.quantization, "INT8");
   v("mixed_precision", s.mixed_precision, "Precisions besides INT8; absent: FP32 only");
+  v("graph_optimization", s.graph_optimization, "INC's older name of mixed_precision");
   v("tuning", s.tuning, "The search");
   v("evaluation", s.evaluation, "Accuracy and speed");
   v("target", s.target, "The CPU the model is for");
-  v.refused("graph_optimization", "fusions are always applied; write quantization", "");
-  v.refused("pruning", "it needs training", "");
-  v.refused("distillation", "it needs training", "");
-  v.refused("self_distillation", "it needs training", "");
-  v.refused("auto_distillation", "it needs training", "");
-  v.refused("flash_distillation", "it needs training", "");
-  v.refused("nas", "it needs training", "");
+  v.absent("use_bf16", "BF16 is used where mixed_precision.precisions names it", "");
+  v.absent("optimization_level", "fusions are always applied", "1");
+  v.refused("pruning", facts::kTraining, "");
+  v.refused("distillation", facts::kTraining, "");
+  v.refused("self_distillation", facts::kTraining, "");
+  v.refused("auto_distillation", facts::kTraining, "");
+  v.refused("flash_distillation", facts::kTraining, "");
+  v.refused("nas", facts::kTraining, "");
+  v.refused("train", facts::kTraining, "");
   v.refused("model_conversion", facts::kOtherFramework, "");
 }
 

@@ -18,31 +18,30 @@ void read_into(const At& at, T& member, const Constraint& constraint);
 
 class Reader {
  public:
-  Reader(const Tree& map, std::string path, std::vector<std::string>& notices)
-      : map_(map), path_(std::move(path)), notices_(notices) {}
+  Reader(const Tree& map, std::string path, std::vector<NotHonoured>& not_honoured)
+      : map_(map), path_(std::move(path)), not_honoured_(not_honoured) {}
 
   template <class T>
   void operator()(std::string_view name, T& member, std::string_view, const Constraint& constraint = {}) {
     known_.emplace_back(name);
     const Entry* entry = map_.find(name);
     if (entry == nullptr) return;
-    const std::string path = full(name);
-    if (!constraint.notice.empty()) notices_.push_back(fmt::format("{}: {}: {}", entry->where, path, constraint.notice));
-    read_into(At{entry->value, path, notices_}, member, constraint);
+    read_into(At{entry->value, full(name), not_honoured_}, member, constraint);
+  }
+
+  void absent(std::string_view name, std::string_view why, std::string_view harmless) {
+    if (const Entry* entry = given(name, harmless)) not_honoured_.push_back({full(name), std::string(why), entry->where});
   }
 
   void refused(std::string_view name, std::string_view why, std::string_view harmless) {
-    refused_.emplace_back(name);
-    const Entry* entry = map_.find(name);
-    if (entry != nullptr && !is_harmless(entry->value, harmless)) {
+    if (const Entry* entry = given(name, harmless))
       fail_at(entry->where, fmt::format("{} is not supported: {}", full(name), why));
-    }
   }
 
   void check_unknown() const {
     for (const auto& entry : map_.entries) {
       const auto is = [&](const std::string& name) { return name == entry.key; };
-      if (std::any_of(known_.begin(), known_.end(), is) || std::any_of(refused_.begin(), refused_.end(), is)) continue;
+      if (std::any_of(known_.begin(), known_.end(), is) || std::any_of(without_.begin(), without_.end(), is)) continue;
       const std::string guess = nearest(entry.key, known_);
       fail_at(entry.where,
               fmt::format("unknown key '{}' in {}; {}", entry.key.substr(0, 80), path_.empty() ? "the configuration" : path_,
@@ -55,17 +54,24 @@ class Reader {
     return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
   }
 
+  /// The entry of a key without a member, unless it changes nothing.
+  const Entry* given(std::string_view name, std::string_view harmless) {
+    without_.emplace_back(name);
+    const Entry* entry = map_.find(name);
+    return entry != nullptr && !is_harmless(entry->value, harmless) ? entry : nullptr;
+  }
+
   const Tree& map_;
   std::string path_;
-  std::vector<std::string>& notices_;
-  std::vector<std::string> known_, refused_;
+  std::vector<NotHonoured>& not_honoured_;
+  std::vector<std::string> known_, without_;
 };
 
 template <Section T>
 void read_section(const At& at, T& section) {
   if (at.tree.kind == Tree::Kind::Null) return;
   if (at.tree.kind != Tree::Kind::Map) fail_type(at, "a map");
-  Reader reader(at.tree, at.path, at.notices);
+  Reader reader(at.tree, at.path, at.not_honoured);
   fields(reader, section);
   reader.check_unknown();
 }
@@ -87,7 +93,7 @@ RuleMap read_rules(const At& at, const Constraint& constraint) {
   for (const auto& entry : at.tree.entries) {
     if (constraint.pattern_keys) check_pattern(entry, at.path);
     const std::string path = fmt::format("{}.{}", at.path, entry.key);
-    read_section(At{entry.value, path, at.notices}, rules.emplace_back(entry.key, OpRule{}).second);
+    read_section(At{entry.value, path, at.not_honoured}, rules.emplace_back(entry.key, OpRule{}).second);
   }
   return rules;
 }
@@ -154,6 +160,9 @@ void check_together(const Tree& root, const Config& config) {
     fail_at(root.find("tuning")->value.find("accuracy_criterion")->where,
             "tuning.accuracy_criterion: expected relative or absolute, found both");
   }
+  if (config.graph_optimization && config.mixed_precision)
+    fail_at(root.find("graph_optimization")->where,
+            "graph_optimization is mixed_precision's older name: expected one, found both");
 }
 
 }  // namespace
@@ -165,9 +174,18 @@ Config read_config_text(const std::string& text, const std::filesystem::path& fi
   config.file = file;
   const std::string path;
   if (root.kind != Tree::Kind::Null && root.kind != Tree::Kind::Map) fail_at(root.where, "expected a map of sections");
-  read_section(At{root, path, config.notices}, config);
+  read_section(At{root, path, config.not_honoured}, config);
   check_together(root, config);
+  if (config.graph_optimization) config.mixed_precision = std::exchange(config.graph_optimization, std::nullopt);
   return config;
+}
+
+void require_honoured(const Config& config) {
+  const auto& list = config.not_honoured;
+  if (list.empty()) return;
+  std::string text = fmt::format("{}: {} not honoured:", config.file.string(), list.size() == 1 ? "this is" : "these are");
+  for (const NotHonoured& item : list) text += fmt::format("\n  {}: {}: {}", item.where, item.path, item.why);
+  throw ConfigError(text);
 }
 
 Config read_config(const std::filesystem::path& file, const std::vector<Override>& overrides) {

@@ -61,11 +61,14 @@ std::string trimmed(std::string_view text) {
 
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> parts;
+  const bool commas = text.find(',') != std::string_view::npos;
   for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(trimmed(text.substr(begin, end - begin)));
+    const std::size_t end = std::min(text.find_first_of(commas ? "," : " \t\r\n", begin), text.size());
+    std::string part = trimmed(text.substr(begin, end - begin));
+    if (commas || !part.empty()) parts.push_back(std::move(part));
     begin = end + 1;
   }
+  if (parts.empty()) parts.emplace_back();
   return parts;
 }
 
@@ -97,18 +100,20 @@ void check_range(const At& at, double value, const Constraint& c) {
                                      std::isinf(c.min) ? "a finite number" : bounds(c)));
 }
 
-void check_choice(const At& at, const std::string& text, const Constraint& c) {
-  if (c.choices.empty()) return;
+/// The value itself, or the one that is read in its place.
+std::string chosen(const At& at, const std::string& text, const Constraint& c) {
+  if (c.choices.empty()) return text;
   std::vector<std::string> accepted;
   for (const auto& choice : c.choices) {
     if (choice.value == text) {
-      if (!choice.refusal.empty())
+      if (!choice.accepted())
         fail_at(at.tree.where, fmt::format("{}: '{}' is not supported: {}", at.path, text, choice.refusal));
-      if (!choice.notice.empty())
-        at.notices.push_back(fmt::format("{}: {}: {}: {}", at.tree.where, at.path, text, choice.notice));
-      return;
+      if (!choice.refusal.empty())
+        at.not_honoured.push_back({fmt::format("{}: {}", at.path, text),
+                                   fmt::format("{} is used: {}", choice.instead, choice.refusal), at.tree.where});
+      return std::string(choice.instead.empty() ? choice.value : choice.instead);
     }
-    if (choice.refusal.empty()) accepted.emplace_back(choice.value);
+    if (choice.refusal.empty() && choice.instead.empty()) accepted.emplace_back(choice.value);
   }
   const std::string guess = nearest(text, accepted);
   fail_at(at.tree.where, fmt::format("{}: unknown value {}; {}expected {}", at.path, shown(at.tree),
@@ -132,7 +137,7 @@ template <class Fn>
 void each_item(const At& at, std::string_view expected, Fn&& fn) {
   if (at.tree.kind == Tree::Kind::List) {
     for (const auto& item : at.tree.items) {
-      const At inner{item, at.path, at.notices};
+      const At inner{item, at.path, at.not_honoured};
       if (item.kind != Tree::Kind::Scalar) fail_type(inner, expected);
       fn(inner, item.text);
     }
@@ -180,8 +185,7 @@ double read_number(const At& at, const Constraint& constraint) {
 
 std::string read_text(const At& at, const Constraint& constraint) {
   if (at.tree.kind != Tree::Kind::Scalar) fail_type(at, "a text");
-  check_choice(at, at.tree.text, constraint);
-  return at.tree.text;
+  return chosen(at, at.tree.text, constraint);
 }
 
 std::vector<std::string> read_texts(const At& at, const Constraint& constraint) {
@@ -189,8 +193,8 @@ std::vector<std::string> read_texts(const At& at, const Constraint& constraint) 
   if (at.tree.kind == Tree::Kind::Null) return result;
   each_item(at, "a list of texts", [&](const At& item, const std::string& text) {
     if (text.empty()) fail_type(item, "a list of texts");
-    check_choice(item, text, constraint);
-    result.push_back(text);
+    std::string value = chosen(item, text, constraint);
+    if (std::find(result.begin(), result.end(), value) == result.end()) result.push_back(std::move(value));
   });
   return result;
 }

@@ -15,7 +15,7 @@ namespace inc::config {
 struct At {
   const Tree& tree;
   const std::string& path;
-  std::vector<std::string>& notices;
+  std::vector<NotHonoured>& not_honoured;
 };
 
 [[noreturn]] void fail_type(const At& at, std::string_view expected);
@@ -24,7 +24,7 @@ bool read_bool(const At& at);
 std::int64_t read_integer(const At& at, const Constraint& constraint);
 double read_number(const At& at, const Constraint& constraint);
 std::string read_text(const At& at, const Constraint& constraint);
-/// A list of texts, one text, or several separated by commas.
+/// A list of texts, one text, or several separated by commas or blanks; of equal ones the first.
 std::vector<std::string> read_texts(const At& at, const Constraint& constraint);
 /// A list of integers, one integer, or several separated by commas; not empty.
 std::vector<std::int64_t> read_integers(const At& at, const Constraint& constraint);

@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 std::vector<std::string> accepted(const Constraint& c) {
   std::vector<std::string> values;
   for (const auto& choice : c.choices) {
-    if (choice.refusal.empty()) values.emplace_back(choice.value);
+    if (choice.refusal.empty() && choice.instead.empty()) values.emplace_back(choice.value);
   }
   return values;
 }
@@ -100,25 +100,30 @@ class MarkdownVisitor {
       OpRule rule;
       note += descend(path + ".<key>", rule);
     }
-    for (const auto& choice : constraint.choices) {
-      if (!choice.notice.empty()) note += fmt::format("; `{}`: {}", choice.value, choice.notice);
-    }
     const std::string text = default_text(member);
     rows_ += fmt::format("| `{}` | {} | {} | {} | {} |\n", name, type_name<T>(), text.empty() ? "" : "`" + text + "`",
                          constraint_text(constraint), cell(note));
     for (const auto& choice : constraint.choices) {
-      if (!choice.refusal.empty()) refused_ += fmt::format("- `{}: {}`: {}\n", name, choice.value, choice.refusal);
+      if (choice.refusal.empty()) continue;
+      if (choice.instead.empty())
+        refused_ += fmt::format("- `{}: {}`: {}\n", name, choice.value, choice.refusal);
+      else
+        absent_ += fmt::format("- `{}: {}`: `{}` is used: {}\n", name, choice.value, choice.instead, choice.refusal);
     }
   }
 
+  void absent(std::string_view name, std::string_view why, std::string_view harmless) {
+    absent_ += item(name, why, harmless);
+  }
   void refused(std::string_view name, std::string_view why, std::string_view harmless) {
-    refused_ += fmt::format("- `{}`{}: {}\n", name, harmless.empty() ? "" : fmt::format(" (other than {})", harmless), why);
+    refused_ += item(name, why, harmless);
   }
 
   std::string text() const {
     std::string page = fmt::format("\n## {}\n\n", path_.empty() ? "Top level" : "`" + path_ + "`");
     if (!rows_.empty()) page += "| key | type | default | values | meaning |\n|---|---|---|---|---|\n" + rows_ + "\n";
-    if (!refused_.empty()) page += "Refused, with the reason:\n\n" + refused_;
+    if (!absent_.empty()) page += "Not honoured:\n\n" + absent_ + (refused_.empty() ? "" : "\n");
+    if (!refused_.empty()) page += "Errors:\n\n" + refused_;
     return page + below_;
   }
 
@@ -133,7 +138,11 @@ class MarkdownVisitor {
     return "";
   }
 
-  std::string path_, rows_, refused_, below_;
+  static std::string item(std::string_view name, std::string_view why, std::string_view harmless) {
+    return fmt::format("- `{}`{}: {}\n", name, harmless.empty() ? "" : fmt::format(" (other than {})", harmless), why);
+  }
+
+  std::string path_, rows_, absent_, refused_, below_;
   std::map<std::type_index, std::string>* seen_;
 };
 
@@ -146,18 +155,32 @@ class JsonVisitor {
   void operator()(std::string_view name, T& member, std::string_view doc, const Constraint& constraint = {}) {
     Json schema = schema_of(member, constraint);
     schema["description"] = doc;
+    for (const auto& choice : constraint.choices) {
+      const char* kind = choice.refusal.empty() ? "same" : choice.instead.empty() ? "refused" : "not_honoured";
+      if (!choice.refusal.empty() || !choice.instead.empty())
+        schema["x-values"][kind][std::string(choice.value)] =
+            choice.refusal.empty()   ? fmt::format("{}", choice.instead)
+            : choice.instead.empty() ? std::string(choice.refusal)
+                                     : fmt::format("{} is used: {}", choice.instead, choice.refusal);
+    }
     properties_[std::string(name)] = std::move(schema);
+  }
+  void absent(std::string_view name, std::string_view why, std::string_view harmless) {
+    properties_[std::string(name)] = {{"description", fmt::format("Not honoured: {}", why)}};
+    if (!harmless.empty()) properties_[std::string(name)]["default"] = json_of(harmless);
   }
   void refused(std::string_view name, std::string_view why, std::string_view harmless) {
     Json values = {nullptr};
-    if (!harmless.empty()) values.push_back(Json::accept(harmless) ? Json::parse(harmless) : Json(harmless));
-    properties_[std::string(name)] = {{"description", fmt::format("Not supported: {}", why)}, {"enum", std::move(values)}};
+    if (!harmless.empty()) values.push_back(json_of(harmless));
+    properties_[std::string(name)] = {{"description", fmt::format("Refused: {}", why)}, {"enum", std::move(values)}};
   }
   Json schema() const {
     return {{"type", {"object", "null"}}, {"properties", properties_}, {"additionalProperties", false}};
   }
 
  private:
+  static Json json_of(std::string_view text) { return Json::accept(text) ? Json::parse(text) : Json(text); }
+
   Json properties_ = Json::object();
 };
 
@@ -178,7 +201,9 @@ Json number_schema(const char* type, const Constraint& c) {
 
 Json text_schema(const Constraint& c) {
   Json schema = {{"type", "string"}};
-  if (!c.choices.empty()) schema["enum"] = accepted(c);
+  for (const auto& choice : c.choices) {
+    if (choice.accepted()) schema["enum"].push_back(choice.value);
+  }
   return schema;
 }
 
@@ -227,11 +252,12 @@ std::string schema_markdown() {
   MarkdownVisitor visitor({}, &seen);
   fields(visitor, config);
   return "# The configuration file\n\n"
-         "Made from the code by `inc-cpp schema --markdown`. A key that is not listed is an error, and so is a refused "
-         "one.\n"
+         "Made from the code by `inc-cpp schema --markdown`. A key that is not listed is an error. What is not "
+         "honoured\n"
+         "is said before any work starts, and the run goes on; with `--strict` it is an error too.\n"
          "Relative paths are relative to the file. `${VAR}` and `${VAR:-default}` are expanded in every value (`$${` is a "
          "literal\n"
-         "`${`); inside `{…}` and `[…]` such a value needs quotes. Lists may be written as one text with commas.\n"
+         "`${`); inside `{…}` and `[…]` such a value needs quotes. Lists may be written as one text with commas or blanks.\n"
          "`--set key.path=value` overrides a value.\n" +
          visitor.text();
 }

@@ -11,6 +11,7 @@ namespace inc::config {
 struct Probe {
   template <class... Args>
   void operator()(Args&&...) {}
+  void absent(std::string_view, std::string_view, std::string_view) {}
   void refused(std::string_view, std::string_view, std::string_view) {}
 };
 

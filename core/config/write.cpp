@@ -91,6 +91,7 @@ class Writer {
       put(out_, member);
     }
   }
+  void absent(std::string_view, std::string_view, std::string_view) {}
   void refused(std::string_view, std::string_view, std::string_view) {}
 
  private:

@@ -26,6 +26,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   tuning::TuningSpace allowed_space = tuning::build_space(model.fused, adaptor, allowed);
   const std::filesystem::path directory = make_output_directory(config, model, options);
   std::vector<std::string> notes;
+  for (const config::NotHonoured& item : config.not_honoured) notes.push_back(item.sentence());
   stages.enter("measure speed");
   auto costs = find_costs(config, model, adaptor, *fp32, allowed_space, allowed, directory, options, notes);
   if (stop_requested(options)) throw interrupted_early();

@@ -49,7 +49,8 @@ TensorLimits weight_limits(const config::WeightRule& rule) {
   TensorLimits out = limits(rule);
   out.methods.clear();
   out.bounds = looked_up(rule.bound, kBounds);
-  if (rule.bit && *rule.bit < 8.0) out.bounds = {quant::WeightBound::SevenBit};
+  if (std::any_of(rule.bit.begin(), rule.bit.end(), [](double bit) { return bit < 8.0; }))
+    out.bounds = {quant::WeightBound::SevenBit};
   return out;
 }
 

@@ -75,12 +75,20 @@ void reorder_channels(LoadedModel& model, const config::Config& config) {
     model.reordered = quant::reorder_channels(model.fused);
 }
 
+void check_direction(const config::Config& config, const eval::Metric& metric) {
+  const auto given = config.tuning.accuracy_criterion.higher_is_better;
+  if (given && *given != metric.higher_is_better())
+    throw ConfigError(fmt::format("{}: tuning.accuracy_criterion.higher_is_better: {} found, {} expected for {}",
+                                  config.file.string(), *given ? "True" : "False", *given ? "False" : "True", metric.name()));
+}
+
 std::optional<AccuracyTask> accuracy_task(const config::Config& config, const Supplied& supplied) {
   const bool named = config.evaluation && config.evaluation->accuracy;
   if (!named && !supplied.metric && !supplied.evaluation) return std::nullopt;
   const config::AccuracyEvaluation accuracy = named ? *config.evaluation->accuracy : config::AccuracyEvaluation{};
   AccuracyTask task;
   task.metric = metric_of(config, supplied);
+  check_direction(config, *task.metric);
   if (supplied.evaluation) {
     task.data = supplied.evaluation->data;
     task.batch_size = supplied.evaluation->batch_size;

@@ -69,10 +69,14 @@ class Workspace(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    @staticmethod
+    def text(**changes):
+        return CONFIG.format(**dict(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=20, labels="y.npy",
+                                    keep_back=False) | changes)
+
     def config(self, text=None, **changes):
-        values = dict(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=20, labels="y.npy", keep_back=False) | changes
         with open(self.path("c.yaml"), "w") as f:
-            f.write(CONFIG.format(**values) if text is None else text)
+            f.write(self.text(**changes) if text is None else text)
         return self.path("c.yaml")
 
     def quantize(self, *more, **changes):
@@ -246,6 +250,27 @@ class Benchmark(Workspace):
         self.assertEqual(json.loads(done.stdout)["batch"], 16, done.stderr)
         self.refused(run("benchmark", "--model", self.path("small.onnx"), "--inputs", "data"), 2, "--config")
         self.refused(run("benchmark", "--config", self.config(), "--inputs", "data", "--batch", 1000), 4, "1000", "16")
+
+    def test_the_performance_section_says_what_options_do_not(self):
+        config = self.config()
+        with open(config, "a") as f:
+            f.write("  performance:\n    warmup: 1\n    iteration: 7\n    configs: {num_of_instance: 1, cores_per_instance: 1}\n"
+                    "    dataloader: {batch_size: 4, dataset: {Arrays: {inputs: {x: x.npy}, labels: y.npy}}}\n")
+        result = self.benchmark("--config", config)
+        self.assertEqual([result[k] for k in ("batch", "instances", "threads", "iterations")], [4, 1, 1, 7])
+        result = self.benchmark("--config", config, "--batch", 2, "--iterations", 5, "--threads", 1)
+        self.assertEqual([result["batch"], result["iterations"]], [2, 5])
+        self.assertNotIn("per_instance", result)
+        os.remove(self.path("x.npy"))
+        self.assertEqual(run("benchmark", "--config", config, "--threads", 1).returncode, 4)
+
+    def test_more_cores_in_the_file_than_there_are_are_a_warning(self):
+        config = self.config()
+        with open(config, "a") as f:
+            f.write("  performance: {iteration: 3, configs: {num_of_instance: 7, cores_per_instance: 4000}}\n")
+        done = run("benchmark", "--config", config, "--json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["instances"]), (0, 1), done.stderr)
+        self.assertIn("7 instances of 4000 cores found", done.stderr)
 
     def test_accuracy_mode_is_evaluate(self):
         done = run("benchmark", "--config", self.config(), "--mode", "accuracy", "--json")
@@ -484,6 +509,30 @@ class BadInput(Workspace):
     def test_unknown_key_has_its_place_and_a_suggestion(self):
         text = CONFIG.format(model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=3, labels="y.npy", keep_back=False)
         self.refused(run("quantize", "--config", self.config(text.replace("max_trials", "max_trial"))), 2, "c.yaml:", "max_trial", "max_trials")
+
+    def test_what_is_not_honoured_is_said_first_and_strict_makes_all_of_it_an_error(self):
+        config = self.config(self.text().replace("tuning:\n", "tuning:\n  tensorboard: True\n  diagnosis: {op_list: [a]}\n"))
+        quoted = [r":\d+:3: tuning.tensorboard", r":\d+:3: tuning.diagnosis"]
+        for command in (("quantize", "--output", self.path("out")), ("evaluate",), ("benchmark", "--iterations", 3, "--mode", "performance")):
+            done = run(*command, "--config", config)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            said = [line for line in done.stderr.splitlines() if "is not honoured: " in line]
+            for line, pattern in zip(said, quoted, strict=True):
+                self.assertRegex(line, pattern)
+            self.assertEqual(done.stderr.splitlines()[:2], said)
+            done = run(*command, "--config", config, "--strict")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            for pattern in quoted:
+                self.assertRegex(done.stderr, pattern)
+        with open(self.path("out/report.json")) as f:
+            self.assertEqual(sum("is not honoured" in note for note in json.load(f)["notes"]), 2)
+
+    def test_the_direction_that_is_given_must_be_the_metrics(self):
+        wrong = ("--set", "tuning.accuracy_criterion.higher_is_better=False")
+        done = run("evaluate", "--config", self.config(), *wrong)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("higher_is_better: False found, True expected for top1", done.stderr)
+        self.assertEqual(run("evaluate", "--config", self.config(), *wrong, "--set", "evaluation.accuracy.metric={Loss: }").returncode, 0)
 
     def test_wrong_type_and_range(self):
         self.refused(self.quantize(trials="many"), 2, "many")

@@ -9,6 +9,7 @@
 namespace inc::config {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -63,8 +64,6 @@ evaluation:
   accuracy: {metric: {topk: 1}, iteration: 3}
   performance: {warmup: 1, iteration: 2, configs: {cores_per_instance: 4, num_of_instance: 2}}
 )");
-  EXPECT_THAT(config.model.inputs, ElementsAre("x"));
-  EXPECT_THAT(config.model.outputs, ElementsAre("y", "z"));
   const auto& calibration = config.quantization->calibration;
   EXPECT_THAT(calibration.sampling_size, ElementsAre(50, 100));
   EXPECT_EQ(calibration.dataloader->dataset->name, "CIFAR10");
@@ -75,18 +74,19 @@ evaluation:
   const auto& mean = std::get<ParameterList>(normalize[0].second.value);
   EXPECT_DOUBLE_EQ(std::get<double>(mean[0].value), 0.5);
   EXPECT_EQ(std::get<std::int64_t>(mean[1].value), 1);
-  EXPECT_DOUBLE_EQ(*config.quantization->model_wise.weight.bit, 7.0);
+  EXPECT_THAT(config.quantization->model_wise.weight.bit, ElementsAre(7.0));
   EXPECT_THAT(config.quantization->model_wise.weight.granularity, ElementsAre("per_tensor"));
   EXPECT_EQ(config.quantization->optype_wise[0].first, "Conv");
   EXPECT_THAT(config.quantization->op_wise[0].second.activation.dtype, ElementsAre("fp32"));
   EXPECT_DOUBLE_EQ(*config.tuning.accuracy_criterion.relative, 0.01);
-  EXPECT_FALSE(config.tuning.accuracy_criterion.higher_is_better);
+  EXPECT_EQ(config.tuning.accuracy_criterion.higher_is_better, false);
   EXPECT_DOUBLE_EQ(config.tuning.exit_policy.timeout, 60);
   EXPECT_TRUE(config.tuning.exit_policy.performance_only);
   EXPECT_EQ(config.evaluation->accuracy->metric->name, "topk");
   EXPECT_EQ(*config.evaluation->performance->configs.cores_per_instance, 4);
-  ASSERT_EQ(config.notices.size(), 1u);
-  EXPECT_THAT(config.notices[0], HasSubstr("evaluation.performance: speed is measured with the options"));
+  ASSERT_EQ(config.not_honoured.size(), 2u);
+  EXPECT_EQ(config.not_honoured[0].path, "model.inputs");
+  EXPECT_EQ(config.not_honoured[1].path, "model.outputs");
 }
 
 TEST(ReadConfig, SeveralMetricsKeepTheirOrderWeightsAmongThem) {
@@ -110,7 +110,7 @@ TEST(ReadConfig, EveryOnnxFormatIsHonoured) {
   for (const char* format : {"onnxrt_qdq", "onnxrt_qlinearops", "onnxrt_integerops"}) {
     const Config config = read(std::string("model:\n  framework: ") + format + "\n");
     EXPECT_EQ(config.model.framework, format);
-    EXPECT_TRUE(config.notices.empty());
+    EXPECT_TRUE(config.not_honoured.empty());
   }
 }
 
@@ -189,28 +189,85 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"device: cpu\n---\ndevice: cpu", "c.yaml:2:1: expected one YAML document"},
         Case{",device: cpu", "expected one YAML document"}, Case{"device: [", "not valid YAML"}));
 
-TEST(ReadConfig, EveryKeyOfIncThatIsNotHonouredIsRefusedByName) {
-  const std::vector<std::pair<std::string, std::string>> keys = {
-      {"quantization", "advance: {bias_correction: weight_empirical}"},
-      {"quantization", "approach: quant_aware_training"},
-      {"quantization", "recipes: {weight_correction: True}"},
-      {"quantization", "model_wise: {activation: {algorithm: placeholder}}"},
-      {"mixed_precision", "precisions: [fp16]"},
-      {"quantization", "calibration: {dataloader: {filter: {LabelBalance: {size: 1}}}}"},
-      {"quantization", "calibration: {dataloader: {distributed: True}}"},
-      {"graph_optimization", "precisions: bf16"},
-      {"tuning", "tensorboard: True"},
-      {"tuning", "diagnosis: {diagnosis_after_tuning: True}"},
-      {"tuning", "workspace: {resume: x}"},
-      {"tuning", "strategy: {name: mse_v2}"},
-      {"tuning", "strategy: {sigopt_api_token: x}"},
-      {"tuning", "strategy: {accuracy_weight: 0.5}"},
-      {"evaluation", "accuracy: {postprocess: {transform: {LabelShift: 1}}}"},
-      {"evaluation", "performance: {configs: {kmp_blocktime: 1}}"},
-      {"pruning", "approach: x"}};
-  for (const auto& [section, body] : keys) {
-    EXPECT_THAT(refusal(section + ": {" + body + "}"), HasSubstr("is not supported: ")) << section << " " << body;
+std::vector<std::string> dishonoured(const std::string& text) {
+  std::vector<std::string> paths;
+  for (const NotHonoured& item : read(text).not_honoured) paths.push_back(item.path);
+  return paths;
+}
+
+TEST(ReadConfig, WhatIncKnowsAndIsNotHonouredIsListedAndTheFileLoads) {
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"quantization: {advance: {bias_correction: weight_empirical}}", "quantization.advance"},
+      {"quantization: {recipes: {weight_correction: True}}", "quantization.recipes.weight_correction"},
+      {"quantization: {model_wise: {activation: {algorithm: placeholder}}}",
+       "quantization.model_wise.activation.algorithm: placeholder"},
+      {"quantization: {op_wise: {a: {weight: {scheme: [asym]}}}}", "quantization.op_wise.a.weight.scheme: asym"},
+      {"mixed_precision: {precisions: [fp16]}", "mixed_precision.precisions: fp16"},
+      {"quantization: {calibration: {dataloader: {filter: {LabelBalance: {size: 1}}}}}",
+       "quantization.calibration.dataloader.filter"},
+      {"quantization: {calibration: {dataloader: {distributed: True}}}", "quantization.calibration.dataloader.distributed"},
+      {"tuning: {tensorboard: True}", "tuning.tensorboard"},
+      {"tuning: {diagnosis: {diagnosis_after_tuning: True}}", "tuning.diagnosis"},
+      {"tuning: {workspace: {resume: x}}", "tuning.workspace.resume"},
+      {"tuning: {strategy: {name: mse_v2}}", "tuning.strategy.name: mse_v2"},
+      {"tuning: {strategy: {sigopt_api_token: x}}", "tuning.strategy.sigopt_api_token"},
+      {"tuning: {strategy: {accuracy_weight: 0.5}}", "tuning.strategy.accuracy_weight"},
+      {"evaluation: {performance: {configs: {kmp_blocktime: 1}}}", "evaluation.performance.configs.kmp_blocktime"},
+      {"evaluation: {performance: {postprocess: {transform: {LabelShift: 1}}}}", "evaluation.performance.postprocess"},
+      {"use_bf16: True", "use_bf16"}};
+  for (const auto& [text, path] : files) EXPECT_THAT(dishonoured(text), ElementsAre(path)) << text;
+}
+
+TEST(ReadConfig, NotHonouredHasPlaceAndReason) {
+  const Config config = read("tuning:\n  tensorboard: True\n  strategy:\n    name: sigopt\n    sigopt_api_token: secret\n");
+  EXPECT_EQ(config.tuning.strategy.name, "bayesian");
+  ASSERT_EQ(config.not_honoured.size(), 3u);
+  EXPECT_EQ(config.not_honoured[0].sentence(),
+            "c.yaml:4:11: tuning.strategy.name: sigopt is not honoured: bayesian is used: no remote services are used");
+  EXPECT_EQ(config.not_honoured[1].where, "c.yaml:5:5");
+  EXPECT_EQ(config.not_honoured[2].path, "tuning.tensorboard");
+}
+
+TEST(ReadConfig, AllThatIsNotHonouredIsOneErrorWhereNothingElseWillDo) {
+  EXPECT_NO_THROW(require_honoured(read("tuning: {tensorboard: False}")));
+  try {
+    require_honoured(read("tuning: {tensorboard: True, diagnosis: {op_list: [a]}}"));
+    FAIL();
+  } catch (const ConfigError& e) {
+    EXPECT_THAT(std::string(e.what()),
+                AllOf(HasSubstr("these are not honoured"), HasSubstr("c.yaml:1:10: tuning.tensorboard"),
+                      HasSubstr("c.yaml:1:29: tuning.diagnosis")));
   }
+}
+
+TEST(ReadConfig, ValuesThatChangeNothingAreNotListed) {
+  EXPECT_THAT(dishonoured("tuning: {tensorboard: no, diagnosis: , strategy: {latency_weight: 1}}"), ElementsAre());
+  EXPECT_THAT(dishonoured("quantization: {recipes: {weight_correction: False}, optimization_level: 1}"), ElementsAre());
+}
+
+TEST(ReadConfig, AnotherWordForAValueIsThatValue) {
+  const Config config = read("quantization: {approach: post_training_auto_quant}");
+  EXPECT_EQ(config.quantization->approach, "auto");
+  EXPECT_TRUE(config.not_honoured.empty());
+}
+
+TEST(ReadConfig, WhatWouldGiveAnotherResultThanAskedForIsAnError) {
+  for (const char* text : {"quantization: {approach: quant_aware_training}", "pruning: {approach: x}", "device: gpu",
+                           "model: {framework: pytorch}", "distillation: {train: 1}", "quantization: {train: {epoch: 1}}"})
+    EXPECT_THAT(refusal(text), HasSubstr("is not supported: ")) << text;
+}
+
+TEST(ReadConfig, GraphOptimizationIsMixedPrecision) {
+  const Config config = read("graph_optimization: {precisions: bf16}");
+  EXPECT_THAT(config.mixed_precision->precisions, ElementsAre("bf16"));
+  EXPECT_FALSE(config.graph_optimization.has_value());
+  EXPECT_THAT(refusal("mixed_precision: {}\ngraph_optimization: {}\n"), StartsWith("c.yaml:2:1: graph_optimization is"));
+}
+
+TEST(ReadConfig, TextsInOneTextAreSeparatedByCommasOrBlanks) {
+  EXPECT_THAT(read("quantization: {calibration: {sampling_size: 50 100}}").quantization->calibration.sampling_size,
+              ElementsAre(50, 100));
+  EXPECT_THAT(read("mixed_precision: {precisions: 'fp32  bf16'}").mixed_precision->precisions, ElementsAre("fp32", "bf16"));
 }
 
 TEST(ReadConfig, SeveralObjectivesHaveTheirWeightsAndDirections) {
