@@ -36,6 +36,14 @@ std::shared_ptr<eval::Metric> metric_of(const config::Config& config, const Supp
   return accuracy.metric ? eval::make_metric(*accuracy.metric) : eval::make_metrics(accuracy.multi_metrics);
 }
 
+void check_direction(const config::Config& config, const eval::Metric& metric) {
+  const auto given = config.tuning.accuracy_criterion.higher_is_better;
+  if (given && *given != metric.higher_is_better())
+    throw ConfigError(fmt::format("{}: tuning.accuracy_criterion.higher_is_better: {} found, {} expected for {}",
+                                  config.file.string(), *given ? "True" : "False", *given ? "False" : "True",
+                                  metric.name()));
+}
+
 }  // namespace
 
 std::filesystem::path model_path(const config::Config& config) {
@@ -73,13 +81,6 @@ void follow_bf16_plan(LoadedModel& model) {
 void reorder_channels(LoadedModel& model, const config::Config& config) {
   if (config.quantization && config.quantization->recipes.channel_reordering)
     model.reordered = quant::reorder_channels(model.fused);
-}
-
-void check_direction(const config::Config& config, const eval::Metric& metric) {
-  const auto given = config.tuning.accuracy_criterion.higher_is_better;
-  if (given && *given != metric.higher_is_better())
-    throw ConfigError(fmt::format("{}: tuning.accuracy_criterion.higher_is_better: {} found, {} expected for {}",
-                                  config.file.string(), *given ? "True" : "False", *given ? "False" : "True", metric.name()));
 }
 
 std::optional<AccuracyTask> accuracy_task(const config::Config& config, const Supplied& supplied) {

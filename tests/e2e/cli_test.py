@@ -525,7 +525,7 @@ class BadInput(Workspace):
             for pattern in quoted:
                 self.assertRegex(done.stderr, pattern)
         with open(self.path("out/report.json")) as f:
-            self.assertEqual(sum("is not honoured" in note for note in json.load(f)["notes"]), 2)
+            self.assertEqual(sum("is not honoured" in note for note in json.load(f)["calibration"]["notes"]), 2)
 
     def test_the_direction_that_is_given_must_be_the_metrics(self):
         wrong = ("--set", "tuning.accuracy_criterion.higher_is_better=False")
