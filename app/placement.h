@@ -7,6 +7,7 @@ namespace inc::app {
 /// The cores this process may use, by NUMA node; a core is named by one of its logical CPUs.
 struct Topology {
   std::vector<std::vector<int>> nodes;
+  std::vector<int> numbers = {};  ///< of the nodes, as the system counts; empty: 0, 1, …
   int cores() const noexcept;
 };
 

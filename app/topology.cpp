@@ -4,10 +4,9 @@
 #include <hwloc.h>
 #include <sched.h>
 
-#include <cmath>
-#include <fstream>
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
-#include <sstream>
 
 #include "core/base/error.h"
 
@@ -55,6 +54,30 @@ std::vector<int> cores_in(hwloc_topology_t topology, hwloc_const_bitmap_t within
   return cores;
 }
 
+/// While it lives, hwloc reads the files below the host's root and asks nobody else.
+class Elsewhere {
+ public:
+  explicit Elsewhere(const Host& host) : active_(!host.is_this_machine()) {
+    if (!active_) return;
+    ::setenv("HWLOC_FSROOT", host.root().c_str(), 1);
+    ::setenv("HWLOC_COMPONENTS", "-x86", 1);
+  }
+  ~Elsewhere() {
+    if (!active_) return;
+    ::unsetenv("HWLOC_FSROOT");
+    ::unsetenv("HWLOC_COMPONENTS");
+  }
+  Elsewhere(const Elsewhere&) = delete;
+  Elsewhere& operator=(const Elsewhere&) = delete;
+
+ private:
+  bool active_;
+};
+
+int count(hwloc_topology_t topology, hwloc_obj_type_t type) {
+  return std::max(0, hwloc_get_nbobjs_by_type(topology, type));
+}
+
 }  // namespace
 
 Topology this_machine() {
@@ -64,36 +87,36 @@ Topology this_machine() {
   for (hwloc_obj_t node = nullptr;
        (node = hwloc_get_next_obj_by_type(topology.get(), HWLOC_OBJ_NUMANODE, node)) != nullptr;) {
     auto cores = cores_in(topology.get(), node->cpuset, left.get());
-    if (!cores.empty()) found.nodes.push_back(std::move(cores));
+    if (cores.empty()) continue;
+    found.nodes.push_back(std::move(cores));
+    found.numbers.push_back(static_cast<int>(node->os_index));
   }
   if (found.nodes.empty()) throw BackendError("hwloc: no core that this process may use");
   return found;
 }
 
-std::optional<int> cpus_of_quota(const std::string& cpu_max) {
-  std::istringstream text(cpu_max);
-  double quota = 0, period = 0;
-  if (!(text >> quota >> period) || quota <= 0 || period <= 0) return std::nullopt;
-  return static_cast<int>(std::ceil(quota / period));
-}
-
-CpuLimit cpu_limit() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  const int mask = ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
-  CpuLimit limit{mask > 0 ? mask : 1, "CPUs in the affinity mask"};
-  std::ifstream own("/proc/self/cgroup");
-  std::string line, folder;
-  while (std::getline(own, line))
-    if (line.starts_with("0::")) folder = line.substr(3);
-  for (;;) {
-    std::ifstream file("/sys/fs/cgroup" + folder + "/cpu.max");
-    std::string text;
-    std::getline(file, text);
-    if (const auto quota = cpus_of_quota(text); quota && *quota < limit.cpus)
-      limit = {*quota, fmt::format("CPUs by the quota of cgroup '{}'", folder.empty() ? "/" : folder)};
-    if (folder.empty() || folder == "/") return limit;
-    folder.resize(folder.rfind('/'));
+Known<Layout> layout(const Host& host) {
+  constexpr const char* kSource = "/sys/devices/system/cpu/cpu0/topology";
+  if (!host.is_this_machine() && !host.exists(kSource))
+    return Known<Layout>::unknown(fmt::format("{}: No such file or directory", kSource));
+  try {
+    const Elsewhere elsewhere(host);
+    const Loaded topology = load();
+    Layout found{count(topology.get(), HWLOC_OBJ_PACKAGE),
+                 count(topology.get(), HWLOC_OBJ_CORE),
+                 count(topology.get(), HWLOC_OBJ_PU),
+                 {}};
+    for (hwloc_obj_t node = nullptr;
+         (node = hwloc_get_next_obj_by_type(topology.get(), HWLOC_OBJ_NUMANODE, node)) != nullptr;) {
+      std::vector<int> cpus;
+      for (int cpu = hwloc_bitmap_first(node->cpuset); cpu >= 0; cpu = hwloc_bitmap_next(node->cpuset, cpu))
+        cpus.push_back(cpu);
+      found.nodes.push_back(
+          {static_cast<int>(node->os_index), cpus, static_cast<std::int64_t>(node->attr->numanode.local_memory)});
+    }
+    return found;
+  } catch (const BackendError& error) {
+    return Known<Layout>::unknown(error.what());
   }
 }
 

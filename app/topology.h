@@ -1,8 +1,8 @@
 #pragma once
 // What the machine and the system let this process use. The only user of hwloc.
-#include <optional>
-#include <string>
+#include <cstdint>
 
+#include "app/host.h"
 #include "app/placement.h"
 
 namespace inc::app {
@@ -10,16 +10,18 @@ namespace inc::app {
 /// Physical cores by NUMA node, less what affinity and cpusets forbid. Throws BackendError when hwloc cannot tell.
 Topology this_machine();
 
-/// Logical CPUs worth using: those of the affinity mask, or fewer where a cgroup's quota of CPU time is smaller; `why`
-/// says which of the two it is.
-struct CpuLimit {
-  int cpus = 1;
-  std::string why;
+/// Counts of what there is, whether or not this process may use it.
+struct Layout {
+  struct Node {
+    int number = 0;  ///< as the system counts
+    std::vector<int> cpus;
+    std::int64_t memory_bytes = 0;  ///< 0: not known
+  };
+  int sockets = 0, cores = 0, cpus = 0;
+  std::vector<Node> nodes;
 };
-CpuLimit cpu_limit();
-
-/// CPUs that the text of a cgroup's cpu.max ("200000 100000") allows, rounded up; nothing for "max" and for other text.
-std::optional<int> cpus_of_quota(const std::string& cpu_max);
+/// Of this machine, or of the one whose sysfs is below the root (then for one thread at a time).
+Known<Layout> layout(const Host& host);
 
 /// Keeps this process, and the threads it starts from now on, on the CPUs.
 void pin_to(const std::vector<int>& cpus);

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "app/topology.h"
+#include "app/limits.h"
 #include "core/base/parallel.h"
 #endif
 

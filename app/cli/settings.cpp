@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "app/limits.h"
 #include "app/topology.h"
 #include "core/base/error.h"
 #include "core/base/log.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/limits.h"
 #include "app/topology.h"
 #include "core/base/error.h"
 
@@ -58,7 +59,7 @@ TEST(Placement, RefusesMoreCoresThanThereAreWithBothNumbers) {
 
 TEST(CpuQuota, IsReadFromTheTextOfTheSystem) {
   EXPECT_EQ(cpus_of_quota("200000 100000"), 2);
-  EXPECT_EQ(cpus_of_quota("150000 100000\n"), 2);
+  EXPECT_EQ(cpus_of_quota("150000 100000\n"), 1.5);
   EXPECT_EQ(cpus_of_quota("max 100000"), std::nullopt);
   EXPECT_EQ(cpus_of_quota(""), std::nullopt);
 }
