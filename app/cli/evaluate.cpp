@@ -34,9 +34,13 @@ ExitCode evaluate(const Settings& settings) {
   }
   const auto parts = task->metric->parts();
   if (settings.json) {
-    nlohmann::ordered_json json = {{"model", model.name},      {"metric", task->metric->name()},
-                                   {"accuracy", score.value},  {"samples", score.samples},
-                                   {"seconds", score.seconds}, {"model_seconds", score.model_seconds}};
+    nlohmann::ordered_json json = {{"model", model.name},
+                                   {"metric", task->metric->name()},
+                                   {"accuracy", score.value},
+                                   {"batch", task->batch_size},
+                                   {"samples", score.samples},
+                                   {"seconds", score.seconds},
+                                   {"model_seconds", score.model_seconds}};
     if (parts.size() > 1)
       for (const eval::Metric* part : parts) json["metrics"][part->name()] = part->value();
     fmt::print("{}\n", json.dump(2));

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+default_config="$here/ssd.yaml" exec "$here/../common/run_benchmark.sh" "$@"
