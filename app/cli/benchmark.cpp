@@ -19,28 +19,6 @@ namespace {
 
 const std::vector<std::string> kPrecisions{"fp32", "int8", "bf16", "int8+bf16"};
 
-ir::Shape parse_shape(const std::string& text, const std::string& whole) {
-  ir::Shape shape;
-  std::size_t begin = 0;
-  while (begin <= text.size()) {
-    const auto end = std::min(text.find('x', begin), text.size());
-    const std::string number = text.substr(begin, end - begin);
-    if (number.empty() || number.size() > 12 || number.find_first_not_of("0123456789") != std::string::npos)
-      throw ConfigError(fmt::format("--shape: '{}' found, expected input=1x3x224x224", whole));
-    shape.push_back(std::stoll(number));
-    begin = end + 1;
-  }
-  return shape;
-}
-
-void parse_shapes(BenchmarkSettings& settings) {
-  for (const auto& text : settings.shapes) {
-    const auto equals = text.find('=');
-    if (equals == std::string::npos) throw ConfigError(fmt::format("--shape: '{}' found, expected input=1x3x224x224", text));
-    settings.options.shapes[text.substr(0, equals)] = parse_shape(text.substr(equals + 1), text);
-  }
-}
-
 pipeline::LoadedModel load(const config::Config& config) {
   pipeline::LoadedModel model = pipeline::load_model(config);
   pipeline::follow_bf16_plan(model);
@@ -118,7 +96,7 @@ ExitCode benchmark(BenchmarkSettings& settings) {
   const config::Config config = configuration_of(settings);
   if (!settings.worker) follow(config, settings);
   if (settings.instances > 0) return benchmark_instances(settings);
-  parse_shapes(settings);
+  settings.options.shapes = shapes_of(settings.shapes);
   const Subject made = subject(settings, config);
   const auto variants = variants_of(settings, made);
   if (settings.worker) {

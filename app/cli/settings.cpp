@@ -11,6 +11,23 @@
 #include "core/base/parallel.h"
 
 namespace inc::cli {
+namespace {
+
+ir::Shape parse_shape(const std::string& text, const std::string& whole) {
+  ir::Shape shape;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const auto end = std::min(text.find('x', begin), text.size());
+    const std::string number = text.substr(begin, end - begin);
+    if (number.empty() || number.size() > 12 || number.find_first_not_of("0123456789") != std::string::npos)
+      throw ConfigError(fmt::format("--shape: '{}' found, expected input=1x3x224x224", whole));
+    shape.push_back(std::stoll(number));
+    begin = end + 1;
+  }
+  return shape;
+}
+
+}  // namespace
 
 CLI::Option* add_config(CLI::App& command, Settings& settings) {
   command.add_option("--set", settings.overrides, "Override one configuration key: key.path=value")->take_all();
@@ -28,6 +45,16 @@ void add_execution(CLI::App& command, Settings& settings) {
       .add_option("--adaptor", settings.adaptor,
                   "onednn, or reference (scalar, exact, slow); onednn-avx2, reference-avx2: as on a CPU without VNNI")
       ->capture_default_str();
+}
+
+std::map<std::string, ir::Shape> shapes_of(const std::vector<std::string>& texts) {
+  std::map<std::string, ir::Shape> shapes;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) throw ConfigError(fmt::format("--shape: '{}' found, expected input=1x3x224x224", text));
+    shapes[text.substr(0, equals)] = parse_shape(text.substr(equals + 1), text);
+  }
+  return shapes;
 }
 
 void prepare(const Settings& settings) {

@@ -1,11 +1,13 @@
 #pragma once
 // Options that several subcommands share.
 #include <CLI/CLI.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/config/config.h"
+#include "core/ir/type.h"
 
 namespace inc::cli {
 
@@ -19,6 +21,9 @@ struct Settings {
 CLI::Option* add_config(CLI::App& command, Settings& settings);  ///< --config, --set, --strict
 void add_model(CLI::App& command, Settings& settings);
 void add_execution(CLI::App& command, Settings& settings);  ///< --threads, --adaptor
+
+/// From "input=1x3x224x224" each. Throws ConfigError.
+std::map<std::string, ir::Shape> shapes_of(const std::vector<std::string>& texts);
 
 /// Sets threads and verbosity, reads the configuration with its overrides; --model wins over model.path and is relative
 /// to the working directory. Says what is not honoured; with --strict, throws ConfigError instead.

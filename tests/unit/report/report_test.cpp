@@ -124,8 +124,7 @@ TEST(ReportHtml, SaysNothingOfNan) {
 
 TEST(ReportHtml, EveryOperatorHasItsRowAndReason) {
   const std::string page = to_html(example());
-  EXPECT_THAT(page, HasSubstr("<td class=\"name\">softmax</td><td>Softmax</td><td>fp32</td><td>has no INT8 form</td>"));
-  EXPECT_THAT(page, HasSubstr("<th scope=\"col\"><button type=\"button\">Reason</button></th>"));
+  EXPECT_THAT(page, HasSubstr("<td class=\"name\">softmax</td><td>Softmax</td><td class=\"fp32\">fp32</td><td>has no INT8 form</td>"));
 }
 
 TEST(ResultTable, ComparesBaselineAndBest) {

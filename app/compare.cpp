@@ -1,0 +1,294 @@
+#include "app/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "app/benchmark.h"
+#include "app/compare_factors.h"
+#include "app/compare_regions.h"
+#include "app/session.h"
+#include "core/ops/ops.h"
+#include "core/pipeline/work.h"
+#include "core/quant/reorder_channels.h"
+
+namespace inc::app {
+namespace {
+
+/// The inputs, batch by batch, in the order of A's.
+struct Source {
+  std::shared_ptr<const eval::Dataset> data;
+  std::vector<ir::Tensor> synthetic;
+  std::string text;
+  std::int64_t samples = 0, batch = 1;
+};
+
+Source source_of(const CompareOptions& options, const ir::Graph& graph) {
+  Source source;
+  source.data = options.data;
+  if (!source.data && options.config) {
+    if (auto task = pipeline::accuracy_task(*options.config))
+      source.data = std::move(task->data);
+    else
+      source.data = pipeline::calibration_task(*options.config).data;
+  }
+  if (!source.data) {
+    BenchmarkOptions wanted;
+    wanted.batch = options.samples;
+    wanted.shapes = options.shapes;
+    source.synthetic = random_inputs(graph, wanted);
+    source.samples = source.batch = eval::usable_batch_size(graph, options.samples);
+    source.text = "synthetic inputs (uniform in [0, 1), integers 0 or 1)";
+    return source;
+  }
+  source.samples = std::min(options.samples, source.data->size());
+  source.batch = std::min(eval::usable_batch_size(graph, options.batch_size), std::max<std::int64_t>(1, source.samples));
+  source.text = source.data->describe();
+  return source;
+}
+
+Values run_tapped(const runtime::Executable& executable, std::span<const ir::Tensor> inputs, const ir::Graph& graph,
+                  const std::set<ir::ValueId>& wanted) {
+  Values seen;
+  std::mutex mutex;
+  runtime::TapSink tap;
+  for (const ir::ValueId id : wanted)
+    if (graph.producer(id) != nullptr) tap.wanted.insert(id);
+  tap.on_value = [&](ir::ValueId id, const ir::Tensor& tensor) {
+    const std::lock_guard lock(mutex);
+    seen.emplace(id, as_fp32(tensor));
+  };
+  const auto outputs = executable.run(inputs, tap);
+  for (std::size_t i = 0; i < outputs.size(); ++i) seen.insert_or_assign(graph.outputs()[i], as_fp32(outputs[i]));
+  for (std::size_t i = 0; i < inputs.size(); ++i) seen.insert_or_assign(graph.inputs()[i], inputs[i]);
+  return seen;
+}
+
+bool comparable(const Values& a, ir::ValueId x, const Values& b, ir::ValueId y) {
+  const auto in_a = a.find(x), in_b = b.find(y);
+  return in_a != a.end() && in_b != b.end() && in_a->second.dtype() == DType::Float &&
+         in_b->second.dtype() == DType::Float && in_a->second.shape() == in_b->second.shape();
+}
+
+class Comparer {
+ public:
+  explicit Comparer(const CompareOptions& options)
+      : options_(options), adaptor_(make_adaptor(options.adaptor)), a_(read_side(options.a)), b_(read_side(options.b)) {}
+
+  Comparison run() {
+    match_ = match(a_.plain, b_.plain);
+    regions_ = regions_of(a_, b_, match_);
+    out_.a = a_.name, out_.b = b_.name;
+    out_.operators = regions_.operators;
+    out_.unmatched = regions_.unmatched;
+    out_.machine = machine();
+    begin();
+    const Source source = source_of(options_, a_.run);
+    out_.inputs = source.text;
+    executable_a_ = adaptor_->prepare(a_.run);
+    executable_b_ = adaptor_->prepare(b_.run);
+    for (std::int64_t first = 0; first < source.samples && !stopped(); first += source.batch) {
+      const std::int64_t count = std::min(source.batch, source.samples - first);
+      add_batch(source.data ? eval::load_batch(a_.run, *source.data, first, count).inputs : source.synthetic, first == 0);
+      out_.samples += count;
+      if (options_.progress) options_.progress(out_.samples, source.samples);
+    }
+    finish();
+    return std::move(out_);
+  }
+
+ private:
+  bool stopped() const { return options_.should_stop && options_.should_stop(); }
+
+  void begin() {
+    for (const auto& [in_b, in_a] : regions_.known) {
+      wanted_a_.insert(in_a);
+      wanted_b_.insert(in_b);
+    }
+    for (const Region& region : regions_.all) {
+      const ir::Node& node = a_.plain.node(region.node);
+      ComparedOp row{node.name, ops::reported_type(node), "", precision(region), {}, {}, region.why_not, {}, {}};
+      row.b_name = name_in_b(region, kind_of(node));
+      out_.ops.push_back(std::move(row));
+      runnables_.push_back(std::make_unique<Runnable>(region, *adaptor_));
+    }
+    for (const std::string& name : a_.run.output_names()) {
+      out_.outputs.push_back({});
+      out_.outputs.back().name = name;
+    }
+  }
+
+  /// Of the operator of A's kind among those that B has here, or of the last one.
+  std::string name_in_b(const Region& region, std::string_view kind) const {
+    for (const auto& [whole, part] : region.part.nodes)
+      if (kind_of(b_.run.node(whole)) == kind) return b_.run.node(whole).name;
+    const ir::Node* made = b_.run.producer(region.b);
+    return made == nullptr ? "" : made->name;
+  }
+
+  std::string precision(const Region& region) const {
+    bool bf16 = false;
+    for (const auto& [whole, part] : region.part.nodes) {
+      const ir::Node& node = b_.run.node(whole);
+      if (node.op == "DequantizeLinear") return "int8";
+      for (const ir::ValueId id : node.outputs) bf16 = bf16 || b_.run.value(id).type.dtype == DType::BFloat16;
+    }
+    return bf16 ? "bf16" : "fp32";
+  }
+
+  std::vector<ir::Tensor> inputs_of_b(const std::vector<ir::Tensor>& inputs) const {
+    std::vector<ir::Tensor> out;
+    for (const ir::ValueId id : b_.run.inputs()) {
+      const auto& ids = a_.run.inputs();
+      const auto it = std::find(ids.begin(), ids.end(), regions_.known.at(id));
+      out.push_back(inputs.at(static_cast<std::size_t>(it - ids.begin())));
+    }
+    return out;
+  }
+
+  void add_batch(const std::vector<ir::Tensor>& inputs, bool first) {
+    const Values b = run_tapped(*executable_b_, inputs_of_b(inputs), b_.run, wanted_b_);
+    Values a = run_tapped(*executable_a_, inputs, a_.run, wanted_a_);
+    if (first) {
+      reorder(inputs, a, b);
+      factors_ = shared_factors(a_.plain, b_.plain, match_, regions_, runnables_, a, b);
+    }
+    for (std::size_t i = 0; i < regions_.all.size() && !stopped(); ++i) add_row(i, a, b);
+    for (std::size_t i = 0; i < out_.outputs.size(); ++i) {
+      const ir::ValueId x = a_.run.outputs()[i], y = twin_output(i);
+      if (comparable(a, x, b, y)) add(out_.outputs[i].total, a.at(x), b.at(y));
+    }
+  }
+
+  ir::ValueId twin_output(std::size_t i) const {
+    const auto& names = b_.run.output_names();
+    const auto it = std::find(names.begin(), names.end(), a_.run.output_names()[i]);
+    return b_.run.outputs()[it == names.end() ? i : static_cast<std::size_t>(it - names.begin())];
+  }
+
+  void add_row(std::size_t i, const Values& a, const Values& b) {
+    const Region& region = regions_.all[i];
+    ComparedOp& row = out_.ops[i];
+    if (!comparable(a, region.a, b, region.b)) {
+      row.why_not_own = "the values have other shapes";
+      row.total.finite = row.own.finite = false;
+      return;
+    }
+    const auto factor = factors_.find(region.a);
+    const ChannelFactors* divided = factor == factors_.end() ? nullptr : &factor->second;
+    add(row.total, a.at(region.a), b.at(region.b), divided);
+    if (!runnables_[i]->runs() || !row.why_not_own.empty()) return;
+    try {
+      Closeness input;
+      add(row.own, a.at(region.a), runnables_[i]->run(a, factors_, &input), divided);
+      if (!region.requantized.empty()) join(row.input, input);
+    } catch (const Error& error) {
+      row.why_not_own = error.what();
+    }
+  }
+
+  static void join(std::optional<Closeness>& sum, const Closeness& more) {
+    if (!sum) sum.emplace();
+    sum->signal += more.signal, sum->noise += more.noise;
+    sum->square += more.square, sum->product += more.product;
+    sum->largest = std::max(sum->largest, more.largest);
+    sum->low = std::min(sum->low, more.low), sum->high = std::max(sum->high, more.high);
+    sum->finite = sum->finite && more.finite;
+  }
+
+  /// quantize may have put B's channels into another order: the one that A's get by the same rule.
+  void reorder(const std::vector<ir::Tensor>& inputs, Values& a, const Values& b) {
+    if (precision_of(a_.run) != "fp32") return;
+    ir::Graph moved = a_.run;
+    if (quant::reorder_channels(moved).moved == 0) return;
+    auto executable = adaptor_->prepare(moved);
+    Values other = run_tapped(*executable, inputs, moved, wanted_a_);
+    if (agreement(other, b) <= agreement(a, b)) return;
+    a_.run = std::move(moved);
+    quant::reorder_channels(a_.plain);
+    executable_a_ = std::move(executable);
+    a = std::move(other);
+    out_.notes.push_back("B's channels are in another order; A was put into the same one.");
+  }
+
+  double agreement(const Values& a, const Values& b) const {
+    double sum = 0;
+    for (const Region& region : regions_.all) {
+      if (!comparable(a, region.a, b, region.b)) continue;
+      Closeness closeness;
+      add(closeness, a.at(region.a), b.at(region.b));
+      if (closeness.finite) sum += std::max(0.0, closeness.cosine());
+    }
+    return sum;
+  }
+
+  void finish() {
+    std::map<ir::ValueId, double> noise;
+    for (std::size_t i = 0; i < regions_.all.size(); ++i) {
+      ComparedOp& row = out_.ops[i];
+      const Region& region = regions_.all[i];
+      const auto share = [](const Closeness& c) { return c.signal > 0 ? c.noise / c.signal : 0; };
+      noise[region.a] = share(row.total);
+      if (!row.why_not_own.empty()) {
+        double inherited = 0;
+        for (const ir::ValueId read : region.reads) inherited = std::max(inherited, noise[read]);
+        row.own = row.total;
+        row.own.noise = std::max(0.0, row.total.noise - inherited * row.total.signal);
+      }
+      compare_weights(region, row);
+    }
+    if (!factors_.empty())
+      out_.notes.push_back(
+          fmt::format("{} values have another scale per channel in B, which what reads them takes back; it "
+                      "does not count as an error.",
+                      factors_.size()));
+    std::stable_sort(out_.ops.begin(), out_.ops.end(),
+                     [](const ComparedOp& x, const ComparedOp& y) { return x.own.relative() > y.own.relative(); });
+  }
+
+  /// Multiplies by constants before its operator, whose weights then are other ones than A's.
+  bool scales_itself(const Region& region) const {
+    return std::any_of(region.part.nodes.begin(), region.part.nodes.end(), [&](const auto& node) {
+      const ir::Node& inner = b_.run.node(node.first);
+      return inner.op == "Mul" && inner.outputs[0] != region.b;
+    });
+  }
+
+  void compare_weights(const Region& region, ComparedOp& row) const {
+    const ir::Node& x = a_.plain.node(region.node);
+    const auto twin = match_.twin.find(x.outputs[0]);
+    const ir::Node* y = twin == match_.twin.end() ? nullptr : b_.plain.producer(twin->second);
+    const int index = ops::info(x.op).weight_input;
+    if (y == nullptr || index < 0 || kind_of(x) != kind_of(*y) || factors_.contains(region.a)) return;
+    for (const ir::ValueId read : region.reads)
+      if (factors_.contains(read)) return;
+    if (scales_itself(region)) return;
+    const ir::Tensor* p = a_.plain.constant(x.input(static_cast<std::size_t>(index)));
+    const ir::Tensor* q = b_.plain.constant(y->input(static_cast<std::size_t>(index)));
+    if (p == nullptr || q == nullptr || p->dtype() != DType::Float || q->dtype() != DType::Float || p->shape() != q->shape())
+      return;
+    row.weight.emplace();
+    add(*row.weight, *p, *q);
+  }
+
+  const CompareOptions& options_;
+  std::unique_ptr<const runtime::Adaptor> adaptor_;
+  Side a_, b_;
+  Match match_;
+  Regions regions_;
+  std::vector<std::unique_ptr<Runnable>> runnables_;
+  std::map<ir::ValueId, ChannelFactors> factors_;
+  std::set<ir::ValueId> wanted_a_, wanted_b_;
+  std::unique_ptr<const runtime::Executable> executable_a_, executable_b_;
+  Comparison out_;
+};
+
+}  // namespace
+
+Comparison compare(const CompareOptions& options) {
+  return Comparer(options).run();
+}
+
+}  // namespace inc::app
