@@ -1,4 +1,15 @@
 # System packages first, pinned PyPI packages (tools/requirements-build.txt) second; each enters through one room.
+# What tools/setup.sh has put in place is found without a preset too.
+set(INC_DEPS $ENV{INC_CPP_DEPS})
+if(NOT INC_DEPS)
+  set(INC_DEPS $ENV{HOME}/.cache/inc-cpp)
+  if(DEFINED ENV{XDG_CACHE_HOME})
+    set(INC_DEPS $ENV{XDG_CACHE_HOME}/inc-cpp)
+  endif()
+endif()
+file(GLOB inc_onnx_prefix ${INC_DEPS}/onnx-*/lib/cmake/ONNX)
+list(APPEND CMAKE_PREFIX_PATH ${INC_DEPS}/venv ${inc_onnx_prefix})
+
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -12,8 +23,12 @@ find_package(Protobuf REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 pkg_check_modules(hwloc REQUIRED IMPORTED_TARGET hwloc)
-find_package(dnnl 3.2 REQUIRED)
-find_package(ONNX REQUIRED)
+find_package(dnnl 3.2 QUIET)
+find_package(ONNX QUIET)
+if(NOT dnnl_FOUND OR NOT ONNX_FOUND)
+  message(FATAL_ERROR "oneDNN 3.2 (found: ${dnnl_FOUND}) or the ONNX library (found: ${ONNX_FOUND}) is missing below ${INC_DEPS}: "
+    "run tools/setup.sh, which puts both there, or set INC_CPP_DEPS to where they are")
+endif()
 
 option(INC_MPI "Let mpirun share the work of inc-cpp quantize out to several processes, where MPI is found" ON)
 if(INC_MPI)

@@ -10,7 +10,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 deps=${INC_CPP_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/inc-cpp}
 onnx_version=1.23.2
 
-packages=(g++ make ccache ninja-build python3 python3-venv pkg-config
+packages=(g++ make ccache ninja-build python3 python3-venv python3-dev pkg-config
   libprotobuf-dev protobuf-compiler libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
   libjpeg62-turbo-dev libpng-dev zlib1g-dev libhwloc-dev libopenmpi-dev openmpi-bin libeigen3-dev libgtest-dev libgmock-dev)
 
