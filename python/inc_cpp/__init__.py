@@ -9,12 +9,17 @@ from ._load import core as _find_core
 _find_core()
 
 from ._core import (  # noqa: E402
-    BackendError, ConfigError, DataError, Error, InternalError, ModelError, NodeArg, UnsupportedError, __version__, datasets,
-    kernels, machine, metrics, operators, schema_json, schema_markdown, set_threads, strategies, threads, transforms)
+    BackendError, ConfigError, DataError, Dimension, Error, History, InternalError, Knowledge, ModelError, NodeArg, Observation,
+    SearchSpace, Sensitivity, UnsupportedError, __version__, datasets, kernels, machine, metrics, operators, schema_json,
+    schema_markdown, set_threads, strategies, threads, transforms)
+from ._quantize import evaluate, quantize  # noqa: E402
+from .result import Result  # noqa: E402
 from .session import Session  # noqa: E402
+from .strategy import Strategy  # noqa: E402
 
 __all__ = [
-    "BackendError", "ConfigError", "DataError", "Error", "InternalError", "ModelError", "NodeArg", "Session",
-    "UnsupportedError", "__version__", "datasets", "kernels", "machine", "metrics", "operators", "schema_json",
-    "schema_markdown", "set_threads", "strategies", "threads", "transforms"
+    "BackendError", "ConfigError", "DataError", "Dimension", "Error", "History", "InternalError", "Knowledge", "ModelError",
+    "NodeArg", "Observation", "Result", "SearchSpace", "Sensitivity", "Session", "Strategy", "UnsupportedError", "__version__",
+    "datasets", "evaluate", "kernels", "machine", "metrics", "operators", "quantize", "schema_json", "schema_markdown",
+    "set_threads", "strategies", "threads", "transforms"
 ]

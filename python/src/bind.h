@@ -15,6 +15,8 @@ namespace py = pybind11;
 void bind_errors(py::module_& module);
 void bind_session(py::module_& module);
 void bind_lists(py::module_& module);
+void bind_search(py::module_& module);
+void bind_quantize(py::module_& module);
 void bind_benchmark(py::module_& module);
 
 /// A C-contiguous array of numbers as a tensor that borrows its memory and keeps it alive; other arrays, and what NumPy can
@@ -27,6 +29,8 @@ const char* numpy_name(DType dtype);
 /// "tensor(float)", as onnxruntime says it.
 std::string type_name(DType dtype);
 
+/// NodeArg for each.
+py::list node_args(const std::vector<Port>& ports);
 /// A dict per step.
 py::list profile_rows(const std::vector<runtime::StepProfile>& steps);
 

@@ -55,7 +55,8 @@ py::dict row_of(const app::VariantResult& result, const app::VariantResult& firs
 }
 
 /// Feeds given, or random ones.
-std::vector<ir::Tensor> inputs_of(const Session& session, const std::optional<py::dict>& feeds, const app::BenchmarkOptions& options) {
+std::vector<ir::Tensor> inputs_of(const Session& session, const std::optional<py::dict>& feeds,
+                                  const app::BenchmarkOptions& options) {
   if (!feeds) return app::random_inputs(session.graph(), options);
   std::vector<ir::Tensor> inputs;
   for (const Port& port : session.inputs()) {

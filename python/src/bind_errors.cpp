@@ -55,8 +55,7 @@ void bind_errors(py::module_& module) {
   for (std::size_t i = 0; i < kRows.size(); ++i) {
     const Row& row = kRows[i];
     PyObject* base = row.base < 0 ? PyExc_RuntimeError : classes[static_cast<std::size_t>(row.base)];
-    classes[i] =
-        PyErr_NewExceptionWithDoc((std::string("inc_cpp.") + row.name).c_str(), row.doc, base, nullptr);
+    classes[i] = PyErr_NewExceptionWithDoc((std::string("inc_cpp.") + row.name).c_str(), row.doc, base, nullptr);
     if (classes[i] == nullptr) throw py::error_already_set();
     const auto made = py::reinterpret_borrow<py::object>(classes[i]);
     made.attr("exit_code") = static_cast<int>(row.code);

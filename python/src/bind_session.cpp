@@ -1,6 +1,4 @@
 // Session: a model that runs, in onnxruntime's form of call.
-#include "session.h"
-
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
@@ -8,6 +6,7 @@
 
 #include "app/benchmark.h"
 #include "core/base/error.h"
+#include "session.h"
 
 namespace inc::python {
 namespace {
@@ -29,12 +28,6 @@ NodeArg node_arg(const Port& port) {
       made.shape.append(dim.symbol);
   }
   return made;
-}
-
-py::list node_args(const std::vector<Port>& ports) {
-  py::list list;
-  for (const Port& port : ports) list.append(node_arg(port));
-  return list;
 }
 
 bool is_plain(py::handle value) {
@@ -99,6 +92,12 @@ BoundSession open(const py::object& model, const std::string& engine, int thread
 }
 
 }  // namespace
+
+py::list node_args(const std::vector<Port>& ports) {
+  py::list list;
+  for (const Port& port : ports) list.append(node_arg(port));
+  return list;
+}
 
 const Session& BoundSession::session() const {
   if (!session_) throw ConfigError("this session lived for the call it was given to: expected no use of it afterwards");

@@ -7,5 +7,7 @@ PYBIND11_MODULE(_core, module) {
   bind_errors(module);
   bind_session(module);
   bind_lists(module);
+  bind_search(module);
+  bind_quantize(module);
   bind_benchmark(module);
 }

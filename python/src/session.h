@@ -11,7 +11,8 @@ namespace inc::python {
 
 class BoundSession {
  public:
-  BoundSession(Session session, int threads) : session_(std::make_shared<const Session>(std::move(session))), threads_(threads) {}
+  BoundSession(Session session, int threads)
+      : session_(std::make_shared<const Session>(std::move(session))), threads_(threads) {}
 
   /// Throws ConfigError after end().
   const Session& session() const;

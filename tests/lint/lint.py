@@ -26,6 +26,7 @@ BELOW = {
     "adaptors/onednn": ["core/runtime", "kernels"],
     "adaptors/reference": ["core/runtime"],
     "adaptors/callback": ["core/runtime"],
+    "python": ["app"],
     "app": ["core/pipeline", "adaptors/onednn", "adaptors/reference", "adaptors/callback"],
 }
 DOORS = {
@@ -40,6 +41,7 @@ DOORS = {
     r"Eigen/": ["strategies"],
     r"omp\.h": ["core/base"],
     r"mpi\.h": ["app"],
+    r"pybind11/": ["python"],
     r"immintrin|x86intrin": ["kernels"],
 }
 MACHINE_WORDS = re.compile(r"/work/|/root/|pythonhosted|pypi\.org/simple|\bTODO\b|\bFIXME\b|\bXXX\b")
