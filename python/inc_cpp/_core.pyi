@@ -128,6 +128,7 @@ class Task:
     threads: int
     output: str
     resume: bool
+    strict: bool
     on_progress: Optional[Callable[[str, int, int], None]]
     on_trial: Optional[Callable[[Dict[str, Any]], None]]
     def __init__(self) -> None: ...

@@ -52,7 +52,7 @@ def quantize(model: Optional[Model] = None, *, config: Config = None, calib: Any
              max_trials: Optional[int] = None, timeout: Optional[float] = None, calib_samples: Optional[int] = None,
              batch_size: Optional[int] = None, threads: Optional[int] = None,
              overrides: Optional[Mapping[str, Any]] = None, output: Union[None, str, "os.PathLike[str]"] = None,
-             resume: bool = False, progress: Optional[bool] = None) -> Result:
+             resume: bool = False, strict: bool = False, progress: Optional[bool] = None) -> Result:
     """Quantizes a model within an accuracy target, executing every candidate.
 
     model: a path, the bytes of a ModelProto, or an onnx.ModelProto; None: config's model.path.
@@ -74,6 +74,7 @@ def quantize(model: Optional[Model] = None, *, config: Config = None, calib: Any
     batch_size: samples per run in evaluation and calibration; default: the loader's batch_size, or 1.
     overrides: configuration keys: {"quantization.recipes.smooth_quant": True}.
     output: directory for model.onnx, report.html, report.json and journal.jsonl; None: one that goes with the result.
+    strict: whether what the configuration asks for and is not done here is an error; otherwise a warning each.
     progress: bars; None: in notebooks and on terminals.
 
     Without eval_func, metric and evaluation data the model is quantized as fast as possible, and no accuracy is known.
@@ -103,15 +104,15 @@ def quantize(model: Optional[Model] = None, *, config: Config = None, calib: Any
         builder.eval_func(eval_func, higher_is_better)
         if calib is None and config is None:
             builder.recorded(eval_func, limit)
-    return _run(builder, settings, output, resume, progress)
+    builder.task.resume, builder.task.strict = resume, strict
+    return _run(builder, settings, output, progress)
 
 
-def _run(builder: Builder, settings: Mapping[str, Any], output: Any, resume: bool, progress: Optional[bool]) -> Result:
+def _run(builder: Builder, settings: Mapping[str, Any], output: Any, progress: Optional[bool]) -> Result:
     builder.set(settings)
     task = builder.done()
     temporary = tempfile.TemporaryDirectory(prefix="inc_cpp_") if output is None else None
     task.output = temporary.name if temporary else os.fspath(output)
-    task.resume = resume
     bars = Progress(progress)
     task.on_progress, task.on_trial = bars.update, bars.trial
     try:

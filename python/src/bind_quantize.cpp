@@ -32,7 +32,7 @@ struct Task {
   py::object load = py::none();  ///< of another engine than ours
   int threads = 0;
   std::string output;
-  bool resume = false;
+  bool resume = false, strict = false;
   py::object on_progress = py::none(), on_trial = py::none();
 };
 
@@ -43,7 +43,8 @@ config::Config config_of(const Task& task) {
     config.model.path = std::filesystem::absolute(task.model.cast<std::string>()).string();
   if (!task.strategy.is_none()) config.tuning.strategy.name = task.strategy_name;
   py::object warn = py::module_::import("warnings").attr("warn");
-  for (const auto& notice : config.notices) warn(notice);
+  if (task.strict) config::require_honoured(config);
+  for (const auto& item : config.not_honoured) warn(item.sentence());
   return config;
 }
 
@@ -230,6 +231,7 @@ void bind_quantize(py::module_& module) {
       .def_readwrite("threads", &Task::threads)
       .def_readwrite("output", &Task::output)
       .def_readwrite("resume", &Task::resume)
+      .def_readwrite("strict", &Task::strict)
       .def_readwrite("on_progress", &Task::on_progress)
       .def_readwrite("on_trial", &Task::on_trial);
   module.def("quantize", &quantize, py::arg("task"), "(report as JSON, directory, whether it was interrupted).");
