@@ -178,7 +178,7 @@ struct Config {
   std::optional<Evaluation> evaluation;
   Target target;
   std::filesystem::path file;             ///< the YAML file; relative paths in it are relative to its directory
-  std::vector<NotHonoured> not_honoured;  ///< in the order of fields.h
+  std::vector<NotHonoured> not_honoured;  ///< in file order, overrides last
 };
 
 /// `key.path=value`, as given to --set.

@@ -326,7 +326,7 @@ void fields(V& v, Config& s) {
   v("tuning", s.tuning, "The search");
   v("evaluation", s.evaluation, "Accuracy and speed");
   v("target", s.target, "The CPU the model is for");
-  v.absent("use_bf16", "BF16 is used where mixed_precision.precisions names it", "");
+  v.absent("use_bf16", "BF16 is used where mixed_precision.precisions names it", "false");
   v.absent("optimization_level", "fusions are always applied", "1");
   v.refused("pruning", facts::kTraining, "");
   v.refused("distillation", facts::kTraining, "");

@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <regex>
 
 #include "core/base/file.h"
@@ -132,6 +135,14 @@ void read_into(const At& at, T& member, const Constraint& constraint) {
   if constexpr (std::is_same_v<T, Dataloader>) member.where = at.tree.where;
 }
 
+/// Line and column of "file:line:column"; of an override, behind all lines.
+std::pair<std::size_t, std::size_t> place_of(const std::string& where) {
+  constexpr auto kBehind = std::numeric_limits<std::size_t>::max();
+  const std::size_t column = where.rfind(':'), line = column == std::string::npos ? column : where.rfind(':', column - 1);
+  if (where.starts_with("--set") || line == std::string::npos) return {kBehind, kBehind};
+  return {std::strtoul(where.c_str() + line + 1, nullptr, 10), std::strtoul(where.c_str() + column + 1, nullptr, 10)};
+}
+
 /// Nothing, or what is wrong.
 std::string fault(const MultiObjectives& several) {
   const std::size_t count = several.objective.size();
@@ -176,6 +187,8 @@ Config read_config_text(const std::string& text, const std::filesystem::path& fi
   if (root.kind != Tree::Kind::Null && root.kind != Tree::Kind::Map) fail_at(root.where, "expected a map of sections");
   read_section(At{root, path, config.not_honoured}, config);
   check_together(root, config);
+  std::stable_sort(config.not_honoured.begin(), config.not_honoured.end(),
+                   [](const auto& a, const auto& b) { return place_of(a.where) < place_of(b.where); });
   if (config.graph_optimization) config.mixed_precision = std::exchange(config.graph_optimization, std::nullopt);
   return config;
 }

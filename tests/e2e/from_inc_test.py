@@ -22,9 +22,9 @@ PREFIXES = {"*.dataloader.": "evaluation.accuracy.dataloader.", "*.weight.": "qu
 LISTS = {"Strategies": "strategies", "Data sets": "datasets", "Transforms": "transforms", "Metrics": "metrics"}
 
 
-def run(*command, **more):
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120,
-                          env=os.environ | {"OMP_NUM_THREADS": "1", "INC_CPP": TOOL}, **more)
+def run(*command, more_environment={}, **more):
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300,
+                          env=os.environ | {"OMP_NUM_THREADS": "1", "INC_CPP": TOOL} | more_environment, **more)
 
 
 def golden(path, text):
@@ -221,6 +221,31 @@ class Scripts(unittest.TestCase):
         done = self.script("run_tuning.sh", "--input_model=none.onnx")
         self.assertEqual(done.returncode, 3)
         self.assertIn("none.onnx", done.stderr)
+
+
+class Sample(unittest.TestCase):
+    """examples/vgg19, the small model."""
+
+    def test_trains_quantizes_measures_and_draws(self):
+        folder = tempfile.mkdtemp(prefix="vgg19_")
+        self.addCleanup(shutil.rmtree, folder)
+        done = run(os.path.join(EXAMPLES, "vgg19", "run_sample.sh"), "--fast", "--output", folder, more_environment=dict(
+            PYTHON=sys.executable, PYTHONDONTWRITEBYTECODE="1", OPENBLAS_NUM_THREADS="1"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        results = []
+        for name in ("32.json", "8.json"):
+            with open(os.path.join(folder, "small", name)) as f:
+                results.append(json.load(f))
+        for result in results:
+            self.assertEqual(set(result), {"throughput", "latency", "accuracy"})
+            self.assertAlmostEqual(result["throughput"] * result["latency"], 1000, places=6)
+        fp32, int8 = (result["accuracy"] for result in results)
+        self.assertGreater(fp32, 2 / 8)  # twice what guessing among eight classes gives
+        self.assertGreaterEqual(int8, 0.99 * fp32)
+        for name in ("fp32_int8_absolute.png", "fp32_int8_times.png"):
+            with open(os.path.join(folder, "small", name), "rb") as f:
+                self.assertEqual(f.read(8), b"\x89PNG\r\n\x1a\n")
+        self.assertFalse(os.path.exists(os.path.join(folder, "vgg19")))
 
 
 def main():

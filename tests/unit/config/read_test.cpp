@@ -218,14 +218,16 @@ TEST(ReadConfig, WhatIncKnowsAndIsNotHonouredIsListedAndTheFileLoads) {
   for (const auto& [text, path] : files) EXPECT_THAT(dishonoured(text), ElementsAre(path)) << text;
 }
 
-TEST(ReadConfig, NotHonouredHasPlaceAndReason) {
-  const Config config = read("tuning:\n  tensorboard: True\n  strategy:\n    name: sigopt\n    sigopt_api_token: secret\n");
+TEST(ReadConfig, NotHonouredIsInFileOrderWithPlaceAndReason) {
+  const Config config = read("tuning:\n  tensorboard: True\n  strategy:\n    name: sigopt\n    sigopt_api_token: secret\n",
+                             {{"tuning.diagnosis", "x"}});
   EXPECT_EQ(config.tuning.strategy.name, "bayesian");
-  ASSERT_EQ(config.not_honoured.size(), 3u);
-  EXPECT_EQ(config.not_honoured[0].sentence(),
+  ASSERT_EQ(config.not_honoured.size(), 4u);
+  EXPECT_EQ(config.not_honoured[1].sentence(),
             "c.yaml:4:11: tuning.strategy.name: sigopt is not honoured: bayesian is used: no remote services are used");
-  EXPECT_EQ(config.not_honoured[1].where, "c.yaml:5:5");
-  EXPECT_EQ(config.not_honoured[2].path, "tuning.tensorboard");
+  EXPECT_EQ(config.not_honoured[0].path, "tuning.tensorboard");
+  EXPECT_EQ(config.not_honoured[2].where, "c.yaml:5:5");
+  EXPECT_EQ(config.not_honoured[3].where, "--set tuning.diagnosis=x");
 }
 
 TEST(ReadConfig, AllThatIsNotHonouredIsOneErrorWhereNothingElseWillDo) {
