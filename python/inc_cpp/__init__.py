@@ -13,13 +13,16 @@ from ._core import (  # noqa: E402
     SearchSpace, Sensitivity, UnsupportedError, __version__, datasets, kernels, machine, metrics, operators, schema_json,
     schema_markdown, set_threads, strategies, threads, transforms)
 from ._quantize import evaluate, quantize  # noqa: E402
+from .benchmarking import Benchmark, benchmark, isas  # noqa: E402
+from .diagnosis import Comparison, Diagnosis, compare, doctor  # noqa: E402
 from .result import Result  # noqa: E402
 from .session import Session  # noqa: E402
 from .strategy import Strategy  # noqa: E402
 
 __all__ = [
-    "BackendError", "ConfigError", "DataError", "Dimension", "Error", "History", "InternalError", "Knowledge", "ModelError",
-    "NodeArg", "Observation", "Result", "SearchSpace", "Sensitivity", "Session", "Strategy", "UnsupportedError", "__version__",
-    "datasets", "evaluate", "kernels", "machine", "metrics", "operators", "quantize", "schema_json", "schema_markdown",
-    "set_threads", "strategies", "threads", "transforms"
+    "BackendError", "Benchmark", "Comparison", "ConfigError", "DataError", "Diagnosis", "Dimension", "Error", "History",
+    "InternalError", "Knowledge", "ModelError", "NodeArg", "Observation", "Result", "SearchSpace", "Sensitivity",
+    "Session", "Strategy", "UnsupportedError", "__version__", "benchmark", "compare", "datasets", "doctor", "evaluate",
+    "isas", "kernels", "machine", "metrics", "operators", "quantize", "schema_json", "schema_markdown", "set_threads",
+    "strategies", "threads", "transforms"
 ]

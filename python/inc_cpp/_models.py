@@ -1,8 +1,11 @@
 """Models in the forms that users have them in."""
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING, Any, Union
+import pathlib
+import tempfile
+from typing import TYPE_CHECKING, Any, Iterator, Union
 
 from ._core import ConfigError, ModelError
 
@@ -26,3 +29,21 @@ def path_or_bytes(model: Model) -> Union[str, bytes]:
         return serialize()
     except Exception as error:
         raise ModelError(f"the ModelProto cannot be serialized: {error}; models above 2 GB are given by path") from error
+
+
+def name_of(model: Model, otherwise: str) -> str:
+    """What tables call it: the file's name without its ending."""
+    return pathlib.Path(os.fspath(model)).stem if isinstance(model, (str, os.PathLike)) else otherwise
+
+
+@contextlib.contextmanager
+def as_file(model: Model, name: str) -> Iterator[str]:
+    """The path of a model; one that is no file is written to one called `name` as long as the context lasts."""
+    found = path_or_bytes(model)
+    if isinstance(found, str):
+        yield found
+        return
+    with tempfile.TemporaryDirectory(prefix="inc_cpp_") as folder:
+        path = pathlib.Path(folder) / f"{name}.onnx"
+        path.write_bytes(found)
+        yield str(path)

@@ -18,6 +18,7 @@ void bind_lists(py::module_& module);
 void bind_search(py::module_& module);
 void bind_quantize(py::module_& module);
 void bind_benchmark(py::module_& module);
+void bind_diagnosis(py::module_& module);
 
 /// A C-contiguous array of numbers as a tensor that borrows its memory and keeps it alive; other arrays, and what NumPy can
 /// make one of, are copied. `what` begins the message of the DataError that anything else gives.

@@ -41,6 +41,7 @@ py::dict row_of(const app::VariantResult& result, const app::VariantResult& firs
   py::dict row;
   row["label"] = result.label;
   row["precision"] = result.precision;
+  row["batch"] = batch;
   row["latency_ms"] = latency(s);
   row["throughput"] = 1e3 * static_cast<double>(batch) / s.mean;
   row["iterations"] = result.milliseconds.size();

@@ -86,16 +86,6 @@ py::dict trial_row(const search::Observation& seen, std::size_t number) {
   return row;
 }
 
-/// An interrupt in a call that only shows something is remembered; the run ends at its next question.
-template <class Act>
-void show(Interruption& interruption, Act&& act) {
-  const py::gil_scoped_acquire gil;
-  try {
-    interruption.guard(act);
-  } catch (const search::Interrupted&) {
-  }
-}
-
 pipeline::QuantizeOptions options_of(const Task& task, Interruption& interruption) {
   pipeline::QuantizeOptions options;
   options.output = task.output;

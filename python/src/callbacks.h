@@ -51,6 +51,16 @@ class Interruption {
   std::atomic<bool> happened_ = false;
 };
 
+/// An interrupt in a call that only shows something is remembered; the run ends at its next question.
+template <class Act>
+void show(Interruption& interruption, Act&& act) {
+  const py::gil_scoped_acquire gil;
+  try {
+    interruption.guard(act);
+  } catch (const search::Interrupted&) {
+  }
+}
+
 /// eval_func(session) -> float, with a session that ends with the call.
 std::unique_ptr<eval::Metric> function_metric(const std::string& name, bool higher_is_better, Ref function, Ref wrap,
                                               Interruption& interruption);

@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, module) {
   bind_search(module);
   bind_quantize(module);
   bind_benchmark(module);
+  bind_diagnosis(module);
 }
