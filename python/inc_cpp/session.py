@@ -60,6 +60,11 @@ class Session:
         runs), macs (multiply-adds)."""
         return self._core.profile(dict(input_feed), iterations)
 
+    def SerializeToString(self) -> bytes:
+        """The model as it runs, fused and quantized, as an ONNX model: for evaluation code that wants a ModelProto, as
+        `onnxruntime.InferenceSession(session.SerializeToString())`."""
+        return self._core.model_bytes()
+
     @property
     def precision(self) -> str:
         """What the model computes in: "fp32", "int8", "bf16" or "int8+bf16"."""

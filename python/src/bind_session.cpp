@@ -6,6 +6,8 @@
 
 #include "app/benchmark.h"
 #include "core/base/error.h"
+#include "core/onnx/onnx_io.h"
+#include "core/passes/pass.h"
 #include "session.h"
 
 namespace inc::python {
@@ -91,6 +93,18 @@ BoundSession open(const py::object& model, const std::string& engine, int thread
   return {Session(path, engine), threads};
 }
 
+/// The graph that runs, in ONNX's operators.
+py::bytes model_bytes(const BoundSession& bound) {
+  ir::Graph graph = bound.session().graph();
+  std::string bytes;
+  {
+    const py::gil_scoped_release free;
+    passes::lowering_pipeline().run(graph);
+    bytes = onnx_io::export_bytes(graph);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 py::list node_args(const std::vector<Port>& ports) {
@@ -166,6 +180,7 @@ void bind_session(py::module_& module) {
       .def_property_readonly(
           "precision", [](const BoundSession& bound) { return app::precision_of(bound.session().graph()); },
           "What the model computes in: \"fp32\", \"int8\", \"bf16\" or \"int8+bf16\".")
+      .def("model_bytes", &model_bytes, "The model as it runs, as the bytes of a ModelProto.")
       .def_property_readonly("threads", &BoundSession::threads, "Threads of its kernels; 0: all.");
 }
 

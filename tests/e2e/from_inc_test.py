@@ -16,7 +16,7 @@ EXAMPLES, PAGE, GOLDEN = (os.path.join(SOURCE, *p) for p in (("examples",), ("do
 UPDATE = os.environ.get("INC_UPDATE_GOLDEN")
 FILES = ("ptq", "resnet50", "mobilenet_v2", "vgg16", "bert", "ssd")
 STATUSES = ("same", "different", "absent", "error")
-ROW = re.compile(r"^\| `([^`]+)` \| (\w+) \| ?(.*?) ?\|$")
+ROW = re.compile(r"^\| `(.+)` \| (\w+) \| ?(.*?) ?\|$")
 PREFIXES = {"*.dataloader.": "evaluation.accuracy.dataloader.", "*.weight.": "quantization.model_wise.weight.",
             "*.activation.": "quantization.model_wise.activation."}
 LISTS = {"Strategies": "strategies", "Data sets": "datasets", "Transforms": "transforms", "Metrics": "metrics"}

@@ -1,0 +1,1 @@
+"""Constants of Intel Neural Compressor."""
