@@ -10,6 +10,8 @@
 #include <iterator>
 #include <sstream>
 
+extern char** environ;
+
 namespace inc::app {
 
 Known<std::string> Host::text(const std::string& path) const {
@@ -51,6 +53,16 @@ std::vector<std::string> Host::entries(const std::string& directory) const {
     names.push_back(at->path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::map<std::string, std::string> environment() {
+  std::map<std::string, std::string> all;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (const auto equals = text.find('='); equals != std::string::npos)
+      all[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return all;
 }
 
 std::vector<int> parse_cpu_list(const std::string& text) {

@@ -2,6 +2,7 @@
 // Files in which the system says what it is (procfs, sysfs, cgroups), below a root that tests can make themselves.
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -46,6 +47,9 @@ class Host {
   std::filesystem::path below(const std::string& path) const { return root_ / path.substr(path.starts_with('/') ? 1 : 0); }
   std::filesystem::path root_;
 };
+
+/// The variables of this process.
+std::map<std::string, std::string> environment();
 
 /// The kernel's lists of CPUs: "0-3,8" and back. Text of another form ends the list.
 std::vector<int> parse_cpu_list(const std::string& text);

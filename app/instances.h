@@ -1,6 +1,7 @@
 #pragma once
 // Several processes that time the same model at the same time, each on cores of its own.
 #include "app/benchmark.h"
+#include "app/process.h"
 
 namespace inc::app {
 
@@ -13,8 +14,8 @@ struct InstanceResult {
   double samples_per_second() const;
 };
 
-/// Starts `command` (a timing worker) once for each list of CPUs. All start to measure when the last one is ready.
-std::vector<InstanceResult> run_instances(const std::vector<std::string>& command, const std::vector<std::vector<int>>& cpus,
+/// Starts `command` (a timing worker) once for each instance. All start to measure when the last one is ready.
+std::vector<InstanceResult> run_instances(const std::vector<std::string>& command, const std::vector<Setting>& instances,
                                           double seconds, std::int64_t runs);
 
 }  // namespace inc::app

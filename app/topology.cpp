@@ -120,12 +120,12 @@ Known<Layout> layout(const Host& host) {
   }
 }
 
-void pin_to(const std::vector<int>& cpus) {
+bool pin_to(const std::vector<int>& cpus) {
   cpu_set_t set;
   CPU_ZERO(&set);
   for (const int cpu : cpus)
     if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
-  ::sched_setaffinity(0, sizeof(set), &set);
+  return ::sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
 }  // namespace inc::app

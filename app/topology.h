@@ -23,7 +23,7 @@ struct Layout {
 /// Of this machine, or of the one whose sysfs is below the root (then for one thread at a time).
 Known<Layout> layout(const Host& host);
 
-/// Keeps this process, and the threads it starts from now on, on the CPUs.
-void pin_to(const std::vector<int>& cpus);
+/// Keeps this process, and the threads it starts from now on, on the CPUs. False, with errno, where the system refuses.
+bool pin_to(const std::vector<int>& cpus);
 
 }  // namespace inc::app

@@ -26,31 +26,14 @@ struct Pipe {
   }
 };
 
-[[noreturn]] void become(char* const* command, const std::vector<int>& cpus, const Pipe& orders, const Pipe& answers) {
-  if (!cpus.empty()) pin_to(cpus);
-  ::dup2(orders.read, STDIN_FILENO);
-  ::dup2(answers.write, STDOUT_FILENO);
-  ::execvp(command[0], command);
-  ::_exit(127);
-}
-
 }  // namespace
 
-Worker::Worker(std::string name, const std::vector<std::string>& command, const std::vector<int>& cpus)
-    : name_(std::move(name)) {
-  std::vector<std::string> words = command;
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
+Worker::Worker(std::string name, const std::vector<std::string>& command, const Setting& setting) : name_(std::move(name)) {
   std::signal(SIGPIPE, SIG_IGN);
   const Pipe orders, answers;
-  process_ = ::fork();
-  if (process_ == 0) become(pointers.data(), cpus, orders, answers);
-  ::close(orders.read);
-  ::close(answers.write);
   orders_ = orders.write;
   answers_ = answers.read;
-  if (process_ < 0) throw BackendError(fmt::format("{}: cannot be started: {}", name_, std::strerror(errno)));
+  process_ = start_process(name_, command, setting, {orders.read, answers.write, -1});
 }
 
 Worker::Worker(Worker&& other) noexcept

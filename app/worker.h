@@ -1,15 +1,13 @@
 #pragma once
 // A process of its own that takes orders as lines on its standard input and answers each with one line.
-#include <string>
-#include <vector>
+#include "app/process.h"
 
 namespace inc::app {
 
 class Worker {
  public:
-  /// Starts `command` (the first word is looked up in PATH) on the CPUs; empty: where this process may run. Its standard
-  /// error is ours. `name` is for messages. Throws BackendError when it cannot be started.
-  Worker(std::string name, const std::vector<std::string>& command, const std::vector<int>& cpus = {});
+  /// As start_process(); its standard error is ours.
+  Worker(std::string name, const std::vector<std::string>& command, const Setting& setting = {});
   /// No more orders: waits until it has ended.
   ~Worker();
   Worker(Worker&& other) noexcept;

@@ -7,6 +7,7 @@
 
 #include "app/cli/benchmark_settings.h"
 #include "app/instances.h"
+#include "app/launch.h"
 #include "app/session.h"
 #include "app/summary.h"
 #include "app/topology.h"
@@ -101,12 +102,11 @@ void print_table(const std::string& model, const Results& results, int cores_eac
 }  // namespace
 
 ExitCode benchmark_instances(const BenchmarkSettings& settings) {
-  const app::Topology topology = app::this_machine();
-  const int cores_each =
-      settings.cores_per_instance > 0 ? settings.cores_per_instance : std::max(1, topology.cores() / settings.instances);
-  const auto cpus = app::place(topology, settings.instances, cores_each);
-  const auto results =
-      app::run_instances(command_of(settings, cores_each), cpus, settings.options.seconds, settings.options.iterations);
+  const app::LaunchPlan plan = app::plan_launch(app::this_machine(), {settings.instances, settings.cores_per_instance},
+                                                app::Host(), app::environment());
+  const int cores_each = plan.cores_each;
+  const auto results = app::run_instances(command_of(settings, cores_each), plan.instances, settings.options.seconds,
+                                          settings.options.iterations);
   const std::string model = std::filesystem::path(settings.model.empty() ? settings.config : settings.model).stem().string();
   if (settings.json)
     print_json(model, results, cores_each);

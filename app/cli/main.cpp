@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   inc::cli::add_inspect(app, chosen);
   inc::cli::add_doctor(app, chosen);
   inc::cli::add_compare(app, chosen);
+  inc::cli::add_launch(app, chosen);
   inc::cli::add_list(app, chosen);
   inc::cli::add_schema(app, chosen);
   try {

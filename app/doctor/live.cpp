@@ -14,22 +14,10 @@
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 
-extern char** environ;
-
 namespace inc::app {
 namespace {
 
 constexpr double kProbeSeconds = 2.0;
-
-std::map<std::string, std::string> environment() {
-  std::map<std::string, std::string> all;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    if (const auto equals = text.find('='); equals != std::string::npos)
-      all[text.substr(0, equals)] = text.substr(equals + 1);
-  }
-  return all;
-}
 
 /// A product of activations with constant weights, as models have.
 ir::Graph product(std::int64_t rows, std::int64_t inner, std::int64_t columns) {
