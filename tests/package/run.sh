@@ -1,12 +1,31 @@
 #!/usr/bin/env bash
-# Installs the build, builds a consumer against the installed package, runs it:  run.sh CMAKE BUILD PREFIX_PATH CONFIG
+# Installs the build, builds programs outside the tree against the installed package, runs them:
+#   run.sh CMAKE BUILD PREFIX_PATH EXAMPLES
 set -euo pipefail
-cmake=$1 build=$2 prefix_path=$3 config=$4
+cmake=$1 build=$2 prefix_path=$3 examples=$4
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$cmake" --install "$build" --prefix "$work/prefix" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-"$cmake" -S "$here" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix;$prefix_path" \
-  >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-"$cmake" --build "$work/build" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-"$work/build/consumer" "$config" "$work/out"
+
+quietly() {
+  "$@" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+}
+
+make() {
+  quietly "$cmake" -S "$1" -B "$work/$2" -G Ninja -DCMAKE_CXX_FLAGS=-O0 \
+    -DCMAKE_PREFIX_PATH="$work/prefix;$prefix_path"
+  quietly "$cmake" --build "$work/$2"
+}
+
+export OMP_NUM_THREADS=1
+quietly "$cmake" --install "$build" --prefix "$work/prefix"
+make "$here" consumer
+"$work/consumer/consumer" "$examples/01_quickstart/quickstart.yaml" "$work/out"
+
+make "$examples/cpp_quantize" example
+for name in calib-images-idx3 test-images-idx3 test-labels-idx1; do
+  gzip -dc "$examples/01_quickstart/$name-ubyte.gz" >"$work/$name"
+done
+"$work/example/cpp_quantize" "$examples/01_quickstart/shapes.onnx" "$work/calib-images-idx3" "$work/test-images-idx3" \
+  "$work/test-labels-idx1" "$work/example_out" | tee "$work/said"
+grep -q "executed again: $(sed -n 's/.*result \([0-9.]*\) .*/\1/p' "$work/said")" "$work/said"
