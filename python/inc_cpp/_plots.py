@@ -1,6 +1,7 @@
 """Figures; matplotlib is imported when the first one is asked for."""
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence
 
 if TYPE_CHECKING:
@@ -13,14 +14,22 @@ GAINED, LOST, GRID = "#2f7ed8", "#c8553d", "#d8dce2"
 
 
 def _figure(**arguments: Any) -> Any:
-    """(figure, axes), not known to pyplot, so that notebooks show it once. Raises ImportError that says how to get it."""
+    """(figure, axes), not known to pyplot: notebooks show it once, as the value of a cell. Raises ImportError that says how to
+    get it."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("figures need matplotlib: pip install matplotlib") from error
+
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=90)
+            return buffer.getvalue()
+
     columns = arguments.pop("columns", 1)
-    figure = Figure(layout="constrained", **arguments)
+    figure = Shown(layout="constrained", **arguments)
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, columns, squeeze=False)[0]
 
