@@ -18,18 +18,18 @@ def _figure(**arguments: Any) -> Any:
     get it."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure as Base
     except ImportError as error:
         raise ImportError("figures need matplotlib: pip install matplotlib") from error
 
-    class Shown(Figure):
+    class Figure(Base):
         def _repr_png_(self) -> bytes:
             buffer = io.BytesIO()
             self.savefig(buffer, format="png", dpi=90)
             return buffer.getvalue()
 
     columns = arguments.pop("columns", 1)
-    figure = Shown(layout="constrained", **arguments)
+    figure = Figure(layout="constrained", **arguments)
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, columns, squeeze=False)[0]
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any, Dict, Optional
 
 
@@ -12,7 +13,9 @@ def _in_notebook() -> bool:
 
 def _tqdm() -> Any:
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
         return tqdm
     except ImportError:
         return None
@@ -33,9 +36,11 @@ class Progress:
         if self.tqdm is None:
             return
         if self.bar is None or stage != self.stage or done < self.bar.n:
-            self.close()
+            self.finish()
             self.stage = stage
-            self.bar = self.tqdm(total=total or None, desc=self.title(stage), leave=stage != "tune", file=sys.stderr)
+            form = None if total else "{desc}: {elapsed}"
+            self.bar = self.tqdm(total=total or None, desc=self.title(stage), bar_format=form, leave=stage != "tune",
+                                 file=sys.stderr)
         self.bar.update(done - self.bar.n)
         if done == total:
             self.bar.refresh()
@@ -53,6 +58,12 @@ class Progress:
         else:
             text = f"accuracy {row['accuracy']:.6g}, {row['latency_ms']:.4g} ms, target {'met' if row['met'] else 'missed'}"
         self.tqdm.write(f"trial {row['number']}: {text}", file=sys.stderr)
+
+    def finish(self) -> None:
+        """The stage is over: another one has begun."""
+        if self.bar is not None and self.bar.total:
+            self.bar.update(self.bar.total - self.bar.n)
+        self.close()
 
     def close(self) -> None:
         if self.bar is not None:
