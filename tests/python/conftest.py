@@ -15,6 +15,8 @@ SAMPLES, FEATURES, CLASSES = 256, 64, 10
 def model_of(nodes, inputs, outputs, weights):
     values = [helper.make_tensor_value_info(name, dtype, shape) for name, dtype, shape in inputs]
     results = [helper.make_tensor_value_info(name, dtype, shape) for name, dtype, shape in outputs]
+    for node in nodes:
+        node.name = f"{node.op_type}_{node.output[0]}"
     tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
     graph = helper.make_graph(nodes, "net", values, results, tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

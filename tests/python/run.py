@@ -45,7 +45,7 @@ def main():
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(package.parent), os.environ.get("PYTHONPATH")]))
     os.environ["INC_BUILD"] = str(build)
     count = Count()
-    code = pytest.main(["-q", "-p", "no:cacheprovider", "--no-header", *(sys.argv[2:] or [str(HERE)])], plugins=[count])
+    code = pytest.main(["-q", "-p", "no:cacheprovider", "--no-header", "-W", "ignore::DeprecationWarning", *(sys.argv[2:] or [str(HERE)])], plugins=[count])
     for name, reason in count.skipped:
         print(f"SKIPPED {name}: {reason}")
     print(f"{count.passed} passed, {len(count.failed)} failed")

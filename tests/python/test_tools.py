@@ -56,7 +56,7 @@ def test_compare_finds_the_broken_operator(model, data):
     weight = next(tensor for tensor in broken.graph.initializer if tensor.name == "w1")
     weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * np.float32(1.1), "w1"))
     found = inc_cpp.compare(model, broken, data=data[0])
-    assert found.ops.iloc[0]["name"] == "c"
+    assert found.ops.iloc[0]["name"] == "MatMul_c"
     assert found.ops.iloc[0]["own_relative"] == pytest.approx(0.1, rel=0.01)
     assert (found.ops.iloc[1:]["own_relative"] < 1e-5).all()
     assert len(found.outputs) == 1 and "<html" in found.html
