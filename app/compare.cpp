@@ -8,69 +8,16 @@
 
 #include "app/benchmark.h"
 #include "app/compare_factors.h"
+#include "app/compare_inputs.h"
 #include "app/compare_regions.h"
 #include "app/session.h"
 #include "core/ops/ops.h"
 #include "core/pipeline/work.h"
 #include "core/quant/reorder_channels.h"
+#include "core/tuning/kept_part.h"
 
 namespace inc::app {
 namespace {
-
-/// The inputs, batch by batch, in the order of A's.
-struct Source {
-  std::shared_ptr<const eval::Dataset> data;
-  std::vector<ir::Tensor> synthetic;
-  std::string text;
-  std::int64_t samples = 0, batch = 1;
-};
-
-Source source_of(const CompareOptions& options, const ir::Graph& graph) {
-  Source source;
-  source.data = options.data;
-  if (!source.data && options.config) {
-    if (auto task = pipeline::accuracy_task(*options.config))
-      source.data = std::move(task->data);
-    else
-      source.data = pipeline::calibration_task(*options.config).data;
-  }
-  if (!source.data) {
-    BenchmarkOptions wanted;
-    wanted.batch = options.samples;
-    wanted.shapes = options.shapes;
-    source.synthetic = random_inputs(graph, wanted);
-    source.samples = source.batch = eval::usable_batch_size(graph, options.samples);
-    source.text = "synthetic inputs (uniform in [0, 1), integers 0 or 1)";
-    return source;
-  }
-  source.samples = std::min(options.samples, source.data->size());
-  source.batch = std::min(eval::usable_batch_size(graph, options.batch_size), std::max<std::int64_t>(1, source.samples));
-  source.text = source.data->describe();
-  return source;
-}
-
-Values run_tapped(const runtime::Executable& executable, std::span<const ir::Tensor> inputs, const ir::Graph& graph,
-                  const std::set<ir::ValueId>& wanted) {
-  Values seen;
-  std::mutex mutex;
-  runtime::TapSink tap;
-  for (const ir::ValueId id : wanted)
-    if (graph.producer(id) != nullptr) tap.wanted.insert(id);
-  tap.on_value = [&](ir::ValueId id, const ir::Tensor& tensor) {
-    const std::lock_guard lock(mutex);
-    seen.emplace(id, as_fp32(tensor));
-  };
-  const auto outputs = executable.run(inputs, tap);
-  for (std::size_t i = 0; i < outputs.size(); ++i) seen.insert_or_assign(graph.outputs()[i], as_fp32(outputs[i]));
-  for (std::size_t i = 0; i < inputs.size(); ++i) seen.insert_or_assign(graph.inputs()[i], inputs[i]);
-  return seen;
-}
-
-bool comparable(const Values& a, ir::ValueId x, const Values& b, ir::ValueId y) {
-  const auto in_a = a.find(x), in_b = b.find(y);
-  return in_a != a.end() && in_b != b.end() && in_a->second.dtype() == DType::Float &&
-         in_b->second.dtype() == DType::Float && in_a->second.shape() == in_b->second.shape();
-}
 
 class Comparer {
  public:
@@ -109,7 +56,11 @@ class Comparer {
     }
     for (const Region& region : regions_.all) {
       const ir::Node& node = a_.plain.node(region.node);
-      ComparedOp row{node.name, ops::reported_type(node), "", precision(region), {}, {}, region.why_not, {}, {}};
+      ComparedOp row;
+      row.name = node.name;
+      row.op_type = ops::reported_type(node);
+      row.precision = precision(region);
+      row.why_not_own = region.why_not;
       row.b_name = name_in_b(region, kind_of(node));
       out_.ops.push_back(std::move(row));
       runnables_.push_back(std::make_unique<Runnable>(region, *adaptor_));
@@ -155,7 +106,8 @@ class Comparer {
       reorder(inputs, a, b);
       factors_ = shared_factors(a_.plain, b_.plain, match_, regions_, runnables_, a, b);
     }
-    for (std::size_t i = 0; i < regions_.all.size() && !stopped(); ++i) add_row(i, a, b);
+    const std::unique_ptr<const runtime::Trace> trace = first ? traced(inputs) : nullptr;
+    for (std::size_t i = 0; i < regions_.all.size() && !stopped(); ++i) add_row(i, a, b, trace.get());
     for (std::size_t i = 0; i < out_.outputs.size(); ++i) {
       const ir::ValueId x = a_.run.outputs()[i], y = twin_output(i);
       if (comparable(a, x, b, y)) add(out_.outputs[i].total, a.at(x), b.at(y));
@@ -168,7 +120,17 @@ class Comparer {
     return b_.run.outputs()[it == names.end() ? i : static_cast<std::size_t>(it - names.begin())];
   }
 
-  void add_row(std::size_t i, const Values& a, const Values& b) {
+  std::unique_ptr<const runtime::Trace> traced(const std::vector<ir::Tensor>& inputs) const {
+    std::set<ir::ValueId> replaceable;
+    for (const Region& region : regions_.all)
+      if (a_.run.value(region.a).type.dtype == DType::Float && a_.run.producer(region.a) != nullptr)
+        replaceable.insert(region.a);
+    auto trace = executable_a_->trace(inputs, replaceable);
+    if (trace == nullptr) trace = tuning::trace_by_parts(a_.run, *adaptor_, *executable_a_, inputs, replaceable, {});
+    return trace;
+  }
+
+  void add_row(std::size_t i, const Values& a, const Values& b, const runtime::Trace* trace) {
     const Region& region = regions_.all[i];
     ComparedOp& row = out_.ops[i];
     if (!comparable(a, region.a, b, region.b)) {
@@ -182,11 +144,24 @@ class Comparer {
     if (!runnables_[i]->runs() || !row.why_not_own.empty()) return;
     try {
       Closeness input;
-      add(row.own, a.at(region.a), runnables_[i]->run(a, factors_, &input), divided);
+      const ir::Tensor made = runnables_[i]->run(a, factors_, &input);
+      add(row.own, a.at(region.a), made, divided);
       if (!region.requantized.empty()) join(row.input, input);
+      if (trace != nullptr && a_.run.producer(region.a) != nullptr)
+        row.effect = effect_of(region.a, divided ? multiplied(made, inverse(*divided)) : made,
+                               row.own.noise > 0 || !row.own.finite, *trace);
     } catch (const Error& error) {
       row.why_not_own = error.what();
     }
+  }
+
+  static Closeness effect_of(ir::ValueId value, const ir::Tensor& made, bool differs, const runtime::Trace& trace) {
+    const auto found = differs ? trace.rerun({{value, made}}) : trace.outputs();
+    Closeness effect;
+    for (std::size_t i = 0; i < found.size(); ++i)
+      if (found[i].dtype() == DType::Float && found[i].shape() == trace.outputs()[i].shape())
+        add(effect, trace.outputs()[i], found[i]);
+    return effect;
   }
 
   static void join(std::optional<Closeness>& sum, const Closeness& more) {
@@ -245,7 +220,7 @@ class Comparer {
                       "does not count as an error.",
                       factors_.size()));
     std::stable_sort(out_.ops.begin(), out_.ops.end(),
-                     [](const ComparedOp& x, const ComparedOp& y) { return x.own.relative() > y.own.relative(); });
+                     [](const ComparedOp& x, const ComparedOp& y) { return x.severity() > y.severity(); });
   }
 
   /// Multiplies by constants before its operator, whose weights then are other ones than A's.

@@ -49,6 +49,10 @@ struct ComparedOp {
   /// of its value beyond that of what it reads.
   Closeness own;
   std::string why_not_own;
+  /// A's outputs where this operator alone makes what B's makes, on the first batch; absent where that cannot be executed.
+  std::optional<Closeness> effect;
+  /// What they are ordered by: the error of `effect`, or else of `own`.
+  double severity() const { return effect ? effect->relative() : own.relative(); }
   /// What becomes of A's inputs and weights before the operator computes; absent where nothing happens to them.
   std::optional<Closeness> input, weight;
 };
@@ -63,7 +67,7 @@ struct Comparison {
   std::int64_t samples = 0;
   std::size_t operators = 0;        ///< of A; ops.size() of them are compared
   std::vector<ComparedOp> outputs;  ///< the models' outputs: `name` and `total`
-  std::vector<ComparedOp> ops;      ///< worst own error first
+  std::vector<ComparedOp> ops;      ///< those that harm the outputs most come first
   std::vector<Unmatched> unmatched;
   std::vector<std::string> notes;  ///< what the reader should know about the comparison
   report::Report::Machine machine;

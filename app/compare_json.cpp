@@ -19,6 +19,7 @@ Json closeness_json(const Closeness& c) {
 
 Json op_json(const ComparedOp& op) {
   Json json = {{"name", op.name}, {"op_type", op.op_type}, {"b_name", op.b_name}, {"precision", op.precision}};
+  if (op.effect) json["effect"] = closeness_json(*op.effect);
   json["own"] = closeness_json(op.own);
   json["own_estimated"] = !op.why_not_own.empty();
   if (!op.why_not_own.empty()) json["why_not_own"] = op.why_not_own;

@@ -85,6 +85,11 @@ ir::Tensor as_type(const ir::Tensor& tensor, DType dtype) {
   return tensor;
 }
 
+ChannelFactors inverse(ChannelFactors factors) {
+  for (float& factor : factors.factor) factor = 1 / factor;
+  return factors;
+}
+
 ir::Tensor multiplied(const ir::Tensor& tensor, const ChannelFactors& factors) {
   const Layout layout(tensor.shape(), factors.axis);
   ir::Tensor out(DType::Float, tensor.shape());

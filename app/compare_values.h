@@ -24,6 +24,7 @@ void add(Closeness& sum, const ir::Tensor& a, const ir::Tensor& b, const Channel
 ir::Tensor as_fp32(const ir::Tensor& tensor);
 /// FP32 to that type, where it is another one of floating point.
 ir::Tensor as_type(const ir::Tensor& tensor, DType dtype);
+ChannelFactors inverse(ChannelFactors factors);
 ir::Tensor multiplied(const ir::Tensor& tensor, const ChannelFactors& factors);
 
 /// Per channel the number that brings A closest to B, in least squares; 1 where A is zero. Nothing where they are all 1 up

@@ -15,7 +15,7 @@
 namespace inc::cli {
 namespace {
 
-constexpr int kBar = 14;
+constexpr int kBar = 10;
 
 struct CompareSettings : Settings {
   std::string a, b, html;
@@ -32,6 +32,10 @@ std::string decibels(const app::Closeness& closeness) {
 
 std::string percent(double share) {
   return std::isfinite(share) ? fmt::format("{:.3g} %", 100 * share) : "n/a";
+}
+
+std::string error_text(const app::Closeness& closeness) {
+  return closeness.finite ? percent(closeness.relative()) : "NaN";
 }
 
 std::string bar(double value, double most) {
@@ -51,22 +55,23 @@ void print_outputs(const app::Comparison& found) {
                output.total.largest, percent(output.total.of_range()));
 }
 
+/// Errors are roots of noise over signal.
 void print_ops(const app::Comparison& found, std::size_t top) {
   const auto shown = std::min(top, found.ops.size());
   fmt::print(
-      "\nWorst first: the error that an operator of B adds itself, fed with A's values (root of noise over signal).\n");
-  fmt::print("SQNR in dB: of that; of B's value in a run of B; of inputs and weights after B has quantized them.\n\n");
-  fmt::print("{:>9} {:<{}} {:>6} {:>6} {:>6} {:>7}  {}\n", "own error", "", kBar, "own", "total", "inputs", "weights",
-             "operator");
+      "\nWorst first. effect: error of A's outputs if this operator alone is B's. own: error that B's operator adds, fed\n");
+  fmt::print("with A's values; in dB: of inputs and weights as B quantizes them; total: in a run of B.\n\n");
+  fmt::print("{:>8} {:<{}} {:>8} {:>6} {:>6} {:>7} {:>6}  {}\n", "effect", "", kBar, "own", "dB", "inputs", "weights",
+             "total", "operator");
   double most = 0;
   for (const auto& op : found.ops)
-    if (std::isfinite(op.own.relative())) most = std::max(most, op.own.relative());
+    if (std::isfinite(op.severity())) most = std::max(most, op.severity());
   const auto part = [](const std::optional<app::Closeness>& closeness) { return closeness ? decibels(*closeness) : ""; };
   for (std::size_t i = 0; i < shown; ++i) {
     const auto& op = found.ops[i];
-    fmt::print("{:>9} {} {:>6} {:>6} {:>6} {:>7}  {} ({}, {})\n", op.own.finite ? percent(op.own.relative()) : "NaN",
-               bar(op.own.relative(), most), decibels(op.own), decibels(op.total), part(op.input), part(op.weight), op.name,
-               op.op_type, op.precision);
+    fmt::print("{:>8} {} {:>8} {:>6} {:>6} {:>7} {:>6}  {} ({}, {})\n", op.effect ? error_text(*op.effect) : "",
+               bar(op.severity(), most), error_text(op.own), decibels(op.own), part(op.input), part(op.weight),
+               decibels(op.total), op.name, op.op_type, op.precision);
     if (!op.why_not_own.empty()) fmt::print("{:>40}  own error estimated: {}\n", "", op.why_not_own);
   }
   if (shown < found.ops.size()) fmt::print("… and {} more (--top {})\n", found.ops.size() - shown, found.ops.size());

@@ -20,6 +20,7 @@ struct QuantizeSettings : Settings {
 
 /// Without what was said before the work started.
 void print_notes(const report::Report& report, const config::Config& config) {
+  for (const auto& choice : report.choices) fmt::print("{}\n", report::sentence(choice));
   const auto& said = config.not_honoured;
   for (const auto& note : report.notes) {
     const bool again = std::any_of(said.begin(), said.end(), [&](const auto& item) { return item.sentence() == note; });

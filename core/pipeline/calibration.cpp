@@ -99,8 +99,7 @@ class Chooser {
       allowed_ = options;
       calibrated_.space = std::move(space);
     }
-    calibrated_.notes.push_back(fmt::format("{} takes the typical output error of full INT8 from {:.2g} to {:.2g}: {}.",
-                                            what, before, least, used ? "used" : "not used"));
+    calibrated_.choices.push_back({what, before, least, used});
   }
 
   const LoadedModel& model_;

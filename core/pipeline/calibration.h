@@ -4,6 +4,7 @@
 
 #include "core/pipeline/quantize.h"
 #include "core/pipeline/work.h"
+#include "core/report/report.h"
 #include "core/tuning/candidate.h"
 
 namespace inc::pipeline {
@@ -11,7 +12,7 @@ namespace inc::pipeline {
 struct Calibrated {
   quant::RangeTable ranges;
   tuning::TuningSpace space;
-  std::vector<std::string> notes;
+  std::vector<report::ChoiceRow> choices;
   double seconds = 0;
 };
 

@@ -115,6 +115,40 @@ std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::T
   return rows;
 }
 
+void add_times(std::vector<report::OpRow>& rows, const std::vector<runtime::StepProfile>& result,
+               const std::vector<runtime::StepProfile>& fp32, std::int64_t samples) {
+  struct Time {
+    double result = 0, fp32 = 0;
+    std::string kernel;
+  };
+  std::map<std::string, Time> times;
+  for (const auto& step : result) {
+    Time& time = times[step.name];
+    time.result += step.milliseconds / static_cast<double>(samples);
+    if (time.kernel.empty() || step.macs > 0) time.kernel = step.kernel;
+  }
+  for (const auto& step : fp32) times[step.name].fp32 += step.milliseconds / static_cast<double>(samples);
+  for (auto& row : rows) {
+    const auto time = times.find(row.name);
+    if (time == times.end()) continue;
+    if (!result.empty()) row.ms = time->second.result;
+    if (!fp32.empty()) row.fp32_ms = time->second.fp32;
+    row.kernel = time->second.kernel;
+  }
+}
+
+void add_sensitivities(std::vector<report::OpRow>& rows, const tuning::TuningSpace& space,
+                       const search::Sensitivity& found) {
+  std::map<std::string, std::size_t> dims;
+  for (std::size_t i = 0; i < space.shape.dims.size(); ++i) dims.emplace(space.shape.dims[i].name, i);
+  for (auto& row : rows) {
+    const auto dim = dims.find(row.name);
+    if (dim == dims.end()) continue;
+    row.sensitivity = found.output.at(dim->second).front();
+    row.own_error = found.own.at(dim->second).front();
+  }
+}
+
 std::vector<report::StatisticsRow> statistics(const ir::Graph& quantized, const std::vector<report::OpRow>& ops) {
   std::map<std::string, report::StatisticsRow> by_type;
   const auto count = [&](const std::string& type, const std::string& precision) {

@@ -53,7 +53,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
                                       allowed.bf16_policies, corrections(config, task_or_null, options));
   Result result{config, model, options.supplied, space, candidates, directory, stages, calibrated.seconds, std::move(notes)};
-  result.notes.insert(result.notes.end(), calibrated.notes.begin(), calibrated.notes.end());
+  result.choices = calibrated.choices;
   result.costs = costs ? &*costs : nullptr;
   if (!task) return finish(result, adaptor, options);
   return tune(result, *task, costs, adaptor, options, journal, std::move(history));

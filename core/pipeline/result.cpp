@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <limits>
+#include <algorithm>
 
 #include "core/base/file.h"
 #include "core/base/text.h"
@@ -31,8 +31,9 @@ eval::Batch sample_batch(const Result& result) {
 }
 
 struct Measured {
-  double fp32_ms = std::numeric_limits<double>::quiet_NaN(), result_ms = fp32_ms;  ///< per sample
-  std::vector<runtime::StepProfile> profile;
+  double fp32_ms = report::kUnknown, result_ms = report::kUnknown;  ///< per sample
+  std::vector<runtime::StepProfile> profile = {}, fp32_profile = {};
+  std::int64_t samples = 1;  ///< of a profiled run
 };
 
 std::vector<double> milliseconds(std::span<const runtime::Executable* const> executables, const eval::Batch& batch) {
@@ -53,25 +54,38 @@ bool has_samples(const Result& result) {
   return result.task != nullptr || names_samples(result.config, result.supplied);
 }
 
+/// As many profiled runs as take half a second; three to ten where a run takes less than two.
+int profiled_runs(double ms, const eval::Batch& batch) {
+  const double run = ms * static_cast<double>(batch.count);
+  return std::clamp(static_cast<int>(500 / std::max(1.0, run)), run < 2000 ? 3 : 1, 10);
+}
+
 /// Small models take turns, so that other work on the machine slows both; of large ones, FP32 comes first and alone.
-std::optional<double> fp32_alone(const Result& result) {
+std::optional<Measured> fp32_alone(const Result& result) {
   if (!has_samples(result) || constant_bytes(result.model.fused) <= kTakeTurns) return {};
   const runtime::Executable* const one[] = {&result.candidates.fp32()};
-  const double ms = milliseconds(one, sample_batch(result)).front();
+  const eval::Batch batch = sample_batch(result);
+  Measured measured{milliseconds(one, batch).front()};
+  measured.fp32_profile = one[0]->profile(batch.inputs, profiled_runs(measured.fp32_ms, batch));
   one[0]->rest();
-  return ms;
+  return measured;
 }
 
 /// Nothing is known without samples.
-Measured measure(const Result& result, std::optional<double> fp32_ms, const ir::Graph& candidate,
+Measured measure(const Result& result, std::optional<Measured> fp32, const ir::Graph& candidate,
                  const runtime::Adaptor& adaptor) {
   if (!has_samples(result)) return {};
   const eval::Batch batch = sample_batch(result);
   const auto executable = adaptor.prepare(candidate);
   const runtime::Executable* const both[] = {executable.get(), &result.candidates.fp32()};
-  const auto times = milliseconds(std::span(both).first(fp32_ms ? 1 : 2), batch);
+  const auto times = milliseconds(std::span(both).first(fp32 ? 1 : 2), batch);
+  Measured measured = fp32.value_or(Measured{times.back()});
+  if (!fp32) measured.fp32_profile = both[1]->profile(batch.inputs, profiled_runs(times.back(), batch));
   result.candidates.fp32().rest();
-  return {fp32_ms.value_or(times.back()), times.front(), executable->profile(batch.inputs, 1)};
+  measured.result_ms = times.front();
+  measured.profile = executable->profile(batch.inputs, profiled_runs(times.front(), batch));
+  measured.samples = batch.count;
+  return measured;
 }
 
 std::string decided(const Result& result) {
@@ -175,14 +189,19 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.resolved_config = config::write_config(result.config);
   const search::Point point = chosen_point(result);
   result.candidates.go_on();
-  const std::optional<double> fp32_ms = fp32_alone(result);
+  const std::optional<Measured> fp32 = fp32_alone(result);
   const tuning::Candidate candidate = result.candidates.build(point);
-  const Measured measured = measure(result, fp32_ms, candidate.graph, adaptor);
+  const Measured measured = measure(result, fp32, candidate.graph, adaptor);
   report.baseline = {result.baseline.accuracy, measured.fp32_ms};
   describe_result(result, report);
   report.result.latency_ms = measured.result_ms;
   report.ops = decisions(candidate.graph, result.space, candidate.bf16, measured.profile, decided(result));
+  add_times(report.ops, measured.profile, measured.fp32_profile, measured.samples);
+  if (const auto* found = result.outcome == nullptr ? nullptr : result.outcome->history.sensitivity())
+    add_sensitivities(report.ops, result.space, *found);
   report.statistics = statistics(candidate.graph, report.ops);
+  report.metrics = result.metrics;
+  report.choices = result.choices;
   report.notes = result.notes;
   if (const Support s = bf16_allowed(result.config, adaptor); !s && names_bf16(result.config))
     report.notes.push_back(fmt::format("BF16 is not used: {}.", s.why_not()));

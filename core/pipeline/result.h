@@ -22,6 +22,8 @@ struct Result {
   Stages& stages;
   double calibration_seconds = 0;
   std::vector<std::string> notes{};
+  std::vector<report::ChoiceRow> choices{};
+  std::vector<report::MetricRow> metrics{};
   report::Report::Baseline baseline{};
   const search::Outcome* outcome = nullptr;
   const tuning::Criterion* criterion = nullptr;

@@ -46,6 +46,9 @@ std::vector<report::TrialRow> trial_rows(const search::History& history, const t
     row.failed = seen.why_failed;
     if (seen.state == search::TrialState::Complete) {
       row.accuracy = seen.accuracy;
+      row.accuracy_low = seen.accuracy_low;
+      row.accuracy_high = seen.accuracy_high;
+      if (seen.divergence >= 0) row.divergence = seen.divergence;
       row.relative_loss = criterion.relative_loss(seen.accuracy);
       row.latency_ms = seen.latency_ms;
       row.cost = seen.cost;

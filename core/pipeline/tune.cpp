@@ -1,5 +1,7 @@
 #include "core/pipeline/tune.h"
 
+#include <map>
+
 #include "core/base/pack.h"
 #include "core/pipeline/aims.h"
 #include "core/search/shared.h"
@@ -32,10 +34,30 @@ eval::EvalOptions evaluation(const AccuracyTask& task, const QuantizeOptions& op
   return out;
 }
 
-search::Listener listener(search::Journal& journal, const QuantizeOptions& options) {
+/// What the metrics say of each point that was executed on the whole set in this run.
+using MetricValues = std::map<search::Point, std::vector<double>>;
+
+std::vector<report::MetricRow> metric_rows(const tuning::Baseline& baseline, const MetricValues& values,
+                                           const search::Observation* best) {
+  const auto metrics = baseline.metric().parts();
+  const auto of_best = best == nullptr ? values.end() : values.find(best->point);
+  std::vector<report::MetricRow> rows;
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    const auto& part = baseline.parts()[i];
+    rows.push_back({metrics[i]->name(), part.criterion.describe(), part.accuracy,
+                    of_best == values.end() ? report::kUnknown : of_best->second[i]});
+  }
+  if (!rows.empty() && best != nullptr) rows.front().result = best->accuracy;
+  return rows;
+}
+
+search::Listener listener(search::Journal& journal, const QuantizeOptions& options, const eval::Metric& metric,
+                          MetricValues& values) {
   search::Listener out;
   out.on_trial = [&](const search::Observation& seen, std::size_t number) {
     journal.append(seen);
+    if (seen.state == search::TrialState::Complete && seen.accuracy_low == seen.accuracy_high)
+      for (const eval::Metric* part : metric.parts()) values[seen.point].push_back(part->value());
     if (options.on_trial) options.on_trial(seen, number);
   };
   out.on_sensitivity = [&](const search::Sensitivity& found) { journal.append(found); };
@@ -45,13 +67,14 @@ search::Listener listener(search::Journal& journal, const QuantizeOptions& optio
 /// Rank 0 searches, the others measure what it wants; they have no outcome.
 std::optional<search::Outcome> searched(const search::Strategy& strategy, const search::Measures& measures,
                                         const config::ExitPolicy& policy, const QuantizeOptions& options,
-                                        std::optional<search::Journal>& journal, search::History history) {
+                                        std::optional<search::Journal>& journal, search::History history,
+                                        const eval::Metric& metric, MetricValues& values) {
   if (!options.ranks->first()) {
     search::follow(*options.ranks, measures);
     return std::nullopt;
   }
   search::Outcome outcome = search::tune(strategy, search::shared(*options.ranks, measures), stop_rule(policy, options),
-                                         listener(journal.value(), options), std::move(history));
+                                         listener(journal.value(), options, metric, values), std::move(history));
   search::dismiss(*options.ranks);
   return outcome;
 }
@@ -102,8 +125,9 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
     if (options.progress) options.progress({"sensitivities", 0, 1});
     return sensitivities();
   };
+  MetricValues values;
   const auto outcome = searched(*strategy, {tuning::make_measure(bench), announced}, config.tuning.exit_policy, options,
-                                journal, std::move(history));
+                                journal, std::move(history), *task.metric, values);
   if (!outcome) return {};
 
   result.baseline.accuracy = baseline.accuracy();
@@ -111,6 +135,7 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   result.criterion = &baseline.criterion();
   result.objective = &aims.objective();
   result.best = outcome->history.best();
+  result.metrics = metric_rows(baseline, values, result.best);
   result.task = &task;
   result.samples = baseline.score().samples;
   return finish(result, adaptor, options);

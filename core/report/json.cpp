@@ -31,6 +31,9 @@ Json trials_json(const std::vector<TrialRow>& trials) {
   for (const auto& t : trials)
     rows.push_back({{"number", t.number},
                     {"accuracy", number(t.accuracy)},
+                    {"accuracy_low", number(t.accuracy_low)},
+                    {"accuracy_high", number(t.accuracy_high)},
+                    {"divergence", number(t.divergence)},
                     {"relative_loss", number(t.relative_loss)},
                     {"latency_ms", number(t.latency_ms)},
                     {"cost", number(t.cost)},
@@ -54,6 +57,12 @@ Json calibration_json(const Report& report) {
                               {"changed", row.changed},
                               {"median_width", number(row.median_width)},
                               {"least_width", number(row.least_width)}});
+  json["choices"] = Json::array();
+  for (const auto& choice : report.choices)
+    json["choices"].push_back({{"what", choice.what},
+                               {"error_before", number(choice.before)},
+                               {"error_after", number(choice.after)},
+                               {"used", choice.used}});
   if (const auto& c = report.correction)
     json["bias_correction"] = {{"anchors", c->anchors},
                                {"corrected", c->corrected},
@@ -89,7 +98,12 @@ std::string to_json(const Report& report) {
                     {"latency_ms", number(report.result.latency_ms)},
                     {"model_bytes", report.result.model_bytes},
                     {"fp32_model_bytes", report.result.fp32_model_bytes},
-                    {"target", report.result.target}};
+                    {"target", report.result.target},
+                    {"threshold", number(report.result.threshold)}};
+  json["metrics"] = Json::array();
+  for (const auto& m : report.metrics)
+    json["metrics"].push_back(
+        {{"name", m.name}, {"baseline", number(m.baseline)}, {"result", number(m.result)}, {"target", m.target}});
   json["cost"] = cost_json(report.cost);
   json["strategy"] = report.strategy;
   json["objective"] = report.objective;
@@ -102,7 +116,15 @@ std::string to_json(const Report& report) {
   if (report.cost_model) json["cost_model"] = cost_model_json(*report.cost_model);
   json["ops"] = Json::array();
   for (const auto& op : report.ops)
-    json["ops"].push_back({{"name", op.name}, {"op_type", op.op_type}, {"precision", op.precision}, {"reason", op.reason}});
+    json["ops"].push_back({{"name", op.name},
+                           {"op_type", op.op_type},
+                           {"precision", op.precision},
+                           {"reason", op.reason},
+                           {"ms", number(op.ms)},
+                           {"fp32_ms", number(op.fp32_ms)},
+                           {"kernel", op.kernel},
+                           {"sensitivity", number(op.sensitivity)},
+                           {"own_error", number(op.own_error)}});
   json["pareto"] = Json::array();
   for (const auto& point : report.pareto)
     json["pareto"].push_back({{"accuracy", number(point.accuracy)},

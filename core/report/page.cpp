@@ -19,20 +19,20 @@ main{max-width:1120px;margin:0 auto;padding:32px 24px 64px}h1{font-size:26px;lin
 p{margin:8px 0;max-width:80ch}.sub{color:var(--soft);margin:4px 0 18px}.verdict{display:inline-block;padding:4px 14px;border-radius:999px;font-weight:600;color:var(--paper);background:var(--good);margin-right:8px}
 .verdict.missed{background:var(--bad)}.verdict.none{background:var(--soft)}.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:12px;margin-top:20px}
 .tile{background:var(--panel);border-radius:10px;padding:14px 16px}.tile b{display:block;font-size:22px;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:13px;display:block;line-height:1.4}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:16px;margin:12px 0}figure{margin:0;background:var(--panel);border-radius:10px;padding:14px 16px;min-width:0}
+.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(420px,100%),1fr));gap:16px;margin:12px 0}figure{margin:0;background:var(--panel);border-radius:10px;padding:14px 16px;min-width:0}
 figcaption{font-weight:600;margin-bottom:8px}svg{width:100%;height:auto;display:block}svg text{fill:var(--ink);font-size:13px}svg .tick{fill:var(--soft);font-size:12px}svg .axis{fill:var(--soft);font-size:13px}
 .bar{fill:var(--bar)}.bar.accent,.dot.accent{fill:var(--accent)}.dot{fill:var(--bar)}.grid{stroke:var(--rule)}.joined{fill:none;stroke:var(--bar);stroke-width:1.5}.span{stroke:var(--bar);stroke-width:2}
-.front{fill:none;stroke:var(--accent);stroke-width:1.5}.target{stroke:var(--bad);stroke-dasharray:5 4}svg .target-label{fill:var(--bad);font-size:12px}
+.front{fill:none;stroke:var(--accent);stroke-width:1.5}.target{stroke:var(--bad);stroke-dasharray:5 4}svg .inside{fill:var(--paper);font-size:12px;font-weight:600}svg .target-label{fill:var(--bad);font-size:12px}
 rect.int8,.key.int8{fill:var(--int8);background:var(--int8)}rect.bf16,.key.bf16{fill:var(--bf16);background:var(--bf16)}rect.fp32,.key.fp32{fill:var(--fp32);background:var(--fp32)}
 .key{display:inline-block;width:11px;height:11px;border-radius:3px;margin:0 6px 0 14px}.key:first-child{margin-left:0}.keys{font-size:13px;color:var(--soft);margin:0 0 8px}
 .wrap{overflow-x:auto;margin:8px 0}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:6px 14px 6px 0;border-bottom:1px solid var(--rule);vertical-align:top;overflow-wrap:normal}
 th{color:var(--soft);font-weight:600;font-size:13px;vertical-align:bottom}th:last-child,td:last-child{padding-right:0}td.n,th.n{text-align:right;white-space:nowrap}
-td.name{min-width:170px;max-width:340px;font-family:ui-monospace,monospace;font-size:13px;overflow-wrap:anywhere}td.note{min-width:220px;color:var(--soft);font-size:13px}
+td.name{min-width:170px;max-width:420px;font-family:ui-monospace,monospace;font-size:13px;overflow-wrap:anywhere}td.note{min-width:220px;color:var(--soft);font-size:13px}
 td.b{position:relative;text-align:right;white-space:nowrap;min-width:96px}th.b{text-align:right}td.b i{position:absolute;left:0;bottom:2px;height:4px;border-radius:2px;background:var(--bar)}
 td.int8,td.bf16,td.fp32{font-weight:600;font-size:13px}td.int8{color:var(--int8)}td.bf16{color:var(--bf16)}td.fp32{color:var(--soft)}td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}
 pre{background:var(--panel);padding:14px 16px;border-radius:10px;overflow-x:auto;font-size:13px;overflow-wrap:normal}details{margin:16px 0}summary{cursor:pointer;font-weight:600}summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 ul{margin:8px 0;padding-left:20px;max-width:80ch}li{margin:4px 0}
-@media(max-width:520px){main{padding:20px 16px 48px}h1{font-size:22px}.tiles{grid-template-columns:1fr 1fr;gap:10px}.tile{padding:12px}.tile b{font-size:19px}figure{padding:12px 10px}svg text{font-size:15px}svg .tick{font-size:14px}svg .axis{font-size:14px}}
+@media(max-width:520px){main{padding:20px 16px 48px}h1{font-size:22px}.tiles{grid-template-columns:1fr 1fr;gap:10px}.tile{padding:12px}.tile b{font-size:19px}figure{padding:12px 10px}svg text{font-size:16px}svg .tick,svg .axis,svg .inside,svg .target-label{font-size:15px}}
 @media print{details>*{display:block}figure,.tile{break-inside:avoid}})";
 
 std::string row_of(const char* tag, const Row& cells, const Row& header) {

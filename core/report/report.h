@@ -2,6 +2,7 @@
 // The result of a run: report.json's content as a struct, the statistics table, the HTML page.
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +13,17 @@ struct StatisticsRow {
   std::string op_type;
   std::int64_t total = 0, int8 = 0, bf16 = 0, fp32 = 0;
 };
+/// In this file: not measured.
+inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
 struct OpRow {
   std::string name, op_type, precision, reason;
+  double ms = kUnknown,
+         fp32_ms = kUnknown;  ///< a sample, with the conversions that the operator needs: in the result, in FP32
+  std::string kernel = {};    ///< that ran it in the result
+  /// What the fastest option does to the model's outputs, and to the operator's own, with everything else in FP32: squared
+  /// error over the square of FP32's.
+  double sensitivity = kUnknown, own_error = kUnknown;
 };
 struct ParetoRow {
   double accuracy = 0, latency_ms = 0;
@@ -28,6 +38,8 @@ struct TrialRow {
   std::string failed;  ///< reason, empty when complete
   double cost = 0;     ///< the objective, smaller is better
   std::int64_t model_bytes = 0, footprint_bytes = 0;
+  double accuracy_low = kUnknown, accuracy_high = kUnknown;  ///< where that of the whole set lies; equal: it was executed
+  double divergence = kUnknown;                              ///< of the outputs from FP32's: squared error over square
 };
 
 /// How far the ranges of one calibration method are from min-max.
@@ -35,6 +47,17 @@ struct RangeRow {
   std::string method;
   std::int64_t values = 0, changed = 0;      ///< tensors in all; with a range of another width
   double median_width = 1, least_width = 1;  ///< width over that of min-max
+};
+/// What the samples decided before the search: the typical output error of full INT8 without and with it.
+struct ChoiceRow {
+  std::string what;  ///< "SmoothQuant", "Another range method"
+  double before = 0, after = 0;
+  bool used = false;
+};
+/// One of several metrics; `result` is not known where the trial was not executed in this run.
+struct MetricRow {
+  std::string name, target;
+  double baseline = 0, result = kUnknown;
 };
 /// What bias correction found.
 struct CorrectionRow {
@@ -87,7 +110,9 @@ struct Report {
   std::vector<OpRow> ops;
   std::vector<ParetoRow> pareto;
   std::vector<TrialRow> trials;
+  std::vector<MetricRow> metrics;  ///< one or more, the first as in baseline and result
   std::vector<RangeRow> ranges;
+  std::vector<ChoiceRow> choices;
   std::optional<CorrectionRow> correction;
   std::optional<CostModelRow> cost_model;
   std::vector<std::string> notes;  ///< what the user should know about the written model
@@ -101,6 +126,8 @@ struct Report {
 
 /// "bias correction kept for 27 of 28 operators: …".
 std::string sentence(const CorrectionRow& correction);
+/// "SmoothQuant takes the typical output error of full INT8 from 0.02 to 0.002: used."
+std::string sentence(const ChoiceRow& choice);
 /// One line per range method: how far its ranges are from min-max.
 std::string sentence(const RangeRow& range);
 std::string to_json(const Report& report);  ///< pretty, fields as in the product's contract

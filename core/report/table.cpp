@@ -58,6 +58,11 @@ std::string sentence(const CorrectionRow& c) {
   return kept + effect + (c.note.empty() ? "" : "; " + c.note) + ".";
 }
 
+std::string sentence(const ChoiceRow& c) {
+  return fmt::format("{} takes the typical output error of full INT8 from {:.2g} to {:.2g}: {}.", c.what, c.before, c.after,
+                     c.used ? "used" : "not used");
+}
+
 std::string sentence(const RangeRow& r) {
   if (r.changed == 0) return fmt::format("Ranges of {}: {} tensors, all as by min-max.", r.method, r.values);
   return fmt::format("Ranges of {}: {} of {} tensors clipped; width {} of min-max in the median, {} at least.", r.method,
@@ -70,6 +75,9 @@ std::string result_table(const Report& report) {
   if (!report.metric.empty())
     rows.push_back({"Accuracy (" + report.metric + ")", shown(report.baseline.accuracy, 4), shown(result.accuracy, 4),
                     change_text(result.relative_loss)});
+  for (std::size_t i = 1; i < report.metrics.size(); ++i)
+    rows.push_back({"Accuracy (" + report.metrics[i].name + ")", shown(report.metrics[i].baseline, 4),
+                    shown(report.metrics[i].result, 4), ""});
   rows.push_back({"Latency (ms a sample)", shown(report.baseline.latency_ms, 4), shown(result.latency_ms, 4),
                   times_text(report.baseline.latency_ms, result.latency_ms) + " faster"});
   rows.push_back(

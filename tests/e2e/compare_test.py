@@ -92,7 +92,7 @@ class Compare(unittest.TestCase):
         self.assertGreater(found["outputs"][0]["sqnr_db"], 20)
         for op in found["ops"]:
             self.assertLess(op["own"]["relative"], 0.05, op["name"])
-        self.assertEqual(found["ops"], sorted(found["ops"], key=lambda op: -op["own"]["relative"]))
+        self.assertEqual(found["ops"], sorted(found["ops"], key=lambda op: -op["effect"]["relative"]))
 
     def test_every_broken_weight_is_found(self):
         for index in (1, 4, 8):
@@ -100,6 +100,7 @@ class Compare(unittest.TestCase):
             name = break_weight_scale(self.quantized, broken, index, 1.5)
             found = self.compared(MODEL, broken, "--config", CONFIG)
             self.assertEqual(found["ops"][0]["b_name"], name)
+            self.assertGreater(found["ops"][0]["effect"]["relative"], 3 * found["ops"][1]["effect"]["relative"])
             self.assertGreater(found["ops"][0]["own"]["relative"], 3 * found["ops"][1]["own"]["relative"])
 
     def test_a_page_and_a_table_for_people(self):

@@ -3,8 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+
+#include "core/base/file.h"
+#include "core/report/svg.h"
 
 namespace inc::report {
 namespace {
@@ -37,6 +44,24 @@ Report example() {
   r.ranges = {{"kl", 20, 5, 0.98, 0.71}};
   r.correction = CorrectionRow{19, 12, 100, 0.01, 0.002, ""};
   r.machine = {"some cpu", "avx2", 2};
+  return r;
+}
+
+/// With everything that a run may find out.
+Report rich() {
+  Report r = example();
+  r.model = "net";
+  r.objective = "performance";
+  r.ops[0].ms = 0.3, r.ops[0].fp32_ms = 0.8, r.ops[0].kernel = "onednn:brgconv:avx512_core_vnni";
+  r.ops[0].sensitivity = 0.0121, r.ops[0].own_error = 0.0004;
+  r.ops[1].ms = r.ops[1].fp32_ms = 0.1;
+  r.trials[0].accuracy_low = 0.87, r.trials[0].accuracy_high = 0.9;
+  r.trials[0].divergence = 0.01;
+  r.metrics = {{"topk", "relative loss at most 0.01: at least 0.9064", 0.9156, 0.9101}, {"F1", "…at least 0.8", 0.81}};
+  r.choices = {{"SmoothQuant", 0.02, 0.002, true}};
+  r.cost_model = CostModelRow{"measured", "1x3x32x32", 0.2, 12, 2.0, 0.9, 1.0, {{"softmax", "bf16", 12.5}}};
+  r.notes = {"Channels of 3 groups were reordered."};
+  r.resolved_config = "version: 1.0\n";
   return r;
 }
 
@@ -124,7 +149,94 @@ TEST(ReportHtml, SaysNothingOfNan) {
 
 TEST(ReportHtml, EveryOperatorHasItsRowAndReason) {
   const std::string page = to_html(example());
-  EXPECT_THAT(page, HasSubstr("<td class=\"name\">softmax</td><td>Softmax</td><td class=\"fp32\">fp32</td><td>has no INT8 form</td>"));
+  EXPECT_THAT(page, HasSubstr("<td class=\"name\">softmax</td><td>Softmax</td><td class=\"fp32\">fp32</td>"
+                              "<td class=\"note\">has no INT8 form</td>"));
+}
+
+TEST(ReportHtml, LeavesOutColumnsThatNothingIsKnownOf) {
+  EXPECT_THAT(to_html(example()), Not(HasSubstr("Sensitivity")));
+  EXPECT_THAT(to_html(rich()), HasSubstr("Sensitivity"));
+  EXPECT_THAT(to_html(rich()), HasSubstr(">11 %<"));  // root of 0.0121
+}
+
+/// One tag a line, without the style.
+std::string body_of(const std::string& page) {
+  std::string text;
+  for (std::size_t i = page.find("<main>"); i < page.size(); ++i) {
+    if (page[i] == '<' && page[i + 1] != '/' && !text.empty()) text += '\n';
+    text += page[i];
+  }
+  return text;
+}
+
+TEST(ReportHtml, IsThatOfTheGoldenFile) {
+  const std::filesystem::path path = std::filesystem::path(INC_SOURCE_DIR) / "tests/golden/report/page.html";
+  const std::string text = body_of(to_html(rich()));
+  if (std::getenv("INC_UPDATE_GOLDEN") != nullptr) write_file_atomically(path, text);
+  EXPECT_EQ(read_file(path), text) << "run again with INC_UPDATE_GOLDEN=1 and review the difference";
+}
+
+/// The faults of a page: tags closed out of order, duplicate attributes, anything that is loaded or run.
+std::vector<std::string> faults(const std::string& page) {
+  std::vector<std::string> open, found;
+  const std::regex tag("<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\\s+[a-zA-Z0-9-]+(?:=\"[^\"<]*\")?)*)\\s*(/?)>"),
+      attribute("([a-zA-Z0-9-]+)=");
+  std::size_t count = 0;
+  for (std::sregex_iterator it(page.begin(), page.end(), tag), end; it != end; ++it, ++count) {
+    const std::string name = (*it)[2], attributes = (*it)[3];
+    if (name == "script" || name == "link" || name == "img" || name == "iframe") found.push_back(name);
+    std::set<std::string> seen;
+    for (std::sregex_iterator a(attributes.begin(), attributes.end(), attribute); a != end; ++a)
+      if (!seen.insert((*a)[1]).second || (*a)[1] == "src" || (*a)[1] == "href") found.push_back(name + " " + a->str());
+    if ((*it)[1] == "/") {
+      if (open.empty() || open.back() != name)
+        found.push_back("closed out of order: " + name);
+      else
+        open.pop_back();
+    } else if ((*it)[4] != "/" && name != "meta") {
+      open.push_back(name);
+    }
+  }
+  found.insert(found.end(), open.begin(), open.end());
+  const auto angles = std::count(page.begin(), page.end(), '<');
+  if (static_cast<std::ptrdiff_t>(count) + 1 != angles) found.push_back("a tag that is none");  // one for <!doctype html>
+  for (const char* outside : {"http:", "https:", "url(", "@import"})
+    if (page.find(outside) != std::string::npos) found.push_back(outside);
+  return found;
+}
+
+TEST(ReportHtml, IsWellFormedAndLoadsNothing) {
+  EXPECT_THAT(faults(to_html(rich())), testing::IsEmpty());
+  EXPECT_THAT(faults(to_html(example())), testing::IsEmpty());
+  EXPECT_THAT(faults(to_html({})), testing::IsEmpty());
+  EXPECT_EQ(faults("<!doctype html><p><b></p>").size(), 3u);
+}
+
+TEST(ReportJson, SaysWhatIsKnownOfOperatorsTrialsAndMetrics) {
+  const auto json = nlohmann::json::parse(to_json(rich()));
+  EXPECT_DOUBLE_EQ(json["ops"][0]["sensitivity"], 0.0121);
+  EXPECT_DOUBLE_EQ(json["ops"][0]["fp32_ms"], 0.8);
+  EXPECT_TRUE(json["ops"][1]["sensitivity"].is_null());
+  EXPECT_DOUBLE_EQ(json["trials"][0]["accuracy_low"], 0.87);
+  EXPECT_EQ(json["metrics"].size(), 2u);
+  EXPECT_TRUE(json["metrics"][1]["result"].is_null());
+  EXPECT_EQ(json["calibration"]["choices"][0]["used"], true);
+}
+
+TEST(Charts, ShortenLongLabelsInTheMiddle) {
+  const std::string name = "/model/encoder/layers.0/self_attn/out_proj/MatMul_with_a_name_that_goes_on_and_on/output";
+  const std::string chart = bar_chart("title", {{name, "1", 1, false}});
+  EXPECT_THAT(chart, HasSubstr("/model/encoder/lay"));
+  EXPECT_THAT(chart, HasSubstr("…"));
+  EXPECT_THAT(chart, HasSubstr("goes_on_and_on/output"));
+  EXPECT_THAT(chart, Not(HasSubstr(name)));
+}
+
+TEST(Charts, DrawIntervalsOnlyWhereThereAre) {
+  const std::string plot = scatter_plot({"t", {"x"}, {"y"}, {{1, 2, "a", false, 1.5, 2.5}, {2, 3, "b"}}, 0, "", {}});
+  EXPECT_EQ(plot.find("class=\"span\""), plot.rfind("class=\"span\""));
+  EXPECT_THAT(plot, HasSubstr("class=\"span\""));
+  EXPECT_EQ(scatter_plot({}), "");
 }
 
 TEST(ResultTable, ComparesBaselineAndBest) {
