@@ -14,6 +14,7 @@ namespace inc::app {
 template <class T>
 class Known {
  public:
+  Known() : why_("not read") {}
   Known(T value) : value_(std::move(value)) {}  // NOLINT: a value is a known value
   static Known unknown(std::string why) { return Known(std::move(why), Absent{}); }
   explicit operator bool() const noexcept { return value_.has_value(); }

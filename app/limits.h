@@ -11,8 +11,8 @@ struct CgroupLimit {
 };
 
 struct Limits {
-  Known<std::vector<int>> affinity = Known<std::vector<int>>::unknown("not read");  ///< CPUs it may run on
-  std::string cgroups;                                                              ///< "version 2", "version 1", "none"
+  Known<std::vector<int>> affinity;         ///< CPUs it may run on
+  std::string cgroups;                      ///< "version 2", "version 1", "none"
   std::optional<CgroupLimit> cpus, memory;  ///< the tightest of all cgroups above this process; none: no limit
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "app/limits.h"
@@ -61,6 +62,7 @@ void prepare(const Settings& settings) {
   if (settings.threads > 0) set_threads(settings.threads);
   log::set_level(settings.quiet ? log::Level::Error : log::Level::Info);
   const app::CpuLimit limit = app::cpu_limit();
+  if (settings.threads == 0 && limit.cpus < threads() && std::getenv("OMP_NUM_THREADS") == nullptr) set_threads(limit.cpus);
   if (settings.threads > limit.cpus)
     log::warning(fmt::format("--threads {}: this process has {} {}; more threads only wait for each other", settings.threads,
                              limit.cpus, limit.why));

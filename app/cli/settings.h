@@ -28,7 +28,8 @@ std::map<std::string, ir::Shape> shapes_of(const std::vector<std::string>& texts
 /// Sets threads and verbosity, reads the configuration with its overrides; --model wins over model.path and is relative
 /// to the working directory. Says what is not honoured; with --strict, throws ConfigError instead.
 config::Config configured(const Settings& settings);
-/// Threads and verbosity only, for commands without a configuration.
+/// Threads and verbosity only, for commands without a configuration. Where neither --threads nor OMP_NUM_THREADS says how
+/// many, a cgroup's quota of CPU time counts like cores.
 void prepare(const Settings& settings);
 /// Keeps this process on as many cores as there are threads, of one NUMA node where they fit; for timing.
 void pin_threads();

@@ -80,12 +80,7 @@ void turbo(const Diagnosis& d, const Host& host, Rules& out) {
 }
 
 void nodes(const Diagnosis& d, Rules& out) {
-  if (!d.layout || d.layout->nodes.size() < 2) return;
-  const auto usable = std::count_if(d.layout->nodes.begin(), d.layout->nodes.end(), [&](const auto& node) {
-    return !d.limits.affinity || std::any_of(node.cpus.begin(), node.cpus.end(), [&](int cpu) {
-      return std::count(d.limits.affinity->begin(), d.limits.affinity->end(), cpu) > 0;
-    });
-  });
+  const int usable = nodes_with_cpus(d);
   const int cores = d.usable_cores();
   if (usable < 2 || cores < 2 * usable) return;
   out.push_back(
@@ -102,7 +97,7 @@ void huge_pages(const Diagnosis& d, Rules& out) {
 }
 
 void balancing(const Diagnosis& d, Rules& out) {
-  if (!d.memory.balancing || !*d.memory.balancing || !d.layout || d.layout->nodes.size() < 2) return;
+  if (!d.memory.balancing || !*d.memory.balancing || nodes_with_cpus(d) < 2) return;
   out.push_back({Gain::Small, "the kernel moves pages between NUMA nodes while models run",
                  "sudo sysctl kernel.numa_balancing=0", "steadier latency for processes bound to a node", "experience"});
 }
@@ -137,6 +132,16 @@ void allocator(const Diagnosis& d, const Host& host, Rules& out) {
 }
 
 }  // namespace
+
+int nodes_with_cpus(const Diagnosis& d) {
+  if (!d.layout) return 0;
+  const auto allowed = [&](int cpu) {
+    return !d.limits.affinity || std::count(d.limits.affinity->begin(), d.limits.affinity->end(), cpu) > 0;
+  };
+  return static_cast<int>(std::count_if(d.layout->nodes.begin(), d.layout->nodes.end(), [&](const auto& node) {
+    return std::any_of(node.cpus.begin(), node.cpus.end(), allowed);
+  }));
+}
 
 std::vector<Advice> advise(const Diagnosis& diagnosis, const Host& host) {
   Rules all = advise_on_variables(diagnosis, host);

@@ -56,7 +56,7 @@ void too_many_threads(const Diagnosis& d, Rules& out) {
   const std::string given = value_of(d, "OMP_NUM_THREADS");
   const int wanted = given.empty() ? (d.limits.affinity ? static_cast<int>(d.limits.affinity->size()) : 0) : count_in(given);
   if (wanted <= limit.cpus) return;
-  const std::string who = given.empty() ? fmt::format("without OMP_NUM_THREADS {} threads start", wanted)
+  const std::string who = given.empty() ? fmt::format("without OMP_NUM_THREADS a program starts {} threads", wanted)
                                         : fmt::format("OMP_NUM_THREADS={}", given);
   out.push_back(
       {Gain::Large, fmt::format("{}, but this process has {} {}", who, limit.cpus, limit.why),
@@ -128,10 +128,10 @@ void binding(const Diagnosis& d, Rules& out) {
 }
 
 void unbound(const Diagnosis& d, Rules& out) {
-  if (!d.layout || d.layout->nodes.size() < 2 || d.usable_cores() < 2) return;
+  if (nodes_with_cpus(d) < 2 || d.usable_cores() < 2) return;
   for (const char* name : {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"})
     if (!value_of(d, name).empty()) return;
-  out.push_back({Gain::Small, fmt::format("threads may wander between {} NUMA nodes", d.layout->nodes.size()),
+  out.push_back({Gain::Small, fmt::format("threads may wander between {} NUMA nodes", nodes_with_cpus(d)),
                  "export OMP_PROC_BIND=close OMP_PLACES=cores", "steadier times; memory stays near its thread",
                  "experience"});
 }

@@ -121,30 +121,27 @@ bool Diagnosis::is_busy() const {
 }
 
 Diagnosis examine(const Circumstances& here) {
-  const auto unread = Known<std::string>::unknown("not read");
-  const auto libraries = Known<std::vector<std::string>>::unknown("not read");
-  Diagnosis found{INC_VERSION,
-                  unread,
-                  unread,
-                  libraries,
-                  Known<bool>::unknown("not read"),
-                  here.amx,
-                  here.engine,
-                  precisions(here.engine),
-                  layout(here.host),
-                  limits(here.host),
-                  doctor::container(here.host, here.variables),
-                  doctor::power(here.host),
-                  doctor::memory(here.host),
-                  load(here.host),
-                  doctor::relevant(here.variables),
-                  mapped(here.host, {"libgomp", "libiomp5", "libomp"}),
-                  mapped(here.host, {"libjemalloc", "libtcmalloc", "libmimalloc", "libhoard", "libtbbmalloc"}),
-                  {}};
-  read_cpu(here.host, found);
-  for (PrecisionFacts& facts : found.precisions)
-    if (const auto speed = here.speeds.find(facts.precision); speed != here.speeds.end()) facts.speed = speed->second;
-  found.advice = doctor::advise(found, here.host);
+  const Host& host = here.host;
+  Diagnosis found;
+  found.version = INC_VERSION;
+  read_cpu(host, found);
+  found.amx = here.amx;
+  found.engine = here.engine;
+  found.precisions = precisions(here.engine);
+  for (PrecisionFacts& facts : found.precisions) {
+    const auto speed = here.speeds.find(facts.precision);
+    facts.speed = speed != here.speeds.end() ? speed->second : Known<Speed>::unknown("not measured");
+  }
+  found.layout = layout(host);
+  found.limits = limits(host);
+  found.container = doctor::container(host, here.variables);
+  found.power = doctor::power(host);
+  found.memory = doctor::memory(host);
+  found.load = load(host);
+  found.variables = doctor::relevant(here.variables);
+  found.openmp = mapped(host, {"libgomp", "libiomp5", "libomp"});
+  found.allocator = mapped(host, {"libjemalloc", "libtcmalloc", "libmimalloc", "libhoard", "libtbbmalloc"});
+  found.advice = doctor::advise(found, host);
   return found;
 }
 

@@ -93,7 +93,7 @@ Json advice(const std::vector<Advice>& all) {
 
 std::string to_json(const Diagnosis& d) {
   Facts fact;
-  Json json = {{"version", d.version}};
+  Json json = {{"version", d.version}, {"verdict", verdict(d)}};
   json["cpu"] = {{"model", fact("cpu.model", d.cpu)},
                  {"instructions", fact("cpu.instructions", d.instructions)},
                  {"virtual_machine", fact("cpu.virtual_machine", d.virtual_machine)},

@@ -18,6 +18,7 @@ namespace inc::app {
 namespace {
 
 constexpr double kProbeSeconds = 2.0;
+constexpr int kRows = 256, kMostCores = 64;  ///< of the product, for each core
 
 /// A product of activations with constant weights, as models have.
 ir::Graph product(std::int64_t rows, std::int64_t inner, std::int64_t columns) {
@@ -38,7 +39,9 @@ struct Rate {
 };
 
 /// Of the fastest of as many runs as fit: what other work takes away is not the machine's.
-Rate rate(const Variant& variant, const runtime::Adaptor& adaptor, const std::vector<ir::Tensor>& inputs, double seconds) {
+Rate rate(const ir::Graph& graph, const runtime::Adaptor& adaptor, const std::string& precision, double seconds) {
+  const auto inputs = random_inputs(graph, {});
+  const Variant variant = in_precision(graph, adaptor, inputs, precision);
   const Contender contender(variant, adaptor, inputs);
   const auto milliseconds = contender.run_for(seconds, -1);
   const VariantResult result = contender.result(milliseconds, true);
@@ -63,17 +66,15 @@ Known<Amx> request_amx() {
 
 std::map<std::string, Known<Speed>> measure_speeds(int cores, double seconds) {
   const auto adaptor = make_adaptor();
-  const ir::Graph graph = product(256, 1024, 1024);
-  const auto inputs = random_inputs(graph, {});
+  const ir::Graph small = product(kRows, 1024, 1024), large = product(kRows * std::min(cores, kMostCores), 1024, 1024);
   const int before = threads();
   std::map<std::string, Known<Speed>> speeds;
   for (const char* precision : {"fp32", "bf16", "int8"}) {
     try {
-      const Variant variant = in_precision(graph, *adaptor, inputs, precision);
       set_threads(1);
-      const Rate one = rate(variant, *adaptor, inputs, seconds / 6);
+      const Rate one = rate(small, *adaptor, precision, seconds / 6);
       set_threads(cores);
-      const Rate all = cores > 1 ? rate(variant, *adaptor, inputs, seconds / 6) : one;
+      const Rate all = cores > 1 ? rate(large, *adaptor, precision, seconds / 6) : one;
       speeds.emplace(precision, Speed{one.gops, all.gops, cores, one.kernel});
     } catch (const Error& error) {
       speeds.emplace(precision, Known<Speed>::unknown(error.what()));

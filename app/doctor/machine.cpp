@@ -10,11 +10,6 @@ namespace {
 
 constexpr const char* kCpus = "/sys/devices/system/cpu";
 
-Known<double> in_ghz(const Known<std::int64_t>& khz) {
-  if (!khz) return Known<double>::unknown(khz.why_not());
-  return 1e-6 * static_cast<double>(*khz);
-}
-
 std::vector<std::string> policies(const Host& host) {
   std::vector<std::string> found;
   for (const std::string& name : host.entries(std::string(kCpus) + "/cpufreq"))
@@ -22,8 +17,21 @@ std::vector<std::string> policies(const Host& host) {
   return found;
 }
 
+template <class T>
+Known<T> no_policies() {
+  return Known<T>::unknown(fmt::format("{}/cpufreq: no policies", kCpus));
+}
+
+/// GHz, from a file in kHz.
+Known<double> of_first(const Host& host, const std::vector<std::string>& folders, const std::string& file) {
+  if (folders.empty()) return no_policies<double>();
+  const auto khz = host.number(folders.front() + "/" + file);
+  return khz ? Known<double>(1e-6 * static_cast<double>(*khz)) : Known<double>::unknown(khz.why_not());
+}
+
 /// The value that all policies share, or how many have which.
 Known<std::string> over_policies(const Host& host, const std::vector<std::string>& folders, const std::string& file) {
+  if (folders.empty()) return no_policies<std::string>();
   std::map<std::string, int> counts;
   for (const std::string& folder : folders) {
     const auto value = host.text(folder + "/" + file);
@@ -46,6 +54,8 @@ Known<bool> turbo(const Host& host) {
 /// The last state that is not disabled.
 void read_idle(const Host& host, Power& power) {
   const std::string folder = std::string(kCpus) + "/cpu0/cpuidle";
+  power.deepest_idle = Known<std::string>::unknown(folder + ": no states");
+  power.deepest_idle_us = Known<std::int64_t>::unknown(power.deepest_idle.why_not());
   power.idle_driver = host.text(std::string(kCpus) + "/cpuidle/current_driver");
   for (const std::string& state : host.entries(folder)) {
     if (host.number(folder + "/" + state + "/disable").value_or(0) != 0) continue;
@@ -55,23 +65,6 @@ void read_idle(const Host& host, Power& power) {
     power.deepest_idle = name;
     power.deepest_idle_us = latency;
   }
-}
-
-Power unread_power() {
-  const auto text = Known<std::string>::unknown(fmt::format("{}/cpufreq: no policies", kCpus));
-  const auto ghz = Known<double>::unknown(text.why_not());
-  const std::string no_states = fmt::format("{}/cpu0/cpuidle: no states", kCpus);
-  return {text,
-          text,
-          text,
-          ghz,
-          ghz,
-          ghz,
-          ghz,
-          Known<bool>::unknown("not read"),
-          text,
-          Known<std::string>::unknown(no_states),
-          Known<std::int64_t>::unknown(no_states)};
 }
 
 Known<std::int64_t> of_meminfo(const Host& host, std::string_view key) {
@@ -97,18 +90,17 @@ Known<std::string> chosen(const Host& host, const std::string& path) {
 }  // namespace
 
 Power power(const Host& host) {
-  Power found = unread_power();
+  Power found;
   found.turbo = turbo(host);
   read_idle(host, found);
   const auto folders = policies(host);
-  if (folders.empty()) return found;
   found.driver = over_policies(host, folders, "scaling_driver");
   found.governor = over_policies(host, folders, "scaling_governor");
   found.preference = over_policies(host, folders, "energy_performance_preference");
-  found.lowest = in_ghz(host.number(folders.front() + "/cpuinfo_min_freq"));
-  found.highest = in_ghz(host.number(folders.front() + "/cpuinfo_max_freq"));
-  found.cap = in_ghz(host.number(folders.front() + "/scaling_max_freq"));
-  found.base = in_ghz(host.number(folders.front() + "/base_frequency"));
+  found.lowest = of_first(host, folders, "cpuinfo_min_freq");
+  found.highest = of_first(host, folders, "cpuinfo_max_freq");
+  found.cap = of_first(host, folders, "scaling_max_freq");
+  found.base = of_first(host, folders, "base_frequency");
   return found;
 }
 

@@ -18,6 +18,8 @@ std::map<std::string, Known<Speed>> measure_speeds(int cores, double seconds);
 
 /// Everything to change, largest gain first; of one gain in the order of the rules.
 std::vector<Advice> advise(const Diagnosis& diagnosis, const Host& host);
+/// NUMA nodes with CPUs that this process may use.
+int nodes_with_cpus(const Diagnosis& diagnosis);
 /// What is wrong with the variables of the environment.
 std::vector<Advice> advise_on_variables(const Diagnosis& diagnosis, const Host& host);
 

@@ -65,26 +65,6 @@ double against_fp32(const Diagnosis& d, const PrecisionFacts& p) {
   return p.speed && fp32.speed && fp32.speed->one_core_gops > 0 ? p.speed->one_core_gops / fp32.speed->one_core_gops : 0;
 }
 
-std::string verdict(const Diagnosis& d) {
-  std::string text;
-  for (const char* name : {"int8", "bf16"}) {
-    const PrecisionFacts& p = facts_of(d, name);
-    const double factor = against_fp32(d, p);
-    text += fmt::format("{}{} {}{}", text.empty() ? "" : "; ", p.precision == "int8" ? "INT8" : "BF16",
-                        p.way == Way::Native  ? "runs natively"
-                        : p.way == Way::Exact ? "runs exactly, by other instructions"
-                                              : "is emulated",
-                        factor > 0 ? fmt::format(", {:.1f} times as fast as FP32", factor) : "");
-  }
-  const auto changes = static_cast<int>(
-      std::count_if(d.advice.begin(), d.advice.end(), [](const Advice& a) { return a.gain != Gain::None; }));
-  const auto large = std::count_if(d.advice.begin(), d.advice.end(), [](const Advice& a) { return a.gain == Gain::Large; });
-  text += changes == 0 ? ". Nothing to change."
-                       : fmt::format(". {} to change{}.", plural(changes, "thing"),
-                                     large > 0 ? fmt::format(", {} with a large gain", large) : "");
-  return wrapped("", text, 0);
-}
-
 std::string precision_table(const Diagnosis& d) {
   std::string text = fmt::format("\n{:<10}{:<10}{:>14}{:>9}{:>15}  {}\n", "precision", "way", "1 core GOP/s", "× FP32",
                                  fmt::format("{} GOP/s", plural(d.usable_cores(), "core")), "kernel");
@@ -175,9 +155,29 @@ std::string memory_rows(const Diagnosis& d) {
 
 }  // namespace
 
+std::string verdict(const Diagnosis& d) {
+  std::string text;
+  for (const char* name : {"int8", "bf16"}) {
+    const PrecisionFacts& p = facts_of(d, name);
+    const double factor = against_fp32(d, p);
+    text += fmt::format("{}{} {}{}", text.empty() ? "" : "; ", p.precision == "int8" ? "INT8" : "BF16",
+                        p.way == Way::Native  ? "runs natively"
+                        : p.way == Way::Exact ? "runs exactly, by other instructions"
+                                              : "is emulated",
+                        factor > 0 ? fmt::format(", {:.1f} times as fast as FP32", factor) : "");
+  }
+  const auto changes = static_cast<int>(
+      std::count_if(d.advice.begin(), d.advice.end(), [](const Advice& a) { return a.gain != Gain::None; }));
+  const auto large = std::count_if(d.advice.begin(), d.advice.end(), [](const Advice& a) { return a.gain == Gain::Large; });
+  text += changes == 0 ? ". Nothing to change."
+                       : fmt::format(". {} to change{}.", plural(changes, "thing"),
+                                     large > 0 ? fmt::format(", {} with a large gain", large) : "");
+  return text;
+}
+
 std::string to_text(const Diagnosis& d) {
-  return verdict(d) + precision_table(d) + advice(d) + "\nThe machine\n" + cpu_rows(d) + row("kernel", shown(d.kernel)) +
-         limit_rows(d) + power_rows(d.power) + memory_rows(d);
+  return wrapped("", verdict(d), 0) + precision_table(d) + advice(d) + "\nThe machine\n" + cpu_rows(d) +
+         row("kernel", shown(d.kernel)) + limit_rows(d) + power_rows(d.power) + memory_rows(d);
 }
 
 }  // namespace inc::app
