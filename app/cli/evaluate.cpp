@@ -43,11 +43,13 @@ ExitCode evaluate(const Settings& settings) {
                                    {"model_seconds", score.model_seconds}};
     if (parts.size() > 1)
       for (const eval::Metric* part : parts) json["metrics"][part->name()] = part->value();
+    for (const auto& [name, value] : task->metric->details()) json["details"][name] = value;
     fmt::print("{}\n", json.dump(2));
   } else {
     for (const eval::Metric* part : parts)
       fmt::print("{}: {} {:.6g} on {} samples in {:.2f} s\n", model.name, part->name(), part->value(), score.samples,
                  score.seconds);
+    for (const auto& [name, value] : task->metric->details()) fmt::print("  {:<10} {:.6g}\n", name, value);
   }
   return ExitCode::Met;
 }

@@ -75,7 +75,11 @@ ExitCode list(const std::string& what) {
     for (const auto& row : strategies::registry()) fmt::print("{:<12} {}\n", row.name, row.summary);
   if (what == "metrics") print_rows(eval::metric_rows());
   if (what == "datasets") print_rows(eval::dataset_rows());
-  if (what == "transforms") print_rows(eval::transform_rows());
+  if (what == "transforms") {
+    print_rows(eval::transform_rows());
+    fmt::print("\nOf outputs and labels, in evaluation.accuracy.postprocess:\n\n");
+    print_rows(eval::postprocess_rows());
+  }
   if (what == "operators") print_operators();
   if (what == "kernels") print_kernels();
   return ExitCode::Met;

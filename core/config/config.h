@@ -133,10 +133,14 @@ struct Tuning {
   CostModel cost_model;
 };
 
+struct Postprocess {
+  std::vector<Named> transform;  ///< in order
+};
 struct AccuracyEvaluation {
   std::optional<Named> metric;
   std::vector<Named> multi_metrics;  ///< in file order, with INC's `weight` and `higher_is_better` among them
   std::optional<Dataloader> dataloader;
+  Postprocess postprocess;
   std::int64_t iteration = -1;
 };
 struct PerformanceConfigs {

@@ -11,7 +11,6 @@ namespace inc::config {
 namespace facts {
 inline constexpr std::string_view kOtherFramework =
     "only ONNX models are read; export the model to ONNX and write onnxrt_qdq";
-inline constexpr std::string_view kNotYet = "not available yet";
 inline constexpr std::string_view kNoRemote = "no remote services are used";
 inline constexpr std::string_view kThreads = "use --threads of inc-cpp evaluate";
 inline constexpr std::string_view kSymmetricWeights = "weights are quantized symmetrically";
@@ -274,6 +273,12 @@ void fields(V& v, Tuning& s) {
 }
 
 template <class V>
+void fields(V& v, Postprocess& s) {
+  v("transform", s.transform,
+    "Steps with their parameters, applied in this order to outputs and labels (`inc-cpp list transforms`, below)");
+}
+
+template <class V>
 void fields(V& v, AccuracyEvaluation& s) {
   v("metric", s.metric, "One metric with its parameters (`inc-cpp list metrics`)");
   v("multi_metrics", s.multi_metrics,
@@ -281,7 +286,7 @@ void fields(V& v, AccuracyEvaluation& s) {
     "must; `higher_is_better`, a list, is checked");
   v("dataloader", s.dataloader, "Where evaluation samples come from");
   v("iteration", s.iteration, "Batches to evaluate; -1 or 0: all", at_least(-1));
-  v.refused("postprocess", facts::kNotYet, "");
+  v("postprocess", s.postprocess, "What is made of the outputs before the metric sees them");
   v.absent("configs", facts::kThreads, "");
 }
 

@@ -12,7 +12,7 @@ namespace inc::eval {
 struct Sample {
   /// One tensor per model input, in the order of input_names() (or of the graph's inputs when that is empty).
   std::vector<ir::Tensor> inputs;
-  ir::Tensor label;  ///< undefined when the data set has no labels
+  ir::Tensor label;  ///< undefined when the data set has no labels; boxes: to_tensor(Truth) of detection.h
 };
 
 class Dataset {

@@ -101,6 +101,10 @@ Listing list_folder(const fs::path& folder) {
 
 }  // namespace
 
+std::vector<fs::path> image_files(const fs::path& folder) {
+  return list_folder(folder).images;
+}
+
 std::unique_ptr<const Dataset> make_imagenet_raw(Parameters& parameters, const fs::path& base) {
   const std::string data_path = parameters.text("data_path");
   const fs::path folder = base / data_path;

@@ -25,37 +25,48 @@ bool wants_training_part(Parameters& parameters) {
   return parameters.flag("train", false);
 }
 
-class Cifar10 final : public Dataset {
+/// Records of labels, the last of which counts, and 32 x 32 pixels, plane by plane.
+struct CifarForm {
+  std::string_view name;
+  std::int64_t labels, classes;
+  std::int64_t record() const noexcept { return labels + 3 * 32 * 32; }
+};
+constexpr CifarForm kCifar10{"CIFAR10", 1, 10}, kCifar100{"CIFAR100", 2, 100};
+
+class Cifar final : public Dataset {
  public:
-  explicit Cifar10(const std::vector<fs::path>& files, std::string name) : name_(std::move(name)) {
+  Cifar(const CifarForm& form, const std::vector<fs::path>& files, std::string root) : form_(form), root_(std::move(root)) {
+    const auto record = static_cast<std::size_t>(form.record());
     for (const auto& path : files) {
       files_.push_back(MappedFile::open(path));
       const auto bytes = files_.back()->bytes().size();
-      if (bytes == 0 || bytes % kRecord != 0)
-        throw DataError(fmt::format("cannot read CIFAR-10 file '{}': {} bytes found, a multiple of {} expected",
-                                    path.string(), bytes, kRecord));
-      ends_.push_back(size() + static_cast<std::int64_t>(bytes / kRecord));
+      if (bytes == 0 || bytes % record != 0)
+        throw DataError(fmt::format("cannot read {} file '{}': {} bytes found, a multiple of {} expected", form.name,
+                                    path.string(), bytes, record));
+      ends_.push_back(size() + static_cast<std::int64_t>(bytes / record));
     }
   }
   std::int64_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
-  std::string describe() const override { return fmt::format("CIFAR10 at {} ({} samples)", name_, size()); }
+  std::string describe() const override { return fmt::format("{} at {} ({} samples)", form_.name, root_, size()); }
   Sample get(std::int64_t index) const override {
     const auto file = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), index) - ends_.begin());
     const std::int64_t local = index - (file == 0 ? 0 : ends_[file - 1]);
-    const auto* record = reinterpret_cast<const std::uint8_t*>(files_[file]->bytes().data()) + local * kRecord;
-    if (record[0] > 9)
-      throw DataError(
-          fmt::format("cannot read label of sample {} of {}: {} found, 0..9 expected", index, describe(), record[0]));
+    const auto* pixels =
+        reinterpret_cast<const std::uint8_t*>(files_[file]->bytes().data()) + local * form_.record() + form_.labels;
+    const std::int64_t label = pixels[-1];
+    if (label >= form_.classes)
+      throw DataError(fmt::format("cannot read label of sample {} of {}: {} found, 0..{} expected", index, describe(), label,
+                                  form_.classes - 1));
     ir::Tensor image(DType::UInt8, {32, 32, 3});
     auto* out = image.mutable_data<std::uint8_t>();
     for (int pixel = 0; pixel < 1024; ++pixel)
-      for (int c = 0; c < 3; ++c) *out++ = record[1 + c * 1024 + pixel];
-    return {{image}, ir::Tensor::scalar<std::int64_t>(record[0])};
+      for (int c = 0; c < 3; ++c) *out++ = pixels[c * 1024 + pixel];
+    return {{image}, ir::Tensor::scalar(label)};
   }
 
  private:
-  static constexpr std::int64_t kRecord = 1 + 3 * 32 * 32;
-  std::string name_;
+  CifarForm form_;
+  std::string root_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
   std::vector<std::int64_t> ends_;
 };
@@ -128,7 +139,13 @@ std::unique_ptr<const Dataset> make_cifar10(Parameters& parameters, const fs::pa
     files.clear();
     for (int i = 1; i <= 5; ++i) files.push_back(fmt::format("data_batch_{}.bin", i));
   }
-  return std::make_unique<Cifar10>(chosen_files(parameters, base / root, std::move(files)), root);
+  return std::make_unique<Cifar>(kCifar10, chosen_files(parameters, base / root, std::move(files)), root);
+}
+
+std::unique_ptr<const Dataset> make_cifar100(Parameters& parameters, const fs::path& base) {
+  const std::string root = parameters.text("root");
+  const std::string file = wants_training_part(parameters) ? "train.bin" : "test.bin";
+  return std::make_unique<Cifar>(kCifar100, chosen_files(parameters, base / root, {file}), root);
 }
 
 std::unique_ptr<const Dataset> make_mnist(Parameters& parameters, const fs::path& base) {

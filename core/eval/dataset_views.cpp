@@ -51,6 +51,7 @@ class Halfway {
     Sample sample;
     std::size_t transforms = 0;  ///< applied
     Rng random;                  ///< for the rest of them
+    Place place;
   };
   std::optional<Kept> find(std::int64_t index) const {
     const std::scoped_lock lock(mutex_);
@@ -82,27 +83,33 @@ class Transformed final : public Dataset {
   std::string describe() const override { return data_->describe(); }
   Sample get(std::int64_t index) const override {
     std::optional<Halfway::Kept> known = halfway_.find(index);
-    Halfway::Kept at =
-        known ? std::move(*known) : Halfway::Kept{first(index), 0, Rng(kSeed, static_cast<std::uint64_t>(index))};
+    Halfway::Kept at = known ? std::move(*known) : begin(index);
     std::optional<Halfway::Kept> keep;
     for (; at.transforms < transforms_.size(); ++at.transforms) {
       if (!known && decodes() && at.sample.inputs.front().dtype() == DType::UInt8) keep = at;
       const Transform& transform = transforms_[at.transforms];
       at.sample.inputs.front() = with_context(
           [&] { return fmt::format("while applying {} to sample {} of {}", transform.name, index, describe()); },
-          [&] { return transform.apply(at.sample.inputs.front(), at.random); });
+          [&] { return transform.apply(at.sample.inputs.front(), at.random, at.place); });
     }
     if (keep) halfway_.keep(index, std::move(*keep));
+    if (is_truth(at.sample.label)) {
+      Truth truth = truth_of(at.sample.label, index);
+      truth.place = at.place;
+      at.sample.label = to_tensor(truth);
+    }
     return std::move(at.sample);
   }
 
  private:
-  Sample first(std::int64_t index) const {
-    Sample sample = data_->get(index);
+  Halfway::Kept begin(std::int64_t index) const {
+    Halfway::Kept start{data_->get(index), 0, Rng(kSeed, static_cast<std::uint64_t>(index)), {}};
+    Sample& sample = start.sample;
     if (sample.inputs.size() != 1)
       throw ConfigError(fmt::format("{}{}cannot apply transforms to {}: {} inputs found, one expected", where_,
                                     where_.empty() ? "" : ": ", describe(), sample.inputs.size()));
-    return sample;
+    if (is_truth(sample.label)) start.place = truth_of(sample.label, index).place;
+    return start;
   }
 
   std::unique_ptr<const Dataset> data_;

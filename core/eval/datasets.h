@@ -7,6 +7,7 @@
 
 #include "core/base/rng.h"
 #include "core/eval/dataset.h"
+#include "core/eval/detection.h"
 #include "core/eval/parameters.h"
 
 namespace inc::eval {
@@ -15,11 +16,17 @@ namespace inc::eval {
 inline constexpr std::uint64_t kSeed = 9527;
 
 std::unique_ptr<const Dataset> make_cifar10(Parameters& parameters, const std::filesystem::path& base);
+std::unique_ptr<const Dataset> make_cifar100(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_mnist(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_imagenet_raw(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_image_folder(Parameters& parameters, const std::filesystem::path& base);
+std::unique_ptr<const Dataset> make_yolo_detection(Parameters& parameters, const std::filesystem::path& base);
+std::unique_ptr<const Dataset> make_coco_raw(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_arrays(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_dummy(Parameters& parameters, const std::filesystem::path& base);
+
+/// The JPEG and PNG files of a folder, sorted by name. Throws DataError where it cannot be listed.
+std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder);
 
 /// Part of a data set, in file order or shuffled.
 struct Selection {
@@ -31,10 +38,11 @@ struct Selection {
 /// Throws DataError when the part reaches beyond the end or is empty.
 std::unique_ptr<const Dataset> select(std::unique_ptr<const Dataset> data, const Selection& selection);
 
-/// A transform of one item; random ones draw from the generator, which depends on the sample's index only.
+/// A transform of one item; random ones draw from the generator, which depends on the sample's index only. Those that move
+/// pixels say so in `place`, which data sets of boxes put into the label.
 struct Transform {
   std::string name;
-  std::function<ir::Tensor(const ir::Tensor& item, Rng& random)> apply;
+  std::function<ir::Tensor(const ir::Tensor& item, Rng& random, Place& place)> apply;
 };
 /// Applies the transforms, in order, to the only input of every sample; get() throws ConfigError where there are several.
 std::unique_ptr<const Dataset> transformed(std::unique_ptr<const Dataset> data, std::vector<Transform> transforms,

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/eval/datasets.h"
 #include "core/eval/metrics.h"
+#include "core/eval/postprocess.h"
 #include "core/eval/transforms.h"
 
 namespace inc::eval {
@@ -24,19 +25,29 @@ struct Row {
 using DatasetMaker = std::unique_ptr<const Dataset> (*)(Parameters&, const std::filesystem::path&);
 using TransformMaker = Transform (*)(Parameters&);
 using MetricMaker = std::unique_ptr<Metric> (*)(Parameters&);
+using PostprocessMaker = OutputTransform (*)(Parameters&);
 
 constexpr Row<DatasetMaker> kDatasets[] = {
     {{"Arrays", "inputs, labels, first, count", "NumPy files (.npy, .npz); the first axis counts samples; used as they are"},
      make_arrays},
     {{"CIFAR10", "root, files, train, download, first, count", "binary version; uint8 [32, 32, 3], RGB"}, make_cifar10},
+    {{"CIFAR100", "root, files, train, download, first, count", "binary version, fine labels; uint8 [32, 32, 3], RGB"},
+     make_cifar100},
+    {{"COCORaw", "root, img_dir, anno_dir, labels (id, order), first, count",
+      "pictures and boxes by an instances JSON of COCO; uint8 [height, width, 3], RGB"},
+     make_coco_raw},
     {{"dummy", "shape, low, high, dtype, label, first, count", "random values; the first size of a shape counts samples"},
      make_dummy},
+    {{"FashionMNIST", "as MNIST", "its files have the form of MNIST's"}, make_mnist},
     {{"ImageFolder", "root, first, count", "JPEG and PNG; classes are sorted sub-directories; a flat folder has no labels"},
      make_image_folder},
     {{"ImagenetRaw", "data_path, image_list, first, count",
       "JPEG and PNG named by a list of 'file label'; uint8 [height, width, 3], RGB"},
      make_imagenet_raw},
     {{"MNIST", "root, files, train, download, first, count", "IDX, plain or .gz; uint8 [28, 28, 1]"}, make_mnist},
+    {{"YOLODetection", "images, labels, first, count",
+      "pictures, and beside each NAME.jpg a NAME.txt of 'class cx cy w h'; uint8 [height, width, 3], RGB"},
+     make_yolo_detection},
 };
 
 constexpr Row<TransformMaker> kTransforms[] = {
@@ -46,7 +57,8 @@ constexpr Row<TransformMaker> kTransforms[] = {
     {{"CropResize", "x, y, width, height, size, interpolation", "cuts a box and resizes it"}, make_crop_resize},
     {{"CropToBoundingBox", "offset_height, offset_width, target_height, target_width", "cuts a box"},
      make_crop_to_bounding_box},
-    {{"LetterBox", "size, value", "shrinks or grows to a square, keeps the aspect, top left, the rest is value (114)"},
+    {{"LetterBox", "size, value, align (top_left, center)",
+      "shrinks or grows into a square, keeps the aspect; the rest is value (114)"},
      make_letter_box,
      "size"},
     {{"Normalize", "mean, std", "(x - mean) / std along the last axis"}, make_normalize},
@@ -72,17 +84,40 @@ constexpr Row<MetricMaker> kMetrics[] = {
     {{"agreement", "kind (top1, cosine, kl, mse)", "with the FP32 model's outputs; needs no labels"},
      make_agreement,
      "kind"},
-    {{"F1", "average (auto, binary, macro)", "binary for classes 0 and 1, otherwise the mean over classes"},
+    {{"COCOmAP", "iou_thrs, map_points, max_detections, area, output_index_mapping, box_format, box_unit",
+      "mean average precision of boxes as COCO's: overlaps 0.5:0.05:0.95, 101 recalls"},
+     make_coco_map},
+    {{"COCOmAPv2", "as COCOmAP", "the same"}, make_coco_map_v2},
+    {{"F1", "average (auto, binary, macro, micro, weighted)", "auto: binary for classes 0 and 1, otherwise macro"},
      make_f1,
      "average"},
+    {{"GLUE", "task", "mrpc: binary F1; sts-b: Pearson's and Spearman's correlation; cola: Matthews'; others: accuracy"},
+     make_glue,
+     "task"},
     {{"Loss", "", "mean of the first output; lower is better"}, make_loss},
     {{"MAE", "compare_label", "mean absolute error against labels, or the FP32 outputs; lower is better"}, make_mae},
+    {{"mAP", "as COCOmAP", "the same at overlap 0.5, over all recalls"}, make_map},
+    {{"mIOU", "num_classes, axis",
+      "mean over classes of intersection over union; labels outside of the classes do not count"},
+     make_miou,
+     "num_classes"},
     {{"MSE", "compare_label", "mean squared error against labels, or the FP32 outputs; lower is better"}, make_mse},
     {{"nll", "input, ignore_index", "mean negative log likelihood per token of the model's own input ids; lower is better"},
      make_nll},
     {{"perplexity", "input, ignore_index", "exp(nll); lower is better"}, make_perplexity},
     {{"RMSE", "compare_label", "root of MSE; lower is better"}, make_rmse},
+    {{"ROC", "", "area under the curve of two classes: one score, or one for each"}, make_roc},
     {{"topk", "k", "fraction of samples whose label is among the k largest outputs"}, make_topk, "k"},
+    {{"VOCmAP", "as COCOmAP", "the same at overlap 0.5, over all recalls"}, make_voc_map},
+};
+
+constexpr Row<PostprocessMaker> kPostprocess[] = {
+    {{"Collect", "length", "nothing: metrics see all samples already"}, make_collect, "length"},
+    {{"LabelShift", "label_shift", "takes a number off the labels"}, make_label_shift, "label_shift"},
+    {{"NMS", "score_threshold, iou_threshold, max_detections, class_aware, classes (all, best)",
+      "keeps the best of boxes that overlap"},
+     make_nms},
+    {{"YOLOXDecode", "strides, size", "boxes and scores from the head of YOLOX"}, make_yolox_decode},
 };
 
 template <class Maker, std::size_t N>
@@ -95,17 +130,14 @@ constexpr std::array<FactoryRow, N> shown(const Row<Maker> (&rows)[N]) {
 constexpr auto kDatasetRows = shown(kDatasets);
 constexpr auto kTransformRows = shown(kTransforms);
 constexpr auto kMetricRows = shown(kMetrics);
+constexpr auto kPostprocessRows = shown(kPostprocess);
 
 /// Names of Intel Neural Compressor that are known and not served.
-constexpr std::string_view kLater[] = {"CIFAR100",
-                                       "FashionMNIST",
-                                       "TFRecordDataset",
+constexpr std::string_view kLater[] = {"TFRecordDataset",
                                        "ImageRecord",
                                        "VOCRecord",
                                        "COCORecord",
-                                       "COCORaw",
                                        "COCONpy",
-                                       "YOLODetection",
                                        "bert",
                                        "mzbert",
                                        "GLUE",
@@ -117,14 +149,9 @@ constexpr std::string_view kLater[] = {"CIFAR100",
                                        "QuantizedInput",
                                        "ResizeWithAspectRatio",
                                        "Compose",
-                                       "mAP",
-                                       "COCOmAP",
-                                       "COCOmAPv2",
-                                       "VOCmAP",
-                                       "mIOU",
+                                       "SquadV1",
                                        "BLEU",
-                                       "SquadF1",
-                                       "ROC"};
+                                       "SquadF1"};
 
 template <class Maker, std::size_t N>
 const Row<Maker>& row_of(const Row<Maker> (&rows)[N], const config::Named& named, std::string_view kind) {
@@ -170,6 +197,9 @@ std::span<const FactoryRow> transform_rows() noexcept {
 std::span<const FactoryRow> metric_rows() noexcept {
   return kMetricRows;
 }
+std::span<const FactoryRow> postprocess_rows() noexcept {
+  return kPostprocessRows;
+}
 
 std::unique_ptr<const Dataset> make_dataset(const config::Dataloader& dataloader, const std::filesystem::path& base) {
   if (!dataloader.dataset)
@@ -190,6 +220,13 @@ std::unique_ptr<const Dataset> make_dataset(const config::Dataloader& dataloader
 
 std::unique_ptr<Metric> make_metric(const config::Named& metric) {
   return made(row_of(kMetrics, metric, "metric"), metric, "metric");
+}
+
+std::unique_ptr<Metric> postprocessed(std::unique_ptr<Metric> metric, const std::vector<config::Named>& transforms) {
+  std::vector<OutputTransform> list;
+  for (const auto& transform : transforms)
+    list.push_back(made(row_of(kPostprocess, transform, "postprocess transform"), transform, "postprocess transform"));
+  return postprocessed(std::move(metric), std::move(list));
 }
 
 }  // namespace inc::eval

@@ -19,14 +19,19 @@ struct FactoryRow {
 std::span<const FactoryRow> dataset_rows() noexcept;
 std::span<const FactoryRow> transform_rows() noexcept;
 std::span<const FactoryRow> metric_rows() noexcept;
+/// Of evaluation.accuracy.postprocess.
+std::span<const FactoryRow> postprocess_rows() noexcept;
 
 /// The data set of a dataloader with its transforms applied. Relative paths are relative to `base`.
 /// Throws ConfigError (unknown name or parameter) with the place in the file, DataError (files missing or malformed).
 std::unique_ptr<const Dataset> make_dataset(const config::Dataloader& dataloader, const std::filesystem::path& base);
 /// Throws ConfigError.
 std::unique_ptr<Metric> make_metric(const config::Named& metric);
-/// Of evaluation.accuracy.multi_metrics: metrics by name, each of which must meet the target; with `weight`, a number for each,
-/// their weighted sum must. `higher_is_better` must be what the metrics are. Throws ConfigError.
+/// Of evaluation.accuracy.multi_metrics: metrics by name, each of which must meet the target; with `weight`, a number for
+/// each, their weighted sum must. `higher_is_better` must be what the metrics are. Throws ConfigError.
 std::unique_ptr<Metric> make_metrics(const std::vector<config::Named>& several);
+
+/// `metric` on what the transforms make of a model's outputs, in order. Throws ConfigError.
+std::unique_ptr<Metric> postprocessed(std::unique_ptr<Metric> metric, const std::vector<config::Named>& transforms);
 
 }  // namespace inc::eval

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/ir/tensor.h"
@@ -28,6 +29,9 @@ struct ScoreBounds {
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
   bool tight = false;  ///< every score is low or high: wrong or right
 };
+
+/// Further numbers beside a metric's value, by name.
+using Details = std::vector<std::pair<std::string, double>>;
 
 /// A metric that is a monotone function of a mean over samples says so by sample_scores(); of other metrics nothing is known
 /// before the last sample.
@@ -57,6 +61,8 @@ class Metric {
   /// Whether the metric runs the model itself, on samples of its own: then evaluate() calls run() once, and never update().
   virtual bool runs_model() const { return false; }
   virtual void run(const ir::Graph& /*graph*/, const runtime::Executable& /*executable*/) {}
+  /// What else is worth showing. Throws as value() does.
+  virtual Details details() const { return {}; }
   /// The metrics that must each meet the target; the first one is what is shown.
   virtual std::vector<const Metric*> parts() const { return {this}; }
 };

@@ -72,10 +72,9 @@ class Accuracy final : public MeanMetric {
   }
 };
 
-class F1 final : public Metric {
+/// A function of how often each class was predicted, was the label, and was both.
+class Counted : public Metric {
  public:
-  explicit F1(std::string average) : average_(std::move(average)) {}
-  std::string name() const override { return "F1"; }
   void update(std::span<const ir::Tensor> outputs, std::span<const ir::Tensor> inputs, std::span<const ir::Tensor> labels,
               std::span<const ir::Tensor> reference) override {
     const MetricBatch batch = checked_batch(*this, outputs, inputs, labels, reference, seen_);
@@ -89,32 +88,79 @@ class F1 final : public Metric {
     seen_ += batch.count;
   }
   double value() const override {
-    if (seen_ == 0) throw DataError("metric F1 has no value: no samples seen, at least one expected");
-    const bool two = counts_.begin()->first >= 0 && counts_.rbegin()->first <= 1;
-    if (average_ == "binary" && !two)
-      throw DataError(
-          fmt::format("metric F1 has no binary value: class {} found, 0 and 1 expected", counts_.rbegin()->first));
-    if (average_ == "binary" || (average_ == "auto" && two)) {
-      const auto positive = counts_.find(1);
-      return positive == counts_.end() ? 0.0 : positive->second.f1();
-    }
-    double sum = 0;
-    for (const auto& [label, count] : counts_) sum += count.f1();
-    return sum / static_cast<double>(counts_.size());
+    if (seen_ == 0) throw DataError(fmt::format("metric {} has no value: no samples seen, at least one expected", name()));
+    return value_of_counts();
   }
   void reset() override {
     counts_.clear();
     seen_ = 0;
   }
 
- private:
+ protected:
   struct Count {
     std::int64_t right = 0, predicted = 0, labelled = 0;
     double f1() const { return 2.0 * static_cast<double>(right) / static_cast<double>(predicted + labelled); }
   };
-  std::string average_;
+  virtual double value_of_counts() const = 0;
+  const std::map<std::int64_t, Count>& counts() const noexcept { return counts_; }
+  std::int64_t seen() const noexcept { return seen_; }
+
+ private:
   std::map<std::int64_t, Count> counts_;
   std::int64_t seen_ = 0;
+};
+
+class F1 final : public Counted {
+ public:
+  explicit F1(std::string average) : average_(std::move(average)) {}
+  std::string name() const override { return average_ == "auto" ? "F1" : "F1 " + average_; }
+
+ protected:
+  double value_of_counts() const override {
+    const bool two = counts().begin()->first >= 0 && counts().rbegin()->first <= 1;
+    if (average_ == "binary" && !two)
+      throw DataError(fmt::format("metric F1 binary has no value: classes {} to {} found, 0 and 1 expected",
+                                  counts().begin()->first, counts().rbegin()->first));
+    if (average_ == "binary" || (average_ == "auto" && two)) {
+      const auto positive = counts().find(1);
+      return positive == counts().end() ? 0.0 : positive->second.f1();
+    }
+    double sum = 0, weighted = 0, right = 0;
+    for (const auto& [label, count] : counts()) {
+      sum += count.f1();
+      weighted += count.f1() * static_cast<double>(count.labelled);
+      right += static_cast<double>(count.right);
+    }
+    const double samples = static_cast<double>(seen());
+    return average_ == "micro"      ? right / samples
+           : average_ == "weighted" ? weighted / samples
+                                    : sum / static_cast<double>(counts().size());
+  }
+
+ private:
+  std::string average_;
+};
+
+/// Matthews' correlation; of several classes as Gorodkin: "Comparing two K-category assignments by a K-category correlation
+/// coefficient", Computational Biology and Chemistry 2004. 0 where all samples are, or are said to be, of one class.
+class Matthews final : public Counted {
+ public:
+  std::string name() const override { return "Matthews"; }
+
+ protected:
+  double value_of_counts() const override {
+    const double all = static_cast<double>(seen());
+    double right = 0, both = 0, predicted = 0, labelled = 0;
+    for (const auto& [label, count] : counts()) {
+      const double p = static_cast<double>(count.predicted), l = static_cast<double>(count.labelled);
+      right += static_cast<double>(count.right);
+      both += p * l;
+      predicted += p * p;
+      labelled += l * l;
+    }
+    const double spread = (all * all - predicted) * (all * all - labelled);
+    return spread > 0 ? (right * all - both) / std::sqrt(spread) : 0.0;
+  }
 };
 
 }  // namespace
@@ -130,8 +176,12 @@ std::unique_ptr<Metric> make_accuracy(Parameters&) {
 }
 
 std::unique_ptr<Metric> make_f1(Parameters& parameters) {
-  static constexpr std::array<std::string_view, 3> kAverages{"auto", "binary", "macro"};
+  static constexpr std::array<std::string_view, 5> kAverages{"auto", "binary", "macro", "micro", "weighted"};
   return std::make_unique<F1>(parameters.choice("average", kAverages, "auto"));
+}
+
+std::unique_ptr<Metric> make_matthews() {
+  return std::make_unique<Matthews>();
 }
 
 }  // namespace inc::eval

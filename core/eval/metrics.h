@@ -22,6 +22,15 @@ std::unique_ptr<Metric> make_loss(Parameters&);
 std::unique_ptr<Metric> make_nll(Parameters&);
 std::unique_ptr<Metric> make_perplexity(Parameters&);
 std::unique_ptr<Metric> make_agreement(Parameters&);
+std::unique_ptr<Metric> make_matthews();
+/// What GLUE's tasks are scored by: F1 of class 1, the mean of Pearson's and Spearman's correlation, Matthews', accuracy.
+std::unique_ptr<Metric> make_glue(Parameters&);
+std::unique_ptr<Metric> make_roc(Parameters&);
+std::unique_ptr<Metric> make_miou(Parameters&);
+std::unique_ptr<Metric> make_map(Parameters&);
+std::unique_ptr<Metric> make_coco_map(Parameters&);
+std::unique_ptr<Metric> make_coco_map_v2(Parameters&);
+std::unique_ptr<Metric> make_voc_map(Parameters&);
 
 /// What update() is given, with its checks.
 struct MetricBatch {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 
 #include "core/base/text.h"
 
@@ -165,6 +167,37 @@ std::vector<std::pair<std::string, std::string>> Parameters::text_map(std::strin
   if (map == nullptr || map->empty()) wrong_type(name, value, "a map of names to texts");
   std::vector<std::pair<std::string, std::string>> result;
   for (const auto& [key, item] : *map) result.emplace_back(key, to_text(name, item));
+  return result;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> Parameters::integer_map(std::string_view name) {
+  const auto& value = require(name);
+  const auto* map = std::get_if<config::ParameterMap>(&value.value);
+  if (map == nullptr || map->empty()) wrong_type(name, value, "a map of names to integers");
+  std::vector<std::pair<std::string, std::int64_t>> result;
+  for (const auto& [key, item] : *map) result.emplace_back(key, to_integer(name, item));
+  return result;
+}
+
+std::vector<double> Parameters::spaced_numbers(std::string_view name, std::vector<double> fallback) {
+  if (!has(name)) return fallback;
+  const auto* word = std::get_if<std::string>(&require(name).value);
+  if (word == nullptr) return numbers(name);
+  std::array<double, 3> parts{};
+  const char *at = word->data(), *const end = at + word->size();
+  const auto wrong = [&] { refuse(name, "'" + *word + "'", "numbers, or first:step:last"); };
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto parsed = std::from_chars(at, end, parts[i]);
+    at = parsed.ptr;
+    if (parsed.ec != std::errc{}) wrong();
+    if (i == 0 && at == end) return {parts[0]};
+    if (i < 2 ? at == end || *at++ != ':' : at != end) wrong();
+  }
+  const auto [first, step, last] = parts;
+  const double count = std::round((last - first) / step) + 1;
+  if (!(step > 0) || !(count >= 1 && count <= 1000)) wrong();
+  std::vector<double> result;
+  for (double i = 0; i < count; ++i) result.push_back(first + (last - first) * (count > 1 ? i / (count - 1) : 0.0));
   return result;
 }
 

@@ -36,6 +36,10 @@ class Parameters {
   std::vector<std::string> texts(std::string_view name, std::optional<std::vector<std::string>> fallback = std::nullopt);
   /// A map of texts, in file order.
   std::vector<std::pair<std::string, std::string>> text_map(std::string_view name);
+  /// A map of integers, in file order.
+  std::vector<std::pair<std::string, std::int64_t>> integer_map(std::string_view name);
+  /// A number, a list of numbers, or numpy's way to write evenly spaced ones, "first:step:last", the last included.
+  std::vector<double> spaced_numbers(std::string_view name, std::vector<double> fallback);
   /// A list of integers, or a list of such lists.
   std::vector<std::vector<std::int64_t>> shapes(std::string_view name);
   /// A positive integer n as {n, n}, or a list of one or two.

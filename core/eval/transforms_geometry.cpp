@@ -40,15 +40,18 @@ Size height_first(Parameters& parameters) {
   return {height, width};
 }
 
-struct Box {
+struct Cut {
   std::int64_t y, x, height, width;
 };
 
-ir::Tensor cropped(const ir::Tensor& item, const Box& box) {
+ir::Tensor cropped(const ir::Tensor& item, const Cut& box, Place& place) {
   const Size size = size_of_image(item);
   if (box.y < 0 || box.x < 0 || box.y > size.height - box.height || box.x > size.width - box.width)
     throw DataError(fmt::format("cannot crop {}x{} at row {}, column {}: an image of {}x{} found, a larger one expected",
                                 box.height, box.width, box.y, box.x, size.height, size.width));
+  place.shift(-static_cast<double>(box.x), -static_cast<double>(box.y));
+  place.height = box.height;
+  place.width = box.width;
   ir::Tensor out(item.dtype(), {box.height, box.width, item.shape()[2]});
   const std::size_t pixel = static_cast<std::size_t>(item.shape()[2]) * size_of(item.dtype());
   auto* to = out.mutable_raw();
@@ -58,26 +61,36 @@ ir::Tensor cropped(const ir::Tensor& item, const Box& box) {
   return out;
 }
 
-ir::Tensor center_cropped(const ir::Tensor& item, Size wanted) {
+ir::Tensor resized(const ir::Tensor& item, Size wanted, Interpolation how, Place& place) {
   const Size size = size_of_image(item);
-  return cropped(item, {(size.height - wanted.height) / 2, (size.width - wanted.width) / 2, wanted.height, wanted.width});
+  place.scale(static_cast<double>(wanted.width) / static_cast<double>(size.width),
+              static_cast<double>(wanted.height) / static_cast<double>(size.height));
+  place.height = wanted.height;
+  place.width = wanted.width;
+  return resize(item, wanted.height, wanted.width, how);
+}
+
+ir::Tensor center_cropped(const ir::Tensor& item, Size wanted, Place& place) {
+  const Size size = size_of_image(item);
+  return cropped(item, {(size.height - wanted.height) / 2, (size.width - wanted.width) / 2, wanted.height, wanted.width},
+                 place);
 }
 
 std::int64_t below(Rng& random, std::int64_t limit) {
   return limit > 0 ? static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(limit))) : 0;
 }
 
-ir::Tensor random_cropped(const ir::Tensor& item, Size wanted, Rng& random) {
+ir::Tensor random_cropped(const ir::Tensor& item, Size wanted, Rng& random, Place& place) {
   const Size size = size_of_image(item);
   const std::int64_t y = below(random, size.height - wanted.height + 1), x = below(random, size.width - wanted.width + 1);
-  return cropped(item, {y, x, wanted.height, wanted.width});
+  return cropped(item, {y, x, wanted.height, wanted.width}, place);
 }
 
 struct CropRange {
   std::pair<double, double> area, ratio;
 };
 
-Box random_box(Size size, const CropRange& range, Rng& random) {
+Cut random_box(Size size, const CropRange& range, Rng& random) {
   const double area = static_cast<double>(size.height * size.width);
   const double low = std::log(range.ratio.first), high = std::log(range.ratio.second);
   for (int attempt = 0; attempt < 10; ++attempt) {
@@ -90,7 +103,7 @@ Box random_box(Size size, const CropRange& range, Rng& random) {
     return {y, x, height, width};
   }
   const double ratio = static_cast<double>(size.width) / static_cast<double>(size.height);
-  Box box{0, 0, size.height, size.width};
+  Cut box{0, 0, size.height, size.width};
   if (ratio < range.ratio.first)
     box.height = std::clamp<std::int64_t>(std::lround(static_cast<double>(size.width) / range.ratio.first), 1, size.height);
   if (ratio > range.ratio.second)
@@ -100,8 +113,10 @@ Box random_box(Size size, const CropRange& range, Rng& random) {
   return box;
 }
 
-ir::Tensor flipped(const ir::Tensor& item, bool vertical) {
+ir::Tensor flipped(const ir::Tensor& item, bool vertical, Place& place) {
   const Size size = size_of_image(item);
+  place.scale(vertical ? 1 : -1, vertical ? -1 : 1);
+  place.shift(vertical ? 0.0 : static_cast<double>(size.width), vertical ? static_cast<double>(size.height) : 0.0);
   ir::Tensor out(item.dtype(), item.shape());
   const std::size_t pixel = static_cast<std::size_t>(item.shape()[2]) * size_of(item.dtype());
   auto* to = out.mutable_raw();
@@ -113,8 +128,11 @@ ir::Tensor flipped(const ir::Tensor& item, bool vertical) {
   return out;
 }
 
-ir::Tensor placed(const ir::Tensor& item, Size canvas, std::int64_t y, std::int64_t x, double value) {
+ir::Tensor placed(const ir::Tensor& item, Size canvas, std::int64_t y, std::int64_t x, double value, Place& place) {
   const Size size = size_of_image(item);
+  place.shift(static_cast<double>(x), static_cast<double>(y));
+  place.height = canvas.height;
+  place.width = canvas.width;
   ir::Tensor fill = cast_to(ir::Tensor::scalar(value), item.dtype());
   ir::Tensor out(item.dtype(), {canvas.height, canvas.width, item.shape()[2]});
   const std::size_t width = size_of(item.dtype()), pixel = static_cast<std::size_t>(item.shape()[2]) * width;
@@ -149,67 +167,70 @@ std::int64_t scaled(std::int64_t side, double factor) {
 Transform make_resize(Parameters& parameters) {
   const Size size = width_first(parameters);
   const Interpolation how = interpolation_of(parameters);
-  return {"Resize", [=](const ir::Tensor& item, Rng&) { return resize(item, size.height, size.width, how); }};
+  return {"Resize", [=](const ir::Tensor& item, Rng&, Place& place) { return resized(item, size, how, place); }};
 }
 
 Transform make_center_crop(Parameters& parameters) {
   const Size size = height_first(parameters);
-  return {"CenterCrop", [=](const ir::Tensor& item, Rng&) { return center_cropped(item, size); }};
+  return {"CenterCrop", [=](const ir::Tensor& item, Rng&, Place& place) { return center_cropped(item, size, place); }};
 }
 
 Transform make_crop_resize(Parameters& parameters) {
-  const Box box{parameters.integer("y"), parameters.integer("x"), positive(parameters, "height"),
+  const Cut box{parameters.integer("y"), parameters.integer("x"), positive(parameters, "height"),
                 positive(parameters, "width")};
   const Size size = width_first(parameters);
   const Interpolation how = interpolation_of(parameters);
   return {"CropResize",
-          [=](const ir::Tensor& item, Rng&) { return resize(cropped(item, box), size.height, size.width, how); }};
+          [=](const ir::Tensor& item, Rng&, Place& place) { return resized(cropped(item, box, place), size, how, place); }};
 }
 
 Transform make_crop_to_bounding_box(Parameters& parameters) {
-  const Box box{parameters.integer("offset_height"), parameters.integer("offset_width"),
+  const Cut box{parameters.integer("offset_height"), parameters.integer("offset_width"),
                 positive(parameters, "target_height"), positive(parameters, "target_width")};
-  return {"CropToBoundingBox", [=](const ir::Tensor& item, Rng&) { return cropped(item, box); }};
+  return {"CropToBoundingBox", [=](const ir::Tensor& item, Rng&, Place& place) { return cropped(item, box, place); }};
 }
 
 Transform make_random_crop(Parameters& parameters) {
   const Size size = height_first(parameters);
-  return {"RandomCrop", [=](const ir::Tensor& item, Rng& random) { return random_cropped(item, size, random); }};
+  return {"RandomCrop",
+          [=](const ir::Tensor& item, Rng& random, Place& place) { return random_cropped(item, size, random, place); }};
 }
 
 Transform make_random_resized_crop(Parameters& parameters) {
   const Size size = width_first(parameters);
   const CropRange range{interval(parameters, "scale", {0.08, 1.0}), interval(parameters, "ratio", {3.0 / 4.0, 4.0 / 3.0})};
   const Interpolation how = interpolation_of(parameters);
-  return {"RandomResizedCrop", [=](const ir::Tensor& item, Rng& random) {
-            return resize(cropped(item, random_box(size_of_image(item), range, random)), size.height, size.width, how);
+  return {"RandomResizedCrop", [=](const ir::Tensor& item, Rng& random, Place& place) {
+            return resized(cropped(item, random_box(size_of_image(item), range, random), place), size, how, place);
           }};
 }
 
 Transform make_random_horizontal_flip(Parameters&) {
-  return {"RandomHorizontalFlip",
-          [](const ir::Tensor& item, Rng& random) { return random.uniform() < 0.5 ? flipped(item, false) : item; }};
+  return {"RandomHorizontalFlip", [](const ir::Tensor& item, Rng& random, Place& place) {
+            return random.uniform() < 0.5 ? flipped(item, false, place) : item;
+          }};
 }
 
 Transform make_random_vertical_flip(Parameters&) {
-  return {"RandomVerticalFlip",
-          [](const ir::Tensor& item, Rng& random) { return random.uniform() < 0.5 ? flipped(item, true) : item; }};
+  return {"RandomVerticalFlip", [](const ir::Tensor& item, Rng& random, Place& place) {
+            return random.uniform() < 0.5 ? flipped(item, true, place) : item;
+          }};
 }
 
 Transform make_resize_with_ratio(Parameters& parameters) {
   const std::int64_t least = positive(parameters, "min_dim", 800), most = positive(parameters, "max_dim", 1365);
   const bool padding = parameters.flag("padding", false);
   const double value = parameters.number("constant_value", 0.0);
-  return {"ResizeWithRatio", [=](const ir::Tensor& item, Rng&) {
+  return {"ResizeWithRatio", [=](const ir::Tensor& item, Rng&, Place& place) {
             const Size size = size_of_image(item);
             const auto shorter = static_cast<double>(std::min(size.height, size.width));
             const auto longer = static_cast<double>(std::max(size.height, size.width));
             double factor = std::max(1.0, static_cast<double>(least) / shorter);
             if (std::nearbyint(longer * factor) > static_cast<double>(most)) factor = static_cast<double>(most) / longer;
             const Size next{scaled(size.height, factor), scaled(size.width, factor)};
-            ir::Tensor image = resize(item, next.height, next.width, Interpolation::Bilinear);
+            ir::Tensor image = resized(item, next, Interpolation::Bilinear, place);
             if (!padding) return image;
-            return placed(image, {most, most}, (most - next.height) / 2, (most - next.width) / 2, value);
+            return placed(image, {most, most}, (most - next.height) / 2, (most - next.width) / 2, value, place);
           }};
 }
 
@@ -223,28 +244,35 @@ Transform make_resize_crop_imagenet(Parameters& parameters) {
   if (std::any_of(std.begin(), std.end(), [](double v) { return !(v >= 1e-6); }))
     parameters.refuse("std_value", fmt::format("[{}]", fmt::join(std, ", ")), "values of at least 1e-6");
   const std::vector<float> means(mean.begin(), mean.end()), deviations(std.begin(), std.end());
-  return {"ResizeCropImagenet", [=](const ir::Tensor& item, Rng& random) {
+  return {"ResizeCropImagenet", [=](const ir::Tensor& item, Rng& random, Place& place) {
             const Size size = size_of_image(item);
             const bool tall = size.height > size.width;
             const std::int64_t longer = std::max(size.height, size.width) * side / std::min(size.height, size.width);
-            const ir::Tensor image = resize(item, tall ? longer : side, tall ? side : longer, how);
-            const ir::Tensor part = random_crop ? random_cropped(image, crop, random) : center_cropped(image, crop);
+            const Size shorter{tall ? longer : side, tall ? side : longer};
+            const ir::Tensor image = resized(item, shorter, how, place);
+            const ir::Tensor part =
+                random_crop ? random_cropped(image, crop, random, place) : center_cropped(image, crop, place);
             return transposed(normalized(rescaled(part), means, deviations), {2, 0, 1});
           }};
 }
 
 Transform make_letter_box(Parameters& parameters) {
+  static constexpr std::array<std::string_view, 2> kAlignments{"top_left", "center"};
   const std::int64_t side = positive(parameters, "size");
   const double value = parameters.number("value", 114.0);
   if (!(value >= 0 && value <= 255)) parameters.refuse("value", fmt::format("{}", value), "0..255");
-  return {"LetterBox", [=](const ir::Tensor& item, Rng&) {
+  const bool center = parameters.choice("align", kAlignments, "top_left") == "center";
+  return {"LetterBox", [=](const ir::Tensor& item, Rng&, Place& place) {
             const Size size = size_of_image(item);
             const auto height = static_cast<double>(size.height), width = static_cast<double>(size.width);
             const double ratio = std::min(static_cast<double>(side) / width, static_cast<double>(side) / height);
-            const auto shrunk = [&](double length) {
+            const auto part = [&](double length) {
               return std::max<std::int64_t>(1, static_cast<std::int64_t>(length * ratio));
             };
-            return placed(resize(item, shrunk(height), shrunk(width), Interpolation::Bilinear), {side, side}, 0, 0, value);
+            const Size next{part(height), part(width)};
+            place.scale(ratio, ratio);
+            const std::int64_t y = center ? (side - next.height) / 2 : 0, x = center ? (side - next.width) / 2 : 0;
+            return placed(resize(item, next.height, next.width, Interpolation::Bilinear), {side, side}, y, x, value, place);
           }};
 }
 

@@ -151,11 +151,11 @@ Transform make_normalize(Parameters& parameters) {
   if (mean.empty()) parameters.refuse("mean", "an empty list", "one value, or one per channel");
   if (std.empty() || std::any_of(std.begin(), std.end(), [](float v) { return !(v >= 1e-6f); }))
     parameters.refuse("std", fmt::format("[{}]", fmt::join(std, ", ")), "values of at least 1e-6");
-  return {"Normalize", [mean, std](const ir::Tensor& item, Rng&) { return normalized(item, mean, std); }};
+  return {"Normalize", [mean, std](const ir::Tensor& item, Rng&, Place&) { return normalized(item, mean, std); }};
 }
 
 Transform make_rescale(Parameters&) {
-  return {"Rescale", [](const ir::Tensor& item, Rng&) { return rescaled(item); }};
+  return {"Rescale", [](const ir::Tensor& item, Rng&, Place&) { return rescaled(item); }};
 }
 
 Transform make_transpose(Parameters& parameters) {
@@ -165,26 +165,26 @@ Transform make_transpose(Parameters& parameters) {
   for (std::size_t i = 0; i < sorted.size(); ++i)
     if (sorted[i] != static_cast<std::int64_t>(i))
       parameters.refuse("perm", fmt::format("[{}]", fmt::join(perm, ", ")), "each axis from 0 once");
-  return {"Transpose", [perm](const ir::Tensor& item, Rng&) { return transposed(item, perm); }};
+  return {"Transpose", [perm](const ir::Tensor& item, Rng&, Place&) { return transposed(item, perm); }};
 }
 
 Transform make_cast(Parameters& parameters) {
   const DType dtype = parameters.dtype("dtype", DType::Float);
-  return {"Cast", [dtype](const ir::Tensor& item, Rng&) { return cast_to(item, dtype); }};
+  return {"Cast", [dtype](const ir::Tensor& item, Rng&, Place&) { return cast_to(item, dtype); }};
 }
 
 Transform make_to_array(Parameters&) {
-  return {"ToArray", [](const ir::Tensor& item, Rng&) { return item; }};
+  return {"ToArray", [](const ir::Tensor& item, Rng&, Place&) { return item; }};
 }
 
 Transform make_align_image_channel(Parameters& parameters) {
   const std::int64_t dim = parameters.integer("dim", 3);
   if (dim < 1 || dim > 4) parameters.refuse("dim", fmt::format("{}", dim), "1..4");
-  return {"AlignImageChannel", [dim](const ir::Tensor& item, Rng&) { return aligned_channels(item, dim); }};
+  return {"AlignImageChannel", [dim](const ir::Tensor& item, Rng&, Place&) { return aligned_channels(item, dim); }};
 }
 
 Transform make_to_bgr(Parameters&) {
-  return {"ToBGR", [](const ir::Tensor& item, Rng&) { return reversed_channels(item); }};
+  return {"ToBGR", [](const ir::Tensor& item, Rng&, Place&) { return reversed_channels(item); }};
 }
 
 }  // namespace inc::eval

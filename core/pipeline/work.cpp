@@ -33,7 +33,9 @@ std::shared_ptr<eval::Metric> metric_of(const config::Config& config, const Supp
   if (accuracy.metric.has_value() != accuracy.multi_metrics.empty())
     throw ConfigError(fmt::format("{}: evaluation.accuracy: expected metric or multi_metrics, found {}",
                                   config.file.string(), accuracy.metric ? "both" : "neither"));
-  return accuracy.metric ? eval::make_metric(*accuracy.metric) : eval::make_metrics(accuracy.multi_metrics);
+  return eval::postprocessed(
+      accuracy.metric ? eval::make_metric(*accuracy.metric) : eval::make_metrics(accuracy.multi_metrics),
+      accuracy.postprocess.transform);
 }
 
 void check_direction(const config::Config& config, const eval::Metric& metric) {

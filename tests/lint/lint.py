@@ -33,7 +33,7 @@ DOORS = {
     r"onnx/|google/protobuf": ["core/onnx"],
     r"yaml-cpp/": ["core/config"],
     r"(oneapi/)?dnnl|dnnl\.": ["adaptors/onednn"],
-    r"nlohmann/": ["core/search", "core/tuning", "core/report", "core/config", "core/quant", "app"],
+    r"nlohmann/": ["core/search", "core/tuning", "core/report", "core/config", "core/quant", "core/eval", "app"],
     r"CLI/": ["app"],
     r"jpeglib|png\.h|zlib": ["core/eval"],
     r"spdlog/": ["core/base"],

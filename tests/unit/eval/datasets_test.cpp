@@ -57,6 +57,16 @@ TEST(Cifar10, DefaultsToTheTestBatchAndChecksSizes) {
   EXPECT_THAT(message_of<DataError>([&] { data->get(0); }), HasSubstr("10 found, 0..9 expected"));
 }
 
+TEST(Cifar100, TakesTheFineLabel) {
+  const Scratch scratch;
+  scratch.write("test.bin", std::string(1, '\x05') + cifar_record(99, 10) + std::string(1, '\x05') + cifar_record(100, 20));
+  const auto data = make_dataset(loader(named("CIFAR100", {{"root", text(".")}})), scratch.path());
+  ASSERT_EQ(data->size(), 2);
+  EXPECT_EQ(label_of(*data, 0), 99);
+  EXPECT_EQ(list<std::uint8_t>(data->get(0).inputs[0])[1], 11);
+  EXPECT_THAT(message_of<DataError>([&] { data->get(1); }), HasSubstr("100 found, 0..99 expected"));
+}
+
 TEST(Cifar10, MissingFileIsADataError) {
   const Scratch scratch;
   EXPECT_THROW(make_dataset(loader(named("CIFAR10", {{"root", text("none")}})), scratch.path()), DataError);
@@ -262,7 +272,7 @@ TEST(Dataloader, ShuffleIsAPermutationAndDiscardDropsTheRest) {
 TEST(Factory, RefusesUnknownAndUnsupportedNames) {
   EXPECT_THAT(message_of<ConfigError>([] { make_dataset(loader(named("CIFAR1O")), "."); }),
               HasSubstr("did you mean 'CIFAR10'?"));
-  EXPECT_THAT(message_of<ConfigError>([] { make_metric(named("mAP")); }), HasSubstr("not supported metric: 'mAP'"));
+  EXPECT_THAT(message_of<ConfigError>([] { make_metric(named("BLEU")); }), HasSubstr("not supported metric: 'BLEU'"));
   EXPECT_THAT(message_of<ConfigError>([] {
                 make_dataset(loader(named("dummy", {{"shape", integers({1})}}), {named("Reisze")}), ".");
               }),
@@ -271,7 +281,7 @@ TEST(Factory, RefusesUnknownAndUnsupportedNames) {
 }
 
 TEST(Factory, RowsNameTheirParameters) {
-  for (const auto rows : {dataset_rows(), transform_rows(), metric_rows()})
+  for (const auto rows : {dataset_rows(), transform_rows(), metric_rows(), postprocess_rows()})
     for (const auto& row : rows) EXPECT_FALSE(row.name.empty() || row.summary.empty());
 }
 

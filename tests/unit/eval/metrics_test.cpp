@@ -176,8 +176,8 @@ TEST(Metrics, AreFunctionsOfTheMeanOfTheirScoresWithinTheirBounds) {
     config::ParameterMap parameters;
     if (row.parameters.find("compare_label") != std::string_view::npos) parameters = {{"compare_label", flag(false)}};
     const auto metric = make_metric(named(std::string(row.name), parameters));
-    metric->update(std::vector{output}, {}, labels({1, 0, 0}), std::vector{reference});
     if (metric->sample_scores() == nullptr) continue;
+    metric->update(std::vector{output}, {}, labels({1, 0, 0}), std::vector{reference});
     const ScoreBounds bounds = metric->score_bounds();
     double sum = 0;
     for (const double s : scores_of(*metric)) {

@@ -206,12 +206,12 @@ class Decoded final : public Dataset {
 
 TEST(Transformed, DecodesOnceAndDrawsTheSameAgain) {
   int asked = 0;
-  const auto noisy = [](const ir::Tensor& item, Rng& random) {
+  const auto noisy = [](const ir::Tensor& item, Rng& random, Place&) {
     auto values = list<float>(item.dtype() == DType::Float ? item : cast_to(item, DType::Float));
     for (float& v : values) v += static_cast<float>(random.uniform());
     return ir::Tensor::of({2}, values);
   };
-  const auto shifted = [](const ir::Tensor& item, Rng& random) {
+  const auto shifted = [](const ir::Tensor& item, Rng& random, Place&) {
     auto values = list<std::uint8_t>(item);
     values[1] = static_cast<std::uint8_t>(random.below(100));
     return ir::Tensor::of({2}, values);
