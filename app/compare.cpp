@@ -22,7 +22,11 @@ namespace {
 class Comparer {
  public:
   explicit Comparer(const CompareOptions& options)
-      : options_(options), adaptor_(make_adaptor(options.adaptor)), a_(read_side(options.a)), b_(read_side(options.b)) {}
+      : options_(options),
+        adaptor_(make_adaptor(options.adaptor)),
+        residuals_(has_bf16_plan(options.a) || has_bf16_plan(options.b)),
+        a_(read_side(options.a, residuals_)),
+        b_(read_side(options.b, residuals_)) {}
 
   Comparison run() {
     match_ = match(a_.plain, b_.plain);
@@ -121,12 +125,11 @@ class Comparer {
   }
 
   std::unique_ptr<const runtime::Trace> traced(const std::vector<ir::Tensor>& inputs) const {
-    std::set<ir::ValueId> replaceable;
+    std::set<ir::ValueId> values;
     for (const Region& region : regions_.all)
-      if (a_.run.value(region.a).type.dtype == DType::Float && a_.run.producer(region.a) != nullptr)
-        replaceable.insert(region.a);
-    auto trace = executable_a_->trace(inputs, replaceable);
-    if (trace == nullptr) trace = tuning::trace_by_parts(a_.run, *adaptor_, *executable_a_, inputs, replaceable, {});
+      if (replaceable(region)) values.insert(region.a);
+    auto trace = executable_a_->trace(inputs, values);
+    if (trace == nullptr) trace = tuning::trace_by_parts(a_.run, *adaptor_, *executable_a_, inputs, values, {});
     return trace;
   }
 
@@ -142,26 +145,36 @@ class Comparer {
     const ChannelFactors* divided = factor == factors_.end() ? nullptr : &factor->second;
     add(row.total, a.at(region.a), b.at(region.b), divided);
     if (!runnables_[i]->runs() || !row.why_not_own.empty()) return;
+    ir::Tensor made;
     try {
       Closeness input;
-      const ir::Tensor made = runnables_[i]->run(a, factors_, &input);
+      made = runnables_[i]->run(a, factors_, &input);
       add(row.own, a.at(region.a), made, divided);
       if (!region.requantized.empty()) join(row.input, input);
-      if (trace != nullptr && a_.run.producer(region.a) != nullptr)
-        row.effect = effect_of(region.a, divided ? multiplied(made, inverse(*divided)) : made,
-                               row.own.noise > 0 || !row.own.finite, *trace);
     } catch (const Error& error) {
       row.why_not_own = error.what();
+      return;
     }
+    if (trace != nullptr && replaceable(region))
+      row.effect = effect_of(region.a, divided ? multiplied(made, inverse(*divided)) : made,
+                             row.own.noise > 0 || !row.own.finite, *trace);
   }
 
-  static Closeness effect_of(ir::ValueId value, const ir::Tensor& made, bool differs, const runtime::Trace& trace) {
+  bool replaceable(const Region& region) const {
+    return a_.run.value(region.a).type.dtype == DType::Float && a_.run.producer(region.a) != nullptr;
+  }
+
+  /// Nothing for a value that the engine computes once and for all.
+  static std::optional<Closeness> effect_of(ir::ValueId value, const ir::Tensor& made, bool differs,
+                                            const runtime::Trace& trace) try {
     const auto found = differs ? trace.rerun({{value, made}}) : trace.outputs();
     Closeness effect;
     for (std::size_t i = 0; i < found.size(); ++i)
       if (found[i].dtype() == DType::Float && found[i].shape() == trace.outputs()[i].shape())
         add(effect, trace.outputs()[i], found[i]);
     return effect;
+  } catch (const DataError&) {
+    return std::nullopt;
   }
 
   static void join(std::optional<Closeness>& sum, const Closeness& more) {
@@ -175,7 +188,12 @@ class Comparer {
 
   /// quantize may have put B's channels into another order: the one that A's get by the same rule.
   void reorder(const std::vector<ir::Tensor>& inputs, Values& a, const Values& b) {
-    if (precision_of(a_.run) != "fp32") return;
+    if (precision_of(a_.run) != "fp32") {
+      out_.notes.push_back(
+          "A is not in FP32 itself: where quantize has reordered or rescaled channels in one of the models only, values "
+          "differ although nothing is wrong.");
+      return;
+    }
     ir::Graph moved = a_.run;
     if (quant::reorder_channels(moved).moved == 0) return;
     auto executable = adaptor_->prepare(moved);
@@ -250,6 +268,7 @@ class Comparer {
 
   const CompareOptions& options_;
   std::unique_ptr<const runtime::Adaptor> adaptor_;
+  bool residuals_;
   Side a_, b_;
   Match match_;
   Regions regions_;

@@ -73,10 +73,10 @@ struct Comparison {
   report::Report::Machine machine;
 };
 
-/// Both models are imported and fused as `quantize` does it; values are matched along both graphs, Q/DQ pairs and casts
-/// looked through. An operator of B spans whatever lies between matched values. A is put into the order of channels that the
-/// recipe channel_reordering gives B, and factors per channel that B's neighbouring operators share are taken out.
-/// Throws ModelError for models whose inputs or outputs differ, ConfigError and DataError as the data want it.
+/// Both models are imported and fused as `quantize` does it, but for residual sums; values are matched along both graphs,
+/// Q/DQ pairs and casts looked through. An operator of B spans whatever lies between matched values. A is put into the order
+/// of channels that the recipe channel_reordering gives B, and factors per channel that B's neighbouring operators share are
+/// taken out. Throws ModelError for models whose inputs or outputs differ, ConfigError and DataError as the data want it.
 Comparison compare(const CompareOptions& options);
 
 /// One object; decibels that are infinite are null beside "relative": 0.

@@ -75,8 +75,16 @@ class Matcher {
     }
   }
 
-  bool alike(const ir::Node* p, const ir::Node* q) const {
-    return p != nullptr && q != nullptr && kind_of(*p) == kind_of(*q) && p->outputs.size() == q->outputs.size();
+  /// Anchors may differ in what is fused into them; anything else reads as many variables.
+  bool alike(const ir::Node* p, const ir::Node* q) const { return alike(p, q, b_); }
+  bool alike(const ir::Node* p, const ir::Node* q, const ir::Graph& graph_of_q) const {
+    if (p == nullptr || q == nullptr || kind_of(*p) != kind_of(*q) || p->outputs.size() != q->outputs.size()) return false;
+    return ops::info(p->op).weight_input >= 0 || variables(a_, *p) == variables(graph_of_q, *q);
+  }
+
+  static std::ptrdiff_t variables(const ir::Graph& graph, const ir::Node& node) {
+    return std::count_if(node.inputs.begin(), node.inputs.end(),
+                         [&](ValueId input) { return !input.none() && graph.constant(input) == nullptr; });
   }
 
   void backward(ValueId x, ValueId y) {
@@ -134,6 +142,16 @@ class Matcher {
       pair(p.inputs[i], q.inputs[swap ? 1 - i : i]);
   }
 
+  /// Of one shape, where both have constant ones.
+  bool same_weights(const ir::Node& m, const ir::Node& n) const {
+    const auto weight = [](const ir::Graph& graph, const ir::Node& node) {
+      const int slot = ops::info(node.op).weight_input;
+      return slot < 0 ? nullptr : graph.constant(node.input(static_cast<std::size_t>(slot)));
+    };
+    const ir::Tensor *x = weight(a_, m), *y = weight(b_, n);
+    return x == nullptr || y == nullptr || m.op != n.op || x->shape() == y->shape();
+  }
+
   bool swapped(const ir::Node& p, const ir::Node& q) const {
     const auto same = [&](std::size_t i, std::size_t k) {
       const ValueId x = p.inputs[i], y = q.inputs[k];
@@ -141,7 +159,7 @@ class Matcher {
       if (const auto it = match_.twin.find(x); it != match_.twin.end()) return it->second == y;
       if (taken_.contains(y)) return false;
       const ir::Node *m = a_.producer(x), *n = b_.producer(y);
-      return (m == nullptr) == (n == nullptr) && (m == nullptr || kind_of(*m) == kind_of(*n));
+      return (m == nullptr) == (n == nullptr) && (m == nullptr || (kind_of(*m) == kind_of(*n) && same_weights(*m, *n)));
     };
     const auto named = [&](std::size_t i, std::size_t k) {
       return a_.value(p.inputs[i]).name == b_.value(q.inputs[k]).name;
@@ -175,7 +193,7 @@ class Matcher {
     const auto rivals = [&] {
       std::set<NodeId> out;
       for (const NodeId user : a_.value(x).consumers)
-        if (alike(&p, &a_.node(user)) && !match_.twin.contains(a_.node(user).outputs[0])) out.insert(user);
+        if (alike(&p, &a_.node(user), a_) && !match_.twin.contains(a_.node(user).outputs[0])) out.insert(user);
       return out.size();
     };
     if (found.size() == 1 && rivals() == 1) return found.front();
@@ -196,7 +214,7 @@ class Matcher {
 std::string_view kind_of(const ir::Node& node) {
   std::string_view op = node.op;
   if (op.starts_with("inc.")) op.remove_prefix(4);
-  return op == "Gemm" ? "MatMul" : op;
+  return op == "Gemm" ? "MatMul" : op == "Relu" ? "Clip" : op;
 }
 
 Match match(const ir::Graph& a, const ir::Graph& b) {

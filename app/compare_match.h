@@ -17,7 +17,8 @@ struct Match {
 /// Throws ModelError where the graphs' inputs or outputs differ in number or type.
 Match match(const ir::Graph& a, const ir::Graph& b);
 
-/// "Conv" for Conv and its group; MatMul and Gemm are one kind.
+/// "Conv" for Conv and its group; MatMul and Gemm are one kind, and so are Relu and Clip: of a quantized Relu the levels say
+/// how far it goes.
 std::string_view kind_of(const ir::Node& node);
 
 }  // namespace inc::app

@@ -9,6 +9,8 @@
 namespace inc::app {
 namespace {
 
+constexpr const char *kPlan = "inc_cpp.bf16", *kResidual = "fuse_residual";
+
 ir::Tensor in_fp32(const ir::Tensor& tensor) {
   if (tensor.dtype() != DType::BFloat16) return tensor;
   ir::Tensor out(DType::Float, tensor.shape());
@@ -27,6 +29,15 @@ bool is_border(const ir::Graph& graph, const ir::Node& node) {
   if (node.op != "Cast") return false;
   const DType from = graph.value(node.inputs[0]).type.dtype, to = graph.value(node.outputs[0]).type.dtype;
   return (from == DType::BFloat16 && to == DType::Float) || (from == DType::Float && to == DType::BFloat16);
+}
+
+passes::PassManager fusions(bool residuals) {
+  if (residuals) return passes::fusion_pipeline();
+  const passes::PassManager whole = passes::fusion_pipeline();
+  passes::PassList list;
+  for (const auto& pass : whole.passes())
+    if (pass->name() != kResidual) list.push_back(passes::find_pass(pass->name()));
+  return passes::PassManager(std::move(list));
 }
 
 class Rebuild {
@@ -80,17 +91,22 @@ std::optional<ir::ValueId> Side::executed(ir::ValueId plain_value) const {
   return run.find_value(plain.value(plain_value).name);
 }
 
-Side read_side(const std::filesystem::path& path) {
+bool has_bf16_plan(const std::filesystem::path& path) {
+  return onnx_io::metadata_of(path).contains(kPlan);
+}
+
+Side read_side(const std::filesystem::path& path, bool residuals) {
   Side side;
   side.name = path.filename().string();
+  const passes::PassManager fusion = fusions(residuals);
   const ir::Graph imported = onnx_io::import_model(path);
   side.plain = without_bf16(imported);
   passes::strip_quantization_pipeline().run(side.plain);
-  passes::fusion_pipeline().run(side.plain);
+  fusion.run(side.plain);
   pipeline::LoadedModel model;
   model.path = path;
   model.fused = imported;
-  passes::fusion_pipeline().run(model.fused);
+  fusion.run(model.fused);
   pipeline::follow_bf16_plan(model);
   side.run = std::move(model.fused);
   return side;

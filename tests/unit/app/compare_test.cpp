@@ -179,6 +179,19 @@ TEST(Match, StepsOverWhatOnlyOneModelHas) {
   EXPECT_EQ(back.why_not.size(), 1u);
 }
 
+TEST(Match, TakesAScaleForNoProduct) {
+  const auto a = onnx_io::import_text(
+      "g (float[2,4] x, float[2,4] z) => (float[2,4] y) <float[4,4] w> { p = Mul(x, z)  y = MatMul(p, w) }");
+  const auto b = onnx_io::import_text(R"(
+g (float[2,4] x, float[2,4] z) => (float[2,4] y) <float[4,4] w, float[4] s = {1.0, 2.0, 3.0, 4.0}> {
+  p = Mul(x, z)
+  t = Mul(p, s)
+  y = MatMul(t, w)
+})");
+  const Match found = match(a, b);
+  EXPECT_EQ(b.value(found.twin.at(*a.find_value("p"))).name, "p");
+}
+
 TEST(Closeness, AddsUpOverTensors) {
   Closeness sum;
   add(sum, ir::Tensor::of<float>({2}, {1, -3}), ir::Tensor::of<float>({2}, {1.5f, -3}));
