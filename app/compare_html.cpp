@@ -45,9 +45,10 @@ double own_error(const ComparedOp& op) {
 }
 
 std::string head(const Comparison& found) {
-  std::string text = fmt::format("<h1>{} against {}</h1><p class=\"sub\">{} samples of {} · {} · ISA {} · {} threads</p>",
-                                 escaped(found.b), escaped(found.a), found.samples, escaped(found.inputs),
-                                 escaped(found.machine.cpu), escaped(found.machine.isa), found.machine.threads);
+  std::string text =
+      fmt::format("<h1>{} against {}</h1><p class=\"sub\">{} samples of {} · {} · ISA {} · {} thread{}</p>",
+                  escaped(found.b), escaped(found.a), found.samples, escaped(found.inputs), escaped(found.machine.cpu),
+                  escaped(found.machine.isa), found.machine.threads, found.machine.threads == 1 ? "" : "s");
   if (!found.ops.empty() && found.ops.front().severity() > 0) {
     const ComparedOp& op = found.ops.front();
     text += fmt::format("<p>Worst: <b>{}</b> ({}, {}). By itself it changes its own values by {}{}.</p>", escaped(op.name),
@@ -57,7 +58,7 @@ std::string head(const Comparison& found) {
   std::vector<std::string> each;
   for (const auto& output : found.outputs)
     each.push_back(tile(decibels(output.total) + (std::isfinite(output.total.sqnr_db()) ? " dB" : ""),
-                        fmt::format("output {}: cosine {}, largest error {} of its range", output.name,
+                        fmt::format("output '{}' · cosine {} · largest error {} of its range", output.name,
                                     shown(output.total.cosine(), 5), percent(output.total.of_range()))));
   each.push_back(tile(fmt::format("{} of {}", found.ops.size(), found.operators), "operators compared"));
   return text + tiles(each);
@@ -84,10 +85,14 @@ std::string error_charts(const Comparison& found) {
 
 std::string operators(const Comparison& found) {
   const double most = worst(found.ops, severity);
+  const bool estimated =
+      std::any_of(found.ops.begin(), found.ops.end(), [](const ComparedOp& op) { return !op.why_not_own.empty(); });
+  Row header{{"Operator", "name"}, {"Precision"},        {"Effect", "b"},    {"Own", "n"},    {"Own, dB", "n"},
+             {"Inputs, dB", "n"},  {"Weights, dB", "n"}, {"Total, dB", "n"}, {"Cosine", "n"}, {"Max of range", "n"}};
+  if (estimated) header.push_back({"Own error estimated", "note"});
   std::vector<Row> rows;
-  for (const auto& op : found.ops)
-    rows.push_back({text_cell(op.name, "name"),
-                    text_cell(op.op_type),
+  for (const auto& op : found.ops) {
+    rows.push_back({operator_cell(op.name, op.op_type),
                     precision_cell(op.precision),
                     bar_cell(op.effect ? error_text(*op.effect) : "", most > 0 ? op.severity() / most : 0),
                     {error_text(op.own), "n"},
@@ -96,34 +101,22 @@ std::string operators(const Comparison& found) {
                     {op.weight ? decibels(*op.weight) : "", "n"},
                     {decibels(op.total), "n"},
                     number_cell(op.total.cosine(), 4),
-                    {percent(op.total.of_range()), "n"},
-                    text_cell(op.why_not_own.empty() ? "" : "own error estimated: " + op.why_not_own, "note")});
+                    {percent(op.total.of_range()), "n"}});
+    if (estimated) rows.back().push_back(text_cell(op.why_not_own, "note"));
+  }
   return section(
       "Operators, worst first",
-      paragraph("Effect: error of A's outputs if this operator alone is B's. Own: error that B's operator adds, fed with "
-                "A's values. Inputs and weights: what is left of A's once B has quantized them. Total, cosine and "
-                "greatest error: B's value in a run of B, with all that it inherits. Errors are roots of noise over "
-                "signal; dB are 10 log10 of signal over noise.") +
-          table({{"Operator", "name"},
-                 {"Type"},
-                 {"Precision"},
-                 {"Effect", "b"},
-                 {"Own", "n"},
-                 {"Own, dB", "n"},
-                 {"Inputs, dB", "n"},
-                 {"Weights, dB", "n"},
-                 {"Total, dB", "n"},
-                 {"Cosine", "n"},
-                 {"Greatest error of range", "n"},
-                 {"", "note"}},
-                rows));
+      paragraph("Effect: error of A's outputs if this operator alone is B's. Own: error that B's operator adds, fed "
+                "with A's values. Inputs and weights: what is left of A's once B has quantized them. Total, cosine "
+                "and greatest error: B's value in a run of B, with all that it inherits. Errors are roots of noise "
+                "over signal; dB are 10 log10 of signal over noise.") +
+          table(header, rows));
 }
 
 std::string unmatched(const Comparison& found) {
   std::vector<Row> rows;
-  for (const auto& op : found.unmatched)
-    rows.push_back({text_cell(op.name, "name"), text_cell(op.op_type), text_cell(op.why, "note")});
-  return rows.empty() ? "" : section("Not compared", table({{"Operator", "name"}, {"Type"}, {"Why", "note"}}, rows));
+  for (const auto& op : found.unmatched) rows.push_back({operator_cell(op.name, op.op_type), text_cell(op.why, "note")});
+  return rows.empty() ? "" : section("Not compared", table({{"Operator", "name"}, {"Why", "note"}}, rows));
 }
 
 }  // namespace

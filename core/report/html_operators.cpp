@@ -90,7 +90,7 @@ struct Columns {
 };
 
 Row header_of(const Columns& columns) {
-  Row header{{"Operator", "name"}, {"Type"}, {"Precision"}};
+  Row header{{"Operator", "name"}, {"Precision"}};
   if (columns.times) {
     header.push_back({fmt::format("FP32, {}", columns.unit.name), "n"});
     header.push_back({fmt::format("Result, {}", columns.unit.name), "b"});
@@ -102,7 +102,7 @@ Row header_of(const Columns& columns) {
 }
 
 Row row_of(const OpRow& op, const Columns& columns) {
-  Row row{text_cell(op.name, "name"), text_cell(op.op_type), precision_cell(op.precision)};
+  Row row{operator_cell(op.name, op.op_type), precision_cell(op.precision)};
   if (columns.times) {
     row.push_back({columns.unit.text(op.fp32_ms), "n"});
     row.push_back(bar_cell(columns.unit.text(op.ms), op.ms / columns.most_ms));

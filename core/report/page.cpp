@@ -27,12 +27,12 @@ rect.int8,.key.int8{fill:var(--int8);background:var(--int8)}rect.bf16,.key.bf16{
 .key{display:inline-block;width:11px;height:11px;border-radius:3px;margin:0 6px 0 14px}.key:first-child{margin-left:0}.keys{font-size:13px;color:var(--soft);margin:0 0 8px}
 .wrap{overflow-x:auto;margin:8px 0}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:6px 14px 6px 0;border-bottom:1px solid var(--rule);vertical-align:top;overflow-wrap:normal}
 th{color:var(--soft);font-weight:600;font-size:13px;vertical-align:bottom}th:last-child,td:last-child{padding-right:0}td.n,th.n{text-align:right;white-space:nowrap}
-td.name{min-width:170px;max-width:420px;font-family:ui-monospace,monospace;font-size:13px;overflow-wrap:anywhere}td.note{min-width:220px;color:var(--soft);font-size:13px}
+td.name{min-width:170px;max-width:420px;font-family:ui-monospace,monospace;font-size:13px;overflow-wrap:anywhere}td.name small{display:block;color:var(--soft);font:12px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}td.note{min-width:220px;color:var(--soft);font-size:13px}
 td.b{position:relative;text-align:right;white-space:nowrap;min-width:96px}th.b{text-align:right}td.b i{position:absolute;left:0;bottom:2px;height:4px;border-radius:2px;background:var(--bar)}
 td.int8,td.bf16,td.fp32{font-weight:600;font-size:13px}td.int8{color:var(--int8)}td.bf16{color:var(--bf16)}td.fp32{color:var(--soft)}td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}
 pre{background:var(--panel);padding:14px 16px;border-radius:10px;overflow-x:auto;font-size:13px;overflow-wrap:normal}details{margin:16px 0}summary{cursor:pointer;font-weight:600}summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 ul{margin:8px 0;padding-left:20px;max-width:80ch}li{margin:4px 0}
-@media(max-width:520px){main{padding:20px 16px 48px}h1{font-size:22px}.tiles{grid-template-columns:1fr 1fr;gap:10px}.tile{padding:12px}.tile b{font-size:19px}figure{padding:12px 10px}svg text{font-size:16px}svg .tick,svg .axis,svg .inside,svg .target-label{font-size:15px}}
+@media(max-width:520px){td.name{min-width:132px}th,td{padding-right:10px}main{padding:20px 16px 48px}h1{font-size:22px}.tiles{grid-template-columns:1fr 1fr;gap:10px}.tile{padding:12px}.tile b{font-size:19px}figure{padding:12px 10px}svg text{font-size:16px}svg .tick,svg .axis,svg .inside,svg .target-label{font-size:15px}}
 @media print{details>*{display:block}figure,.tile{break-inside:avoid}})";
 
 std::string row_of(const char* tag, const Row& cells, const Row& header) {
@@ -82,6 +82,10 @@ std::string charts(const std::vector<std::string>& figures) {
 
 Cell text_cell(const std::string& text, const std::string& style) {
   return {escaped(text), style};
+}
+
+Cell operator_cell(const std::string& name, const std::string& op_type) {
+  return {fmt::format("{}<small>{}</small>", escaped(name), escaped(op_type)), "name"};
 }
 
 Cell count_cell(std::int64_t count) {

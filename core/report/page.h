@@ -26,6 +26,8 @@ struct Cell {
   std::string style = "";
 };
 Cell text_cell(const std::string& text, const std::string& style = "");
+/// An operator: its name, its type below.
+Cell operator_cell(const std::string& name, const std::string& op_type);
 Cell count_cell(std::int64_t count);
 Cell number_cell(double value, int decimals);  ///< empty where not finite
 /// A number with a bar behind it, as long as `share` (0 to 1) says.

@@ -149,7 +149,7 @@ TEST(ReportHtml, SaysNothingOfNan) {
 
 TEST(ReportHtml, EveryOperatorHasItsRowAndReason) {
   const std::string page = to_html(example());
-  EXPECT_THAT(page, HasSubstr("<td class=\"name\">softmax</td><td>Softmax</td><td class=\"fp32\">fp32</td>"
+  EXPECT_THAT(page, HasSubstr("<td class=\"name\">softmax<small>Softmax</small></td><td class=\"fp32\">fp32</td>"
                               "<td class=\"note\">has no INT8 form</td>"));
 }
 
