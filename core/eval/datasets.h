@@ -23,6 +23,7 @@ std::unique_ptr<const Dataset> make_image_folder(Parameters& parameters, const s
 std::unique_ptr<const Dataset> make_yolo_detection(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_coco_raw(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_arrays(Parameters& parameters, const std::filesystem::path& base);
+std::unique_ptr<const Dataset> make_glue_data(Parameters& parameters, const std::filesystem::path& base);
 std::unique_ptr<const Dataset> make_dummy(Parameters& parameters, const std::filesystem::path& base);
 
 /// The JPEG and PNG files of a folder, sorted by name. Throws DataError where it cannot be listed.
