@@ -20,6 +20,7 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   Stages stages;
   stages.enter("load");
   LoadedModel model = load_model(config, options.supplied);
+  const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config, options.supplied);
   reorder_channels(model, config);
   const auto fp32 = adaptor.prepare(model.fused);
   tuning::SpaceOptions allowed = space_options(config, adaptor);
@@ -37,7 +38,6 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   const std::optional<CalibrationTask> samples = calibration_task(config, options.supplied, allowed_space);
   const CalibrationTask* task_or_null = samples ? &*samples : nullptr;
 
-  const auto task = config.tuning.exit_policy.performance_only ? std::nullopt : accuracy_task(config, options.supplied);
   search::History history;
   std::optional<search::Journal> journal;
   if (task)

@@ -545,6 +545,14 @@ class BadInput(Workspace):
     def test_missing_configuration_file(self):
         self.refused(run("quantize", "--config", self.path("none.yaml")), 2, "none.yaml")
 
+    def test_names_and_files_are_looked_at_before_any_work(self):
+        for change in (("Arrays: {{inputs: {{x: x.npy}}, labels", "Arrayz: {{inputs: {{x: x.npy}}, labels"), ("topk: 1", "topq: 1"),
+                       ("labels: {labels}", "labels: none.npy")):
+            done = run("quantize", "--config", self.config(CONFIG.replace(*change).format(
+                model="small.onnx", calibration=16, strategy="basic", target=0.05, trials=20, labels="y.npy", keep_back=True)))
+            self.assertIn(done.returncode, (2, 4))
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
     def test_missing_label_file(self):
         self.refused(self.quantize(labels="none.npy"), 4, "none.npy")
 
