@@ -24,16 +24,22 @@ struct Pipe {
     read = ends[0];
     write = ends[1];
   }
+  ~Pipe() {
+    if (read >= 0) ::close(read);
+    if (write >= 0) ::close(write);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
 };
 
 }  // namespace
 
 Worker::Worker(std::string name, const std::vector<std::string>& command, const Setting& setting) : name_(std::move(name)) {
   std::signal(SIGPIPE, SIG_IGN);
-  const Pipe orders, answers;
-  orders_ = orders.write;
-  answers_ = answers.read;
+  Pipe orders, answers;
   process_ = start_process(name_, command, setting, {orders.read, answers.write, -1});
+  orders_ = std::exchange(orders.write, -1);
+  answers_ = std::exchange(answers.read, -1);
 }
 
 Worker::Worker(Worker&& other) noexcept
