@@ -7,8 +7,6 @@
 
 #include "app/session.h"
 #include "core/base/error.h"
-#include "core/onnx/onnx_io.h"
-#include "core/passes/pass.h"
 #include "core/pipeline/work.h"
 
 namespace inc {
@@ -20,18 +18,16 @@ std::string names_of(const std::vector<Port>& ports) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-ir::Graph read(const std::filesystem::path& path) {
-  config::Config config;
-  config.model.path = std::filesystem::absolute(path).string();
-  pipeline::LoadedModel model = pipeline::load_model(config);
+ir::Graph read(const config::Config& config, const pipeline::Supplied& supplied) {
+  pipeline::LoadedModel model = pipeline::load_model(config, supplied);
   pipeline::follow_bf16_plan(model);
   return std::move(model.fused);
 }
 
-ir::Graph read_bytes(const std::string& bytes) {
-  ir::Graph graph = onnx_io::import_bytes(bytes, {});
-  passes::fusion_pipeline().run(graph);
-  return graph;
+ir::Graph read(const std::filesystem::path& path) {
+  config::Config config;
+  config.model.path = std::filesystem::absolute(path).string();
+  return read(config, {});
 }
 
 Session prepared(ir::Graph graph, std::string_view engine) {
@@ -45,7 +41,9 @@ Session prepared(ir::Graph graph, std::string_view engine) {
 Session::Session(const std::filesystem::path& model, std::string_view engine) : Session(prepared(read(model), engine)) {}
 
 Session Session::from_bytes(const std::string& model, std::string_view engine) {
-  return prepared(read_bytes(model), engine);
+  pipeline::Supplied supplied;
+  supplied.model = std::make_shared<const std::string>(model);
+  return prepared(read({}, supplied), engine);
 }
 
 Session::Session(ir::Graph graph, std::shared_ptr<const runtime::Executable> executable)

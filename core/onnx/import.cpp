@@ -26,6 +26,12 @@ bool has_header(std::string_view text) {
   return first != std::string_view::npos && text[first] == '<';
 }
 
+std::map<std::string, std::string> metadata_of(const onnx::ModelProto& model) {
+  std::map<std::string, std::string> metadata;
+  for (const auto& entry : model.metadata_props()) metadata[entry.key()] = entry.value();
+  return metadata;
+}
+
 }  // namespace
 
 ir::Graph import_model(const fs::path& path) {
@@ -39,10 +45,11 @@ ir::Graph import_model(const fs::path& path) {
 }
 
 std::map<std::string, std::string> metadata_of(const fs::path& path) {
-  const onnx::ModelProto model = parse_metadata(path);
-  std::map<std::string, std::string> metadata;
-  for (const auto& entry : model.metadata_props()) metadata[entry.key()] = entry.value();
-  return metadata;
+  return metadata_of(parse_metadata(path));
+}
+
+std::map<std::string, std::string> metadata_of_bytes(const std::string& bytes) {
+  return metadata_of(parse_model(bytes.data(), bytes.size()));
 }
 
 ir::Graph import_bytes(const std::string& bytes, const fs::path& directory) {

@@ -29,6 +29,8 @@ ir::Graph import_bytes(const std::string& bytes, const std::filesystem::path& di
 
 /// The metadata_props of a model file. Throws ModelError for a file that is not a model.
 std::map<std::string, std::string> metadata_of(const std::filesystem::path& path);
+/// The same from the bytes of a ModelProto.
+std::map<std::string, std::string> metadata_of_bytes(const std::string& bytes);
 
 /// Whether ONNX has every BF16 operator of the graph in BFLOAT16, at this opset or a newer one.
 Support standard_bf16(const ir::Graph& graph);

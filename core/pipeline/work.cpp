@@ -71,12 +71,12 @@ std::int64_t file_bytes(const LoadedModel& model) {
 }
 
 void follow_bf16_plan(LoadedModel& model) {
-  const auto metadata = onnx_io::metadata_of(model.path);
+  const auto metadata = model.bytes ? onnx_io::metadata_of_bytes(*model.bytes) : onnx_io::metadata_of(model.path);
   const auto plan = metadata.find("inc_cpp.bf16");
   if (plan == metadata.end()) return;
   quant::Bf16Constants constants;
   model.fused =
-      with_context([&] { return fmt::format("while reading '{}'", model.path.string()); },
+      with_context([&] { return fmt::format("while reading '{}'", model.bytes ? model.name : model.path.string()); },
                    [&] { return quant::cast_bf16(model.fused, quant::bf16_plan_of(model.fused, plan->second), constants); });
 }
 

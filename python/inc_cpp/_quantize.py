@@ -14,8 +14,6 @@ from ._task import Builder, Config
 from .result import Result
 from .strategy import Strategy
 
-SAMPLES = 100
-
 
 def _settings(bf16: Optional[bool], max_trials: Optional[int], timeout: Optional[float], samples: Optional[int],
               overrides: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
@@ -67,7 +65,7 @@ def quantize(model: Optional[Model] = None, *, config: Config = None, calib: Any
     eval_data: (inputs, labels), or as calib, with labels.
     target: the relative accuracy loss allowed (default 0.01), or {"relative": x} or {"absolute": x}.
     higher_is_better: of eval_func or a metric of yours.
-    approach: "static", "dynamic" or "auto".  bf16: whether what stays out of INT8 may become BF16.
+    approach: "static", "dynamic", "auto", or "bf16": BF16 alone.  bf16: whether what stays out of INT8 may become BF16.
     strategy: a name (inc_cpp.strategies()) or a subclass of inc_cpp.Strategy.
     engine: where candidates run: "onednn", "onnxruntime", "reference".
     max_trials, timeout (seconds): when the search ends at the latest. Without timeout it ends when the target is met.
@@ -83,17 +81,17 @@ def quantize(model: Optional[Model] = None, *, config: Config = None, calib: Any
     """
     _check(calib, eval_func, metric, eval_data, config, output, resume)
     builder = Builder(config, model, threads)
-    settings = _settings(bf16, max_trials, timeout, calib_samples, overrides)
-    if config is None:
+    builder.set(_settings(True if approach == "bf16" else bf16, max_trials, timeout, calib_samples, overrides))
+    if approach != "bf16" and config is None:
         builder.set({"quantization": {"approach": "post_training_static_quant"}})
-    if approach is not None:
+    if approach not in (None, "bf16"):
         builder.approach(approach)
     if target is not None:
         builder.target(target)
     if strategy is not None:
         builder.strategy(strategy)
     builder.engine(engine)
-    limit = calib_samples or SAMPLES
+    limit = _core.sampling_size(builder.done())
     if calib is not None:
         builder.calibration(calib, limit, batch_size)
     if eval_data is not None:
@@ -105,11 +103,10 @@ def quantize(model: Optional[Model] = None, *, config: Config = None, calib: Any
         if calib is None and config is None:
             builder.recorded(eval_func, limit)
     builder.task.resume, builder.task.strict = resume, strict
-    return _run(builder, settings, output, progress)
+    return _run(builder, output, progress)
 
 
-def _run(builder: Builder, settings: Mapping[str, Any], output: Any, progress: Optional[bool]) -> Result:
-    builder.set(settings)
+def _run(builder: Builder, output: Any, progress: Optional[bool]) -> Result:
     task = builder.done()
     temporary = tempfile.TemporaryDirectory(prefix="inc_cpp_") if output is None else None
     task.output = temporary.name if temporary else os.fspath(output)

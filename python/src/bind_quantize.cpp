@@ -3,6 +3,8 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <algorithm>
+
 #include "app/session.h"
 #include "callbacks.h"
 #include "core/base/error.h"
@@ -36,9 +38,13 @@ struct Task {
   py::object on_progress = py::none(), on_trial = py::none();
 };
 
+config::Config read(const Task& task) {
+  return task.config_text ? config::read_config_text(*task.config_text, task.config_file, task.overrides)
+                          : config::read_config(task.config_file, task.overrides);
+}
+
 config::Config config_of(const Task& task) {
-  config::Config config = task.config_text ? config::read_config_text(*task.config_text, task.config_file, task.overrides)
-                                           : config::read_config(task.config_file, task.overrides);
+  config::Config config = read(task);
   if (py::isinstance<py::str>(task.model))
     config.model.path = std::filesystem::absolute(task.model.cast<std::string>()).string();
   if (!task.strategy.is_none()) config.tuning.strategy.name = task.strategy_name;
@@ -159,7 +165,7 @@ py::dict evaluate(const Task& task) {
     const py::gil_scoped_release free;
     const ThreadScope scope(task.threads);
     model = pipeline::load_model(config, options.supplied);
-    if (!model.bytes) pipeline::follow_bf16_plan(model);
+    pipeline::follow_bf16_plan(model);
     accuracy = pipeline::accuracy_task(config, options.supplied);
     if (!accuracy)
       throw ConfigError("nothing to evaluate: expected a metric with data, or evaluation.accuracy in the configuration");
@@ -174,6 +180,12 @@ py::dict evaluate(const Task& task) {
   }
   if (interruption.happened()) raise_interrupt();
   return score_of(*accuracy, score, model.name);
+}
+
+std::int64_t sampling_size(const Task& task) {
+  const config::Config config = read(task);
+  const auto sizes = (config.quantization ? config.quantization->calibration : config::Calibration{}).sampling_size;
+  return *std::max_element(sizes.begin(), sizes.end());
 }
 
 std::pair<std::vector<Port>, std::vector<Port>> ports_of(const py::object& model) {
@@ -226,6 +238,7 @@ void bind_quantize(py::module_& module) {
       .def_readwrite("on_trial", &Task::on_trial);
   module.def("quantize", &quantize, py::arg("task"), "(report as JSON, directory, whether it was interrupted).");
   module.def("evaluate", &evaluate, py::arg("task"), "The score of a model.");
+  module.def("sampling_size", &sampling_size, py::arg("task"), "Calibration samples that the configuration asks for.");
   module.def(
       "describe",
       [](const py::object& model) {

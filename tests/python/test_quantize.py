@@ -59,8 +59,14 @@ def batches(x, size=32):
         yield x[first:first + size]
 
 
+@pytest.fixture(scope="module")
+def from_array(model, data):
+    """The model that 100 samples of an array give."""
+    return run(model, calib=data[0], batch_size=8).model_bytes
+
+
 @pytest.mark.parametrize("form", ["array", "samples", "batches", "dicts", "dict", "labelled", "loader", "sequence", "float64"])
-def test_calibrates_alike_from_every_form_of_data(model, data, accuracy, form):
+def test_calibrates_alike_from_every_form_of_data(model, data, from_array, form):
     x, labels = data
 
     class Tensor:
@@ -93,9 +99,7 @@ def test_calibrates_alike_from_every_form_of_data(model, data, accuracy, form):
 
     forms = {"array": x, "samples": iter(x), "batches": batches(x), "dicts": ({"x": part} for part in batches(x)), "dict": {"x": x},
              "labelled": zip(x, labels), "loader": Loader(), "sequence": Sequence(), "float64": x.astype("f8")}
-    result = run(model, calib=forms[form], eval_func=accuracy, batch_size=8)
-    wanted = run(model, calib=x, eval_func=accuracy, batch_size=8)
-    assert result.model_bytes == wanted.model_bytes
+    assert run(model, calib=forms[form], batch_size=8).model_bytes == from_array
 
 
 def test_a_generator_is_read_no_further_than_needed(model, data):
@@ -107,7 +111,8 @@ def test_a_generator_is_read_no_further_than_needed(model, data):
             yield row
 
     run(model, calib=samples(), calib_samples=20)
-    assert len(read) == 20
+    run(model, calib=samples(), config={"quantization": {"calibration": {"sampling_size": [10, 30]}}})
+    assert len(read) == 20 + 30
 
 
 def test_a_buffer_may_be_reused_by_its_generator(model, data, accuracy):
@@ -180,9 +185,14 @@ def test_dynamic_quantization(model, accuracy):
     assert "DynamicQuantizeLinear" in {node.op_type for node in result.model.graph.node}
 
 
-def test_bf16_beside_int8(model, data, accuracy):
-    result = run(model, calib=data[0], eval_func=accuracy, bf16=True, target={"absolute": 0.5})
-    assert "mixed_precision" in result.report.get("config", "bf16 mixed_precision")
+def test_bf16_travels_with_the_model_in_every_form(model, data, accuracy):
+    result = run(model, approach="bf16", eval_func=accuracy, target=0.5)
+    assert result.statistics.set_index("op_type").bf16["MatMul"] == 3
+    for form in (result.path, result.model_bytes, result.model):
+        session = inc_cpp.Session(form)
+        assert session.precision == "bf16"
+        assert accuracy(session) == result.accuracy
+        assert inc_cpp.evaluate(form, metric="topk", eval_data=data)["accuracy"] == result.accuracy
 
 
 def test_a_configuration_and_arguments_are_one(model, data, accuracy, tmp_path):
