@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <sstream>
+#include <utility>
+
+#include "core/base/places.h"
 
 namespace inc::app {
 namespace {
@@ -83,11 +87,17 @@ std::string versions(const Host& host) {
   return second ? "version 2" : "none";
 }
 
+void add_places(std::vector<int>& cpus) {
+  const std::vector<int> places = openmp_places(), mask = std::exchange(cpus, {});
+  std::set_union(mask.begin(), mask.end(), places.begin(), places.end(), std::back_inserter(cpus));
+}
+
 Known<std::vector<int>> affinity(const Host& host) {
   constexpr std::string_view kKey = "Cpus_allowed_list:";
   for (const std::string& line : host.lines("/proc/self/status"))
     if (line.starts_with(kKey)) {
       std::vector<int> cpus = parse_cpu_list(line.substr(line.find_first_not_of(" \t", kKey.size())));
+      if (host.is_this_machine()) add_places(cpus);
       if (const auto online = host.text("/sys/devices/system/cpu/online")) {
         const std::vector<int> there = parse_cpu_list(*online);
         std::erase_if(cpus, [&](int cpu) { return std::find(there.begin(), there.end(), cpu) == there.end(); });
@@ -118,12 +128,15 @@ Limits limits(const Host& host) {
 
 CpuLimit cpu_limit(const Limits& limits) {
   const int allowed = limits.affinity ? static_cast<int>(limits.affinity->size()) : 0;
-  CpuLimit limit{std::max(1, allowed), "CPUs in the affinity mask"};
+  CpuLimit limit{std::max(1, allowed), "in the affinity mask"};
   if (!limits.cpus) return limit;
   const int quota = std::max(1, static_cast<int>(std::ceil(limits.cpus->amount)));
-  if (quota < limit.cpus || allowed == 0)
-    return {quota, fmt::format("CPUs by the quota of cgroup '{}'", limits.cpus->cgroup)};
+  if (quota < limit.cpus || allowed == 0) return {quota, fmt::format("by the quota of cgroup '{}'", limits.cpus->cgroup)};
   return limit;
+}
+
+std::string CpuLimit::text() const {
+  return fmt::format("{} {} {}", cpus, cpus == 1 ? "CPU" : "CPUs", why);
 }
 
 CpuLimit cpu_limit() {

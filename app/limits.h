@@ -11,7 +11,7 @@ struct CgroupLimit {
 };
 
 struct Limits {
-  Known<std::vector<int>> affinity;         ///< CPUs it may run on
+  Known<std::vector<int>> affinity;         ///< CPUs it may run on, before OpenMP bound its threads
   std::string cgroups;                      ///< "version 2", "version 1", "none"
   std::optional<CgroupLimit> cpus, memory;  ///< the tightest of all cgroups above this process; none: no limit
 };
@@ -22,10 +22,11 @@ Limits limits(const Host& host);
 std::optional<double> cpus_of_quota(const std::string& cpu_max);
 
 /// Logical CPUs worth using: those of the affinity mask, or fewer where a cgroup's quota of CPU time, rounded up, is
-/// smaller; `why` says which of the two it is.
+/// smaller; `why` says which of the two it is: "in the affinity mask".
 struct CpuLimit {
   int cpus = 1;
   std::string why;
+  std::string text() const;  ///< "2 CPUs in the affinity mask"
 };
 CpuLimit cpu_limit(const Limits& limits);
 /// Of this process.

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/base/error.h"
+#include "core/base/places.h"
 
 namespace inc::app {
 namespace {
@@ -34,8 +35,9 @@ Loaded load() {
 Set usable(hwloc_topology_t topology) {
   Set set(hwloc_bitmap_dup(hwloc_topology_get_allowed_cpuset(topology)));
   const Set bound(hwloc_bitmap_alloc());
-  if (hwloc_get_cpubind(topology, bound.get(), HWLOC_CPUBIND_PROCESS) == 0)
-    hwloc_bitmap_and(set.get(), set.get(), bound.get());
+  if (hwloc_get_cpubind(topology, bound.get(), HWLOC_CPUBIND_PROCESS) != 0) return set;
+  for (const int cpu : openmp_places()) hwloc_bitmap_set(bound.get(), static_cast<unsigned>(cpu));
+  hwloc_bitmap_and(set.get(), set.get(), bound.get());
   return set;
 }
 

@@ -21,7 +21,7 @@ ExitCode launch(const LaunchSettings& settings) {
   const app::LaunchPlan plan = app::plan_launch(app::this_machine(), settings.options, app::Host(), app::environment());
   const int wanted = static_cast<int>(plan.instances.size()) * plan.cores_each;
   if (const app::CpuLimit limit = app::cpu_limit(); wanted > limit.cpus)
-    log::warning(fmt::format("{} cores wanted; this process has {} {}", wanted, limit.cpus, limit.why));
+    log::warning(fmt::format("{} cores wanted; this process has {}", wanted, limit.text()));
   fmt::print(settings.dry_run ? stdout : stderr, "{}", app::to_text(plan, settings.command));
   if (settings.dry_run) return ExitCode::Met;
   return static_cast<ExitCode>(app::run_launch(plan, settings.command, settings.run));

@@ -64,8 +64,8 @@ void prepare(const Settings& settings) {
   const app::CpuLimit limit = app::cpu_limit();
   if (settings.threads == 0 && limit.cpus < threads() && std::getenv("OMP_NUM_THREADS") == nullptr) set_threads(limit.cpus);
   if (settings.threads > limit.cpus)
-    log::warning(fmt::format("--threads {}: this process has {} {}; more threads only wait for each other", settings.threads,
-                             limit.cpus, limit.why));
+    log::warning(fmt::format("--threads {}: this process has {}; more threads only wait for each other", settings.threads,
+                             limit.text()));
 }
 
 void pin_threads() {

@@ -58,13 +58,12 @@ void too_many_threads(const Diagnosis& d, Rules& out) {
   if (wanted <= limit.cpus) return;
   const std::string who = given.empty() ? fmt::format("without OMP_NUM_THREADS a program starts {} threads", wanted)
                                         : fmt::format("OMP_NUM_THREADS={}", given);
-  out.push_back(
-      {Gain::Large, fmt::format("{}, but this process has {} {}", who, limit.cpus, limit.why),
-       fmt::format("export OMP_NUM_THREADS={}", d.usable_cores()),
-       fmt::format("{} threads take turns on {} CPUs, and all wait for the last at each operator: usually more than "
-                   "1.5 ×, not measured here",
-                   wanted, limit.cpus),
-       "experience"});
+  out.push_back({Gain::Large, fmt::format("{}, but this process has {}", who, limit.text()),
+                 fmt::format("export OMP_NUM_THREADS={}", d.usable_cores()),
+                 fmt::format("{} threads take turns on {}, and all wait for the last at each operator: usually more than "
+                             "1.5 ×, not measured here",
+                             wanted, limit.cpus == 1 ? "one CPU" : fmt::format("{} CPUs", limit.cpus)),
+                 "experience"});
 }
 
 void too_few_threads(const Diagnosis& d, Rules& out) {

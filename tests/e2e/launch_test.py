@@ -54,6 +54,11 @@ class Launch(unittest.TestCase):
         self.assertEqual(sorted(rows), [0, 1])
         self.assertFalse(set(rows[0]["cpus"]) & set(rows[1]["cpus"]))
 
+    def test_cores_are_counted_although_openmp_has_bound_the_first_thread(self):
+        wanted = launch("--dry-run", "--", "true").stdout.splitlines()[0]
+        for bound in ({"OMP_PROC_BIND": "true"}, {"GOMP_CPU_AFFINITY": ",".join(map(str, CPUS))}):
+            self.assertEqual(launch("--dry-run", "--", "true", environment=bound).stdout.splitlines()[0], wanted)
+
     def test_memory_comes_from_the_node_where_the_system_lets_it(self):
         done = launch("--cores-per-instance", "1", "--numa", "--", sys.executable, "-c",
                       "print(open('/proc/self/numa_maps').read())")

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/onnx/onnx_io.h"
 #include "tests/support/models.h"
 #include "tests/support/random.h"
@@ -51,6 +54,68 @@ TEST_F(Surface, QuantizesWithAFunctionThatIsGivenASession) {
   EXPECT_NEAR(result.report.baseline.accuracy, 1, 1e-5) << "fused sums are rounded differently";
   EXPECT_DOUBLE_EQ(distance(Session(result.model)), result.report.result.accuracy);
   EXPECT_DOUBLE_EQ(evaluate(result.model, {}, options).accuracy, result.report.result.accuracy);
+}
+
+class Rows final : public Dataset {
+ public:
+  Rows(std::vector<Tensor> rows, std::vector<std::int64_t> labels) : rows_(std::move(rows)), labels_(std::move(labels)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
+  Sample get(std::int64_t index) const override {
+    const auto i = static_cast<std::size_t>(index);
+    return {{rows_.at(i)}, Tensor::scalar(labels_.at(i))};
+  }
+  std::string describe() const override { return "rows"; }
+
+ private:
+  std::vector<Tensor> rows_;
+  std::vector<std::int64_t> labels_;
+};
+
+class Hits final : public Metric {
+ public:
+  std::string name() const override { return "hits"; }
+  void update(std::span<const Tensor> outputs, std::span<const Tensor>, std::span<const Tensor> labels,
+              std::span<const Tensor>) override {
+    const std::int64_t classes = outputs[0].shape()[1];
+    for (std::size_t i = 0; i < labels.size(); ++i, ++seen_) {
+      const float* row = outputs[0].data<float>() + static_cast<std::int64_t>(i) * classes;
+      if (std::max_element(row, row + classes) - row == labels[i].data<std::int64_t>()[0]) ++right_;
+    }
+  }
+  double value() const override { return right_ / seen_; }
+  void reset() override { right_ = seen_ = 0; }
+
+ private:
+  double right_ = 0, seen_ = 0;
+};
+
+TEST_F(Surface, QuantizesWithADataSetAndAMetricOfTheProgram) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < 12; ++i) {
+    const float* row = wanted.data<float>() + 5 * i;
+    labels.push_back(std::max_element(row, row + 5) - row);
+  }
+  options.eval_func = {};
+  options.evaluation = Data{std::make_shared<Rows>(rows, labels), 4};
+  options.metric = std::make_shared<Hits>();
+  std::size_t trials = 0;
+  options.on_trial = [&](const Observation&, std::size_t number) { trials = number; };
+  const QuantizeResult result = quantize(model, {}, options);
+  EXPECT_EQ(result.report.metric, "hits");
+  EXPECT_EQ(result.report.baseline.accuracy, 1);
+  EXPECT_EQ(result.report.cost.trials, static_cast<std::int64_t>(trials));
+  EXPECT_EQ(evaluate(result.model, {}, options).accuracy, result.report.result.accuracy);
+  EXPECT_EQ(evaluate(result.model, {}, options).samples, 12);
+}
+
+TEST_F(Surface, ReturnsTheBestSoFarWhenItIsStopped) {
+  int evaluations = 0;
+  options.eval_func = [&](const Session& session) {
+    ++evaluations;
+    return distance(session);
+  };
+  options.should_stop = [&] { return evaluations > 1; };
+  EXPECT_EQ(quantize(model, {}, options).report.stopped, "interrupted");
 }
 
 TEST_F(Surface, TellsWhatIsMissingToEvaluate) {
