@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "app/cli/commands.h"
@@ -15,8 +16,26 @@
 namespace inc::cli {
 namespace {
 
+/// Lines of at most 100 columns, the text in a column of its own.
+void print_wrapped(std::string_view name, std::string_view text) {
+  constexpr std::size_t kLeft = 21, kWidth = 100 - kLeft;
+  while (!text.empty()) {
+    std::size_t end = text.size();
+    if (end > kWidth) {
+      end = text.rfind(' ', kWidth);
+      if (end == 0 || end == std::string_view::npos) end = kWidth;
+    }
+    fmt::print("{:<{}}{}\n", name, kLeft, text.substr(0, end));
+    name = {};
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
 void print_rows(std::span<const eval::FactoryRow> rows) {
-  for (const auto& row : rows) fmt::print("{:<22} {:<40} {}\n", row.name, row.parameters, row.summary);
+  for (const auto& row : rows) {
+    print_wrapped(row.name, row.summary);
+    print_wrapped({}, row.parameters.empty() ? "" : fmt::format("- {}", row.parameters));
+  }
 }
 
 std::string_view name_of(ops::QuantRole role) {
@@ -75,11 +94,8 @@ ExitCode list(const std::string& what) {
     for (const auto& row : strategies::registry()) fmt::print("{:<12} {}\n", row.name, row.summary);
   if (what == "metrics") print_rows(eval::metric_rows());
   if (what == "datasets") print_rows(eval::dataset_rows());
-  if (what == "transforms") {
-    print_rows(eval::transform_rows());
-    fmt::print("\nOf outputs and labels, in evaluation.accuracy.postprocess:\n\n");
-    print_rows(eval::postprocess_rows());
-  }
+  if (what == "transforms") print_rows(eval::transform_rows());
+  if (what == "postprocess") print_rows(eval::postprocess_rows());
   if (what == "operators") print_operators();
   if (what == "kernels") print_kernels();
   return ExitCode::Met;
@@ -90,9 +106,9 @@ ExitCode list(const std::string& what) {
 void add_list(CLI::App& app, Chosen& chosen) {
   auto* command = app.add_subcommand("list", "What there is, by name");
   auto what = std::make_shared<std::string>();
-  command->add_option("what", *what, "strategies | metrics | datasets | transforms | operators | kernels")
+  command->add_option("what", *what, "strategies | metrics | datasets | transforms | postprocess | operators | kernels")
       ->required()
-      ->check(CLI::IsMember({"strategies", "metrics", "datasets", "transforms", "operators", "kernels"}));
+      ->check(CLI::IsMember({"strategies", "metrics", "datasets", "transforms", "postprocess", "operators", "kernels"}));
   command->callback([what, &chosen] { chosen.run = [what] { return list(*what); }; });
 }
 

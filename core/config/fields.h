@@ -275,7 +275,7 @@ void fields(V& v, Tuning& s) {
 template <class V>
 void fields(V& v, Postprocess& s) {
   v("transform", s.transform,
-    "Steps with their parameters, applied in this order to outputs and labels (`inc-cpp list transforms`, below)");
+    "Steps with their parameters, applied in this order to outputs and labels (`inc-cpp list postprocess`)");
 }
 
 template <class V>

@@ -136,7 +136,7 @@ ir::Tensor placed(const ir::Tensor& item, Size canvas, std::int64_t y, std::int6
   ir::Tensor fill = cast_to(ir::Tensor::scalar(value), item.dtype());
   ir::Tensor out(item.dtype(), {canvas.height, canvas.width, item.shape()[2]});
   const std::size_t width = size_of(item.dtype()), pixel = static_cast<std::size_t>(item.shape()[2]) * width;
-  for (std::int64_t i = 0; i < out.count(); ++i)
+  for (std::int64_t i = 0, count = out.count(); i < count; ++i)
     std::memcpy(out.mutable_raw() + static_cast<std::size_t>(i) * width, fill.raw(), width);
   for (std::int64_t row = 0; row < size.height; ++row)
     std::memcpy(out.mutable_raw() + static_cast<std::size_t>((y + row) * canvas.width + x) * pixel,

@@ -46,7 +46,7 @@ ir::Tensor reversed_channels(const ir::Tensor& item) {
   const std::size_t width = size_of(item.dtype());
   auto* to = out.mutable_raw();
   const auto* from = item.raw();
-  for (std::int64_t i = 0; i < item.count(); i += 3, from += 3 * width)
+  for (std::int64_t i = 0, count = item.count(); i < count; i += 3, from += 3 * width)
     for (std::size_t c = 3; c-- > 0;) to = std::copy_n(from + c * width, width, to);
   return out;
 }
@@ -62,7 +62,7 @@ ir::Tensor aligned_channels(const ir::Tensor& item, std::int64_t wanted) {
   ir::Tensor out(DType::UInt8, {image.shape()[0], image.shape()[1], wanted});
   const auto* from = image.data<std::uint8_t>();
   auto* to = out.mutable_data<std::uint8_t>();
-  for (std::int64_t i = 0; i < image.count(); i += channels, from += channels, to += wanted) {
+  for (std::int64_t i = 0, count = image.count(); i < count; i += channels, from += channels, to += wanted) {
     if (repeat)
       std::fill_n(to, wanted, from[0]);
     else if (drop)
@@ -88,7 +88,7 @@ ir::Tensor cast_to(const ir::Tensor& item, DType dtype) {
       using To = decltype(to_zero);
       const auto* from = item.data<From>();
       auto* to = out.mutable_data<To>();
-      for (std::int64_t i = 0; i < item.count(); ++i) to[i] = converted<To>(from[i]);
+      for (std::int64_t i = 0, count = item.count(); i < count; ++i) to[i] = converted<To>(from[i]);
     });
   });
   return out;
@@ -112,7 +112,7 @@ ir::Tensor normalized(const ir::Tensor& item, const std::vector<float>& mean, co
   ir::Tensor out(DType::Float, item.shape());
   const float* from = source.data<float>();
   float* to = out.mutable_data<float>();
-  for (std::int64_t i = 0; i < item.count();) {
+  for (std::int64_t i = 0, count = item.count(); i < count;) {
     for (std::size_t c = 0; c < channels; ++c, ++i)
       to[i] = (from[i] - mean[mean.size() == 1 ? 0 : c]) / std[std.size() == 1 ? 0 : c];
   }
@@ -134,7 +134,7 @@ ir::Tensor transposed(const ir::Tensor& item, const std::vector<std::int64_t>& p
   auto* to = out.mutable_raw();
   std::vector<std::int64_t> index(rank, 0);
   std::int64_t offset = 0;
-  for (std::int64_t i = 0; i < item.count(); ++i, to += width) {
+  for (std::int64_t i = 0, count = item.count(); i < count; ++i, to += width) {
     std::memcpy(to, item.raw() + static_cast<std::size_t>(offset) * width, width);
     for (std::size_t d = rank; d-- > 0;) {
       offset += step[d];

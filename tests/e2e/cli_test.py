@@ -162,7 +162,7 @@ class Results(Workspace):
         self.assertEqual(json.loads(done.stdout)["cost"]["trials"], 0)
 
     def test_lists_and_schema_print(self):
-        for what in ("strategies", "metrics", "datasets", "transforms", "operators", "kernels"):
+        for what in ("strategies", "metrics", "datasets", "transforms", "postprocess", "operators", "kernels"):
             self.assertIn("\n", run("list", what).stdout)
         json.loads(run("schema").stdout)
         self.assertIn("max_trials", run("schema", "--markdown").stdout)

@@ -19,7 +19,7 @@ STATUSES = ("same", "different", "absent", "error")
 ROW = re.compile(r"^\| `(.+)` \| (\w+) \| ?(.*?) ?\|$")
 PREFIXES = {"*.dataloader.": "evaluation.accuracy.dataloader.", "*.weight.": "quantization.model_wise.weight.",
             "*.activation.": "quantization.model_wise.activation."}
-LISTS = {"Strategies": "strategies", "Data sets": "datasets", "Transforms": "transforms", "Metrics": "metrics"}
+LISTS = {"Strategies": "strategies", "Data sets": "datasets", "Transforms": "transforms", "Postprocess": "postprocess", "Metrics": "metrics"}
 
 
 def run(*command, more_environment={}, **more):

@@ -87,6 +87,42 @@ TEST(F1, IsBinaryForTwoClassesAndTheMeanOtherwise) {
   EXPECT_THROW(value_of(*binary, Tensor::of<std::int64_t>({1}, {2}), labels({1})), DataError);
 }
 
+TEST(Roc, IsTheShareOfPairsInOrder) {
+  const auto metric = make_metric(named("ROC"));
+  EXPECT_DOUBLE_EQ(value_of(*metric, Tensor::of<float>({4}, {0.1f, 0.4f, 0.4f, 0.8f}), labels({0, 0, 1, 1})), 3.5 / 4);
+  EXPECT_THAT(message_of<DataError>([&] {
+                value_of(*metric, Tensor::of<float>({2}, {0.1f, 0.4f}), labels({1, 1}));
+              }),
+              HasSubstr("0 samples of class 0 and 2 of class 1 found, both expected"));
+  EXPECT_THROW(value_of(*metric, Tensor::of<float>({1, 3}, {1, 2, 3}), labels({1})), DataError);
+  EXPECT_THROW(value_of(*metric, Tensor::of<float>({1}, {1}), labels({2})), DataError);
+}
+
+TEST(MeanIntersectionOverUnion, IsTheMeanOverClassesThatOccur) {
+  const auto metric = make_metric(named("mIOU", {{"num_classes", integer(4)}}));
+  const std::vector<Tensor> wanted{Tensor::of<std::int64_t>({2, 2}, {0, 0, 1, 255})};
+  EXPECT_DOUBLE_EQ(value_of(*metric, Tensor::of<float>({1, 2, 2}, {0, 1, 1, 9}), wanted), (1.0 / 2 + 1.0 / 2) / 2);
+  const auto message = [&](const Tensor& output, const Tensor& label) {
+    return message_of<DataError>([&] { value_of(*metric, output, {label}); });
+  };
+  EXPECT_THAT(message(Tensor::of<float>({1, 2, 2}, {0, 4, 1, 1}), wanted[0]),
+              HasSubstr("4 found at place 1, 0..3 expected"));
+  EXPECT_THAT(message(Tensor::of<float>({1, 3}, {0, 1, 1}), wanted[0]), HasSubstr("4 places found, 3 expected"));
+  EXPECT_THAT(message(Tensor::of<float>({1, 1}, {0}), Tensor::scalar<std::int64_t>(255)), HasSubstr("no labels of a class"));
+  EXPECT_THROW(make_metric(named("mIOU", {{"axis", integer(2)}})), ConfigError);
+}
+
+TEST(Glue, ScoresEachTaskByItsMetric) {
+  EXPECT_EQ(make_metric(named("GLUE", text("mrpc")))->name(), "F1 binary");
+  EXPECT_EQ(make_metric(named("GLUE", text("sst-2")))->name(), "Accuracy");
+  const auto cola = make_metric(named("GLUE", text("cola"))), sts = make_metric(named("GLUE", text("sts-b")));
+  EXPECT_DOUBLE_EQ(value_of(*cola, Tensor::of<std::int64_t>({4}, {1, 1, 0, 0}), labels({1, 1, 0, 1})), 2 / std::sqrt(12.0));
+  EXPECT_EQ(value_of(*cola, Tensor::of<std::int64_t>({2}, {1, 1}), labels({0, 1})), 0) << "one class only";
+  EXPECT_DOUBLE_EQ(value_of(*sts, Tensor::of<float>({3}, {1, 2, 3}), labels({2, 4, 6})), 1.0);
+  EXPECT_THROW(value_of(*sts, Tensor::of<float>({1, 2}, {1, 2}), labels({2})), DataError);
+  EXPECT_THROW(make_metric(named("GLUE", text("squad"))), ConfigError);
+}
+
 TEST(ValueErrors, MatchTheirDefinitions) {
   const Tensor output = Tensor::of<float>({2, 2}, {1, 2, 3, 4});
   const std::vector<Tensor> wanted{Tensor::of<float>({2}, {0, 0}), Tensor::of<float>({2}, {3, 0})};
