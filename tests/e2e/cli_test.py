@@ -14,6 +14,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "support"))
+from page import Page  # noqa: E402
+
 TOOL, EXAMPLES = (os.path.abspath(a) for a in sys.argv[1:3])
 QUICKSTART = os.path.join(EXAMPLES, "01_quickstart")
 ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1")
@@ -385,6 +388,54 @@ class Speed(Workspace):
         self.refused(again(self.put(costs | {"model": "0123456789abcdef"})), 2, "another model")
         self.refused(again(self.put([1, 2])), 4, "not a cost profile")
         self.refused(again(self.path("none.json")), 4, "none.json")
+
+
+class Reports(Workspace):
+    def report(self, *more, metric="topk: 1", **changes):
+        self.config(**changes)
+        text = open(self.path("c.yaml")).read().replace("metric: {topk: 1}", f"metric: {{{metric}}}")
+        done = run("quantize", "--config", self.config(text), "--output", self.path("out"), *more)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        with open(self.path("out/report.html"), encoding="utf-8") as file:
+            self.html = file.read()
+        page = Page(self.html)
+        self.assertEqual(page.faults, [])
+        self.assertNotIn("script", page.tags)
+        return json.load(open(self.path("out/report.json")))
+
+    def test_operators_have_times_and_what_the_search_has_learned_of_them(self):
+        report = self.report(*WHATEVER_THE_SPEED, metric="agreement: {kind: cosine}", strategy="auto", target=0)  # nothing is equal
+        gemms = [op for op in report["ops"] if op["op_type"] == "Gemm"]
+        self.assertEqual(len(gemms), 2)
+        for op in gemms:
+            self.assertGreater(op["ms"], 0)
+            self.assertGreater(op["fp32_ms"], 0)
+            self.assertGreater(op["sensitivity"], 0)
+            self.assertGreater(op["own_error"], 0)
+        self.assertIn("Most sensitive", self.html)
+
+    def test_what_was_not_measured_is_null_and_has_no_column(self):
+        report = self.report(*WHATEVER_THE_SPEED, strategy="basic")
+        self.assertTrue(all(op["sensitivity"] is None for op in report["ops"]))
+        self.assertNotIn("Most sensitive", self.html)
+
+    def test_several_metrics_have_a_row_each(self):
+        self.config()
+        text = open(self.path("c.yaml")).read().replace("metric: {topk: 1}", "multi_metrics: {topk: 1, agreement: {kind: cosine}}")
+        done = run("quantize", "--config", self.config(text), "--output", self.path("out"))
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        report = json.load(open(self.path("out/report.json")))
+        names = [metric["name"] for metric in report["metrics"]]
+        self.assertEqual(names, ["top1", "agreement cosine"])
+        self.assertEqual(report["metrics"][0]["result"], report["result"]["accuracy"])
+        self.assertAlmostEqual(report["metrics"][1]["baseline"], 1, places=6)
+        self.assertGreater(report["metrics"][1]["result"], 0.9)
+        self.assertIn("Accuracy (agreement cosine)", done.stdout)
+
+    def test_trials_say_where_their_accuracy_lies(self):
+        for trial in self.report(*WHATEVER_THE_SPEED)["trials"]:
+            self.assertLessEqual(trial["accuracy_low"], trial["accuracy"])
+            self.assertGreaterEqual(trial["accuracy_high"], trial["accuracy"])
 
 
 class Evaluation(Workspace):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """`inc-cpp compare`: finds a broken operator, in our models and in onnxruntime's. Usage: compare_test.py INC_CPP EXAMPLES"""
-import html.parser
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "support"))
 from broken import break_weight_scale  # noqa: E402
+from page import Page  # noqa: E402
 
 TOOL, EXAMPLES = (os.path.abspath(a) for a in sys.argv[1:3])
 QUICKSTART = os.path.join(EXAMPLES, "01_quickstart")
@@ -51,30 +51,6 @@ def residual(path):
     sides = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", 4, 8, 8]) for n in "xy"]
     onnx.save(helper.make_model(helper.make_graph(nodes, "small", sides[:1], sides[1:], weights),
                                 opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-
-
-class Page(html.parser.HTMLParser):
-    """Every tag is closed in its order; nothing is loaded from elsewhere."""
-    EMPTY = {"meta", "br", "img", "link", "input", "hr"}
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.faults, self.tags = [], [], set()
-        self.feed(text)
-        self.faults += [f"never closed: {tag}" for tag in self.open]
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.faults += [f"{tag} {name}={value}" for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.add(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(f"closed out of order: {tag}")
 
 
 class Compare(unittest.TestCase):
