@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 
 #include "app/benchmark.h"
 #include "app/compare_factors.h"
@@ -12,7 +11,6 @@
 #include "app/compare_regions.h"
 #include "app/session.h"
 #include "core/ops/ops.h"
-#include "core/pipeline/work.h"
 #include "core/quant/reorder_channels.h"
 #include "core/tuning/kept_part.h"
 
@@ -150,7 +148,10 @@ class Comparer {
       Closeness input;
       made = runnables_[i]->run(a, factors_, &input);
       add(row.own, a.at(region.a), made, divided);
-      if (!region.requantized.empty()) join(row.input, input);
+      if (!region.requantized.empty()) {
+        if (!row.input) row.input.emplace();
+        row.input->join(input);
+      }
     } catch (const Error& error) {
       row.why_not_own = error.what();
       return;
@@ -175,15 +176,6 @@ class Comparer {
     return effect;
   } catch (const DataError&) {
     return std::nullopt;
-  }
-
-  static void join(std::optional<Closeness>& sum, const Closeness& more) {
-    if (!sum) sum.emplace();
-    sum->signal += more.signal, sum->noise += more.noise;
-    sum->square += more.square, sum->product += more.product;
-    sum->largest = std::max(sum->largest, more.largest);
-    sum->low = std::min(sum->low, more.low), sum->high = std::max(sum->high, more.high);
-    sum->finite = sum->finite && more.finite;
   }
 
   /// quantize may have put B's channels into another order: the one that A's get by the same rule.
@@ -230,7 +222,9 @@ class Comparer {
         row.own = row.total;
         row.own.noise = std::max(0.0, row.total.noise - inherited * row.total.signal);
       }
-      compare_weights(region, row);
+      const auto rescaled = [&](ir::ValueId value) { return factors_.contains(value); };
+      if (!rescaled(region.a) && std::none_of(region.reads.begin(), region.reads.end(), rescaled))
+        row.weight = weights_of(region, a_, b_, match_);
     }
     if (!factors_.empty())
       out_.notes.push_back(
@@ -239,31 +233,6 @@ class Comparer {
                       factors_.size()));
     std::stable_sort(out_.ops.begin(), out_.ops.end(),
                      [](const ComparedOp& x, const ComparedOp& y) { return x.severity() > y.severity(); });
-  }
-
-  /// Multiplies by constants before its operator, whose weights then are other ones than A's.
-  bool scales_itself(const Region& region) const {
-    return std::any_of(region.part.nodes.begin(), region.part.nodes.end(), [&](const auto& node) {
-      const ir::Node& inner = b_.run.node(node.first);
-      return inner.op == "Mul" && inner.outputs[0] != region.b;
-    });
-  }
-
-  void compare_weights(const Region& region, ComparedOp& row) const {
-    const ir::Node& x = a_.plain.node(region.node);
-    const auto twin = match_.twin.find(x.outputs[0]);
-    const ir::Node* y = twin == match_.twin.end() ? nullptr : b_.plain.producer(twin->second);
-    const int index = ops::info(x.op).weight_input;
-    if (y == nullptr || index < 0 || kind_of(x) != kind_of(*y) || factors_.contains(region.a)) return;
-    for (const ir::ValueId read : region.reads)
-      if (factors_.contains(read)) return;
-    if (scales_itself(region)) return;
-    const ir::Tensor* p = a_.plain.constant(x.input(static_cast<std::size_t>(index)));
-    const ir::Tensor* q = b_.plain.constant(y->input(static_cast<std::size_t>(index)));
-    if (p == nullptr || q == nullptr || p->dtype() != DType::Float || q->dtype() != DType::Float || p->shape() != q->shape())
-      return;
-    row.weight.emplace();
-    add(*row.weight, *p, *q);
   }
 
   const CompareOptions& options_;

@@ -34,6 +34,7 @@ struct Closeness {
   double largest = 0;                                                 ///< max |b - a|
   double low = std::numeric_limits<double>::infinity(), high = -low;  ///< of A
   bool finite = true;                                                 ///< of B, where A is
+  void join(const Closeness& more);
   double sqnr_db() const;   ///< 10 log10(signal / noise); infinite where equal, minus infinity where B is not finite
   double relative() const;  ///< root of noise over signal
   double cosine() const;    ///< 1 where both are zero

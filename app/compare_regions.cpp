@@ -103,6 +103,23 @@ Regions regions_of(const Side& a, const Side& b, const Match& match) {
   return out;
 }
 
+std::optional<Closeness> weights_of(const Region& region, const Side& a, const Side& b, const Match& match) {
+  const ir::Node& x = a.plain.node(region.node);
+  const ir::Node* y = b.plain.producer(match.twin.at(x.outputs[0]));
+  const int slot = ops::info(x.op).weight_input;
+  if (y == nullptr || slot < 0 || kind_of(x) != kind_of(*y)) return {};
+  for (const auto& [whole, part] : region.part.nodes)
+    if (b.run.node(whole).op == "Mul" && b.run.node(whole).outputs[0] != region.b) return {};
+  const ir::Tensor *p = a.plain.constant(x.input(static_cast<std::size_t>(slot))),
+                   *q = b.plain.constant(y->input(static_cast<std::size_t>(slot)));
+  if (p == nullptr || q == nullptr || p->dtype() != DType::Float || q->dtype() != DType::Float || p->shape() != q->shape() ||
+      ops::weight_axis(a.plain, x) != ops::weight_axis(b.plain, *y))
+    return {};
+  Closeness closeness;
+  add(closeness, *p, *q);
+  return closeness;
+}
+
 Runnable::Runnable(const Region& region, const runtime::Adaptor& adaptor) : region_(region) {
   if (region.why_not.empty()) executable_ = adaptor.prepare(region.part.graph);
 }

@@ -32,6 +32,10 @@ struct Regions {
 
 Regions regions_of(const Side& a, const Side& b, const Match& match);
 
+/// What is left of A's weight in B; nothing where there is none, or B has another one on purpose: multiplied by the inverse
+/// of a scale that stands before the operator.
+std::optional<Closeness> weights_of(const Region& region, const Side& a, const Side& b, const Match& match);
+
 /// One that can be executed, on A's values. The region outlives it.
 class Runnable {
  public:

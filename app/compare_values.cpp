@@ -28,6 +28,14 @@ ir::Tensor converted(const ir::Tensor& tensor) {
 
 }  // namespace
 
+void Closeness::join(const Closeness& more) {
+  signal += more.signal, noise += more.noise;
+  square += more.square, product += more.product;
+  largest = std::max(largest, more.largest);
+  low = std::min(low, more.low), high = std::max(high, more.high);
+  finite = finite && more.finite;
+}
+
 double Closeness::sqnr_db() const {
   if (!finite) return -kInfinity;
   if (noise <= 0) return kInfinity;
