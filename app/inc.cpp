@@ -102,7 +102,7 @@ EvaluateResult evaluate(const Model& model, const Config& config, const Judge& j
   supplied.metric = metric_of(judge);
   if (!supplied.evaluation && supplied.metric && supplied.metric->runs_model()) supplied.evaluation = unread();
   pipeline::LoadedModel loaded = pipeline::load_model(used, supplied);
-  if (!loaded.bytes) pipeline::follow_bf16_plan(loaded);
+  pipeline::follow_bf16_plan(loaded);
   const auto task = pipeline::accuracy_task(used, supplied);
   if (!task) throw ConfigError("nothing to evaluate: an eval_func, a metric with data, or evaluation.accuracy expected");
   const auto adaptor = adaptor_of(judge);
@@ -118,7 +118,7 @@ std::vector<BenchmarkResult> benchmark(const Model& model, const std::vector<std
   Config config;
   const pipeline::Supplied supplied = supplied_by(model, config);
   pipeline::LoadedModel loaded = pipeline::load_model(config, supplied);
-  if (!loaded.bytes) pipeline::follow_bf16_plan(loaded);
+  pipeline::follow_bf16_plan(loaded);
   const auto adaptor = app::make_adaptor(engine);
   const std::vector<Tensor> inputs = app::random_inputs(loaded.fused, options);
   std::vector<app::Variant> variants;
@@ -128,7 +128,7 @@ std::vector<BenchmarkResult> benchmark(const Model& model, const std::vector<std
   std::vector<BenchmarkResult> results;
   for (app::VariantResult& found : app::benchmark(variants, *adaptor, inputs, options)) {
     const app::Summary latency = app::summarize(found.milliseconds);
-    results.push_back({found.label, found.precision, latency, 1e3 * batch / latency.p50, std::move(found.steps)});
+    results.push_back({found.label, found.precision, latency, 1e3 * batch / latency.mean, std::move(found.steps)});
   }
   return results;
 }

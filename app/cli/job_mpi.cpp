@@ -11,6 +11,7 @@
 
 #include "app/limits.h"
 #include "core/base/parallel.h"
+#include "core/base/places.h"
 #endif
 
 namespace inc::cli {
@@ -66,6 +67,7 @@ int fair_threads() {
   cpu_set_t mine;
   CPU_ZERO(&mine);
   ::sched_getaffinity(0, sizeof mine, &mine);
+  for (const int cpu : openmp_places()) CPU_SET(cpu, &mine);
   std::vector<cpu_set_t> all(static_cast<std::size_t>(size));
   MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all.data(), sizeof mine, MPI_BYTE, machine);
   MPI_Comm_free(&machine);
