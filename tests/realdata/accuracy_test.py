@@ -35,6 +35,7 @@ TASKS = {
 # behind 27 layers that has become rounding noise, which decides five of imagenet's 500 images.
 AGREEMENT = {"stories": 0.002, "imagenet": 1.0, "coco": 1.0}
 DEFAULT_AGREEMENT = 0.3
+TUNED = ("coco",)  # by the whole search too
 
 
 class Failures:
@@ -75,6 +76,10 @@ def check_task(task, binary, engines, folder, result):
                   "--set", "tuning.cost_model.keep_back=false")
     row["int8_ops"] = sum(s["int8"] for s in report["statistics"] if s["op_type"] in ("Conv", "MatMul", "Gemm"))
     row["anchors"] = sum(s["total"] for s in report["statistics"] if s["op_type"] in ("Conv", "MatMul", "Gemm"))
+    if task in TUNED:
+        tuned = tool(binary, "quantize", "--config", config, "--output", folder / "tuned", "--json", "--set", "tuning.strategy.name=auto")["result"]
+        row["tuned"] = in_points(task, tuned["accuracy"])
+        result.check(tuned["met"] and tuned["relative_loss"] <= 0.01, f"{task}: tuned {row['tuned']:.4f}, at most 1 % below FP32")
     row |= score(task, folder / name / "model.onnx", engines)
     better = (lambda a, b: a <= b) if task == "stories" else (lambda a, b: a >= b)
     within = AGREEMENT.get(task, DEFAULT_AGREEMENT)

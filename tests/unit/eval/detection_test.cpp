@@ -502,5 +502,27 @@ TEST(CocoRaw, NamesTheEntryAtFault) {
   EXPECT_THAT(message_of<DataError>([&] { coco(scratch, "[]"); }), HasSubstr("no list 'images' found"));
 }
 
+TEST(CocoRaw, DamagedBytesAreCaughtOrHarmless) {
+  const Scratch scratch;
+  coco(scratch, kAnnotations);
+  const std::string whole = kAnnotations;
+  const auto dataloader = loader(named("COCORaw", {{"root", text("c")}}));
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < whole.size(); i += 3)
+    for (const char damage : {'9', '"', '\xff'}) {
+      std::string damaged = whole;
+      damaged[i] = damage;
+      scratch.write("c/annotations/instances_val2017.json", damaged);
+      try {
+        const auto data = make_dataset(dataloader, scratch.path());
+        for (std::int64_t k = 0; k < data->size(); ++k) truth_of(data->get(k).label, k);
+      } catch (const DataError& error) {
+        ++refused;
+        EXPECT_THAT(error.full_message(), ::testing::AnyOf(HasSubstr("instances_val2017.json"), HasSubstr(".png"))) << i;
+      }
+    }
+  EXPECT_GT(refused, whole.size() / 2) << "most damage is seen";
+}
+
 }  // namespace
 }  // namespace inc::eval

@@ -112,7 +112,7 @@ TEST(MeanIntersectionOverUnion, IsTheMeanOverClassesThatOccur) {
   EXPECT_THROW(make_metric(named("mIOU", {{"axis", integer(2)}})), ConfigError);
 }
 
-TEST(Glue, ScoresEachTaskByItsMetric) {
+TEST(GlueMetric, IsThatOfEachTask) {
   EXPECT_EQ(make_metric(named("GLUE", text("mrpc")))->name(), "F1 binary");
   EXPECT_EQ(make_metric(named("GLUE", text("sst-2")))->name(), "Accuracy");
   const auto cola = make_metric(named("GLUE", text("cola"))), sts = make_metric(named("GLUE", text("sts-b")));
