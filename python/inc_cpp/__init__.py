@@ -9,9 +9,9 @@ from ._load import core as _find_core
 _find_core()
 
 from ._core import (  # noqa: E402
-    BackendError, ConfigError, DataError, Dimension, Error, History, InternalError, Knowledge, ModelError, NodeArg, Observation,
-    SearchSpace, Sensitivity, UnsupportedError, __version__, datasets, kernels, machine, metrics, operators, schema_json,
-    schema_markdown, set_threads, strategies, threads, transforms)
+    BackendError, ConfigError, DataError, Dimension, Error, History, InternalError, Knowledge, ModelError, NodeArg,
+    Observation, SearchSpace, Sensitivity, UnsupportedError, __version__, datasets, kernels, machine, metrics, operators,
+    schema_json, schema_markdown, set_threads, strategies, threads, transforms)
 from ._quantize import evaluate, quantize  # noqa: E402
 from .benchmarking import Benchmark, benchmark, isas  # noqa: E402
 from .diagnosis import Comparison, Diagnosis, compare, doctor  # noqa: E402

@@ -60,5 +60,5 @@ def adapted(metric: Any) -> Any:
         return Stepwise(metric)
     if callable(metric):
         return Whole(metric)
-    raise ConfigError(f"metric: {type(metric).__name__} found, expected a name, {{name: parameters}}, a function of (outputs, "
-                      "labels), or an object with update(outputs, labels) and value()")
+    raise ConfigError(f"metric: {type(metric).__name__} found, expected a name, {{name: parameters}}, a function of "
+                      "(outputs, labels), or an object with update(outputs, labels) and value()")

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from .result import Result
 
 COLORS = {"fp32": "#8a8f98", "bf16": "#e0a030", "int8": "#2f7ed8", "int8+bf16": "#37a16b"}
+CONVERSIONS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast")
 GAINED, LOST, GRID = "#2f7ed8", "#c8553d", "#d8dce2"
 
 
 def _figure(**arguments: Any) -> Any:
-    """(figure, axes), not known to pyplot: notebooks show it once, as the value of a cell. Raises ImportError that says how to
-    get it."""
+    """(figure, axes), not known to pyplot: notebooks show it once, as the value of a cell. Raises ImportError that says
+    how to get it."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Base
@@ -49,7 +50,7 @@ def _pair(axes: Any, title: str, before: float, after: float, form: str, color: 
 
 
 def _statistics(axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    rows = [row for row in rows if row["op_type"] not in ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast")]
+    rows = [row for row in rows if row["op_type"] not in CONVERSIONS]
     rows = sorted(rows, key=lambda row: row["total"])[-14:]
     names = [row["op_type"] for row in rows]
     left = [0] * len(rows)
@@ -72,7 +73,8 @@ def plot_result(result: "Result") -> "matplotlib.figure.Figure":
     figure, axes = _figure(columns=3 + known, figsize=(11 if known else 8.5, 3.4))
     axes = list(axes)
     if known:
-        _pair(axes.pop(0), report["metric"], before["accuracy"], after["accuracy"], ".5g", COLORS["int8"] if result.met else LOST)
+        color = COLORS["int8"] if result.met else LOST
+        _pair(axes.pop(0), report["metric"], before["accuracy"], after["accuracy"], ".5g", color)
     _pair(axes[0], "latency, ms a sample", before["latency_ms"], after["latency_ms"], ".4g", COLORS["int8"])
     _pair(axes[1], "size, MB", 1e-6 * after["fp32_model_bytes"], 1e-6 * after["model_bytes"], ".3g", COLORS["int8"])
     _statistics(axes[2], report["statistics"])

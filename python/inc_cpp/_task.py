@@ -128,7 +128,8 @@ class Builder:
             self.set({"tuning": {"strategy": {"name": strategy}}})
             return
         if isinstance(strategy, Strategy) or not callable(strategy):
-            raise ConfigError(f"strategy: {strategy!r} found, expected a name, or a subclass of inc_cpp.Strategy (the class)")
+            raise ConfigError(f"strategy: {strategy!r} found, expected a name, or a subclass of inc_cpp.Strategy, "
+                              "not an object of it")
         self.task.strategy = strategy
         self.task.strategy_name = getattr(strategy, "name", "") or getattr(strategy, "__name__", type(strategy).__name__)
 

@@ -33,9 +33,9 @@ def isas() -> List[str]:
 
 
 class Benchmark:
-    """Timings, one row each: label, precision, isa, threads, batch, latency_ms {p50 and its 95 % interval p50_low … p50_high,
-    mean, p90, p99, min}, throughput (samples a second), ratio to the first row of the same isa (ratio_low … ratio_high),
-    iterations, prepare_ms, macs, gops, and, where `profile` was asked for, ops."""
+    """Timings, one row each: label, precision, isa, threads, batch, latency_ms {p50 and its 95 % interval p50_low …
+    p50_high, mean, p90, p99, min}, throughput (samples a second), ratio to the first row of the same isa (ratio_low …
+    ratio_high), iterations, prepare_ms, macs, gops, and, where `profile` was asked for, ops."""
 
     def __init__(self, rows: List[Dict[str, Any]]):
         self.rows = rows
@@ -66,12 +66,13 @@ class Benchmark:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("", "precision", "isa", "ms (p50)", "95 % interval", "samples/s", "ratio"))
+        columns = ("", "precision", "isa", "ms (p50)", "95 % interval", "samples/s", "ratio")
+        head = "".join(f"<th>{name}</th>" for name in columns)
         body = ""
         for row in self.rows:
             ms = row["latency_ms"]
-            cells = (row["label"], row["precision"], row["isa"], f"{ms['p50']:.4f}", f"{ms['p50_low']:.4f} … {ms['p50_high']:.4f}",
-                     f"{row['throughput']:.1f}", f"{row['ratio']:.3f}")
+            cells = (row["label"], row["precision"], row["isa"], f"{ms['p50']:.4f}",
+                     f"{ms['p50_low']:.4f} … {ms['p50_high']:.4f}", f"{row['throughput']:.1f}", f"{row['ratio']:.3f}")
             body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
         return f"<table><tr>{head}</tr>{body}</table>"
 
@@ -106,10 +107,10 @@ def _under(isa: str, models: List[str], settings: Mapping[str, Any], feeds: Opti
 
 
 def benchmark(model: Model, *others: Model, precisions: Sequence[str] = (), isa: Union[None, str, Sequence[str]] = None,
-              batch: int = 1, shapes: Optional[Mapping[str, Sequence[int]]] = None, feeds: Optional[Mapping[str, Any]] = None,
-              seconds: float = 2.0, warmup: int = 5, iterations: Optional[int] = None, profile: bool = False,
-              threads: Optional[int] = None) -> Benchmark:
-    """Times a model on inc-cpp's engine. Everything takes turns, run by run, so that what disturbs the machine hits all alike.
+              batch: int = 1, shapes: Optional[Mapping[str, Sequence[int]]] = None,
+              feeds: Optional[Mapping[str, Any]] = None, seconds: float = 2.0, warmup: int = 5,
+              iterations: Optional[int] = None, profile: bool = False, threads: Optional[int] = None) -> Benchmark:
+    """Times a model on inc-cpp's engine. Everything takes turns, run by run, so that what disturbs the machine hits all.
 
     model: a path, bytes or an onnx.ModelProto, in each of the `precisions` ("fp32", "int8" with ranges of the benchmark's
         inputs, "bf16", "int8+bf16"), or as it is; others: models beside it, as they are.
@@ -139,7 +140,8 @@ def benchmark(model: Model, *others: Model, precisions: Sequence[str] = (), isa:
 
 
 def _serve() -> int:
-    """What the process does that times models under a cap of the instruction set: an order on standard input, rows on output."""
+    """What the process does that times models under a cap of the instruction set: an order from standard input, rows to
+    standard output."""
     order = json.load(sys.stdin)
     feeds = dict(np.load(order["feeds"])) if order["feeds"] else None
     try:

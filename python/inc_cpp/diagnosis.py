@@ -33,8 +33,8 @@ class Diagnosis(Dict[str, Any]):
 
 
 def doctor(probe: bool = True) -> Diagnosis:
-    """What this machine can do, what holds it back, and what to change. probe: measure the speed of each precision, about two
-    seconds."""
+    """What this machine can do, what holds it back, and what to change. probe: measure the speed of each precision, about
+    two seconds."""
     return Diagnosis(*_core.doctor(probe))
 
 
@@ -49,8 +49,8 @@ class Comparison:
 
     @property
     def ops(self) -> "pandas.DataFrame":
-        """Worst first: name, op_type, precision; own_…: what the operator adds itself, fed with a's values; total_…: its value
-        in a run of b; each sqnr_db, relative, cosine, max_error, max_error_of_range."""
+        """Worst first: name, op_type, precision; own_…: what the operator adds itself, fed with a's values; total_…: its
+        value in a run of b; each sqnr_db, relative, cosine, max_error, max_error_of_range."""
         return frame([_flat(op) for op in self.report["ops"]])
 
     @property
@@ -68,7 +68,8 @@ class Comparison:
         return plot_comparison(self.report, top)
 
     def __repr__(self) -> str:
-        worst: List[str] = [f"{op['name']} ({op['precision']}) {_percent(op['own']['relative'])}" for op in self.report["ops"][:3]]
+        worst: List[str] = [f"{op['name']} ({op['precision']}) {_percent(op['own']['relative'])}"
+                            for op in self.report["ops"][:3]]
         outputs = ", ".join(f"{out['name']} {_percent(out['relative'])}" for out in self.report["outputs"])
         return f"<inc_cpp.Comparison outputs: {outputs}; worst operators: {', '.join(worst) or 'none'}>"
 

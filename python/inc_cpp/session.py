@@ -11,8 +11,8 @@ from ._models import Model, path_or_bytes
 
 
 class Session:
-    """A model made ready to run on inc-cpp's engine. Has the calls of `onnxruntime.InferenceSession` that evaluation code uses
-    (`run`, `get_inputs`, `get_outputs`). May be used from several threads at once; the GIL is free while kernels run.
+    """A model made ready to run on inc-cpp's engine. Has the calls of `onnxruntime.InferenceSession` that evaluation code
+    uses (`run`, `get_inputs`, `get_outputs`). May be used from several threads at once; the GIL is free while kernels run.
 
     model: a path, the bytes of a ModelProto, or an onnx.ModelProto.
     engine: "onednn", "reference" (scalar, exact, slow); with "-avx2" behind it, INT8 sums saturate as without VNNI.

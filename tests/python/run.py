@@ -19,7 +19,8 @@ class Count:
 
     def pytest_runtest_logreport(self, report):
         if report.skipped:
-            self.skipped.append((report.nodeid, report.longrepr[2] if isinstance(report.longrepr, tuple) else "expected to fail"))
+            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else "expected to fail"
+            self.skipped.append((report.nodeid, why))
         elif report.failed:
             self.failed.append(report.nodeid)
         elif report.when == "call":
@@ -45,7 +46,8 @@ def main():
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(package.parent), os.environ.get("PYTHONPATH")]))
     os.environ["INC_BUILD"] = str(build)
     count = Count()
-    code = pytest.main(["-q", "-p", "no:cacheprovider", "--no-header", "-W", "ignore::DeprecationWarning", *(sys.argv[2:] or [str(HERE)])], plugins=[count])
+    options = ["-q", "-p", "no:cacheprovider", "--no-header", "-W", "ignore::DeprecationWarning"]
+    code = pytest.main([*options, *(sys.argv[2:] or [str(HERE)])], plugins=[count])
     for name, reason in count.skipped:
         print(f"SKIPPED {name}: {reason}")
     print(f"{count.passed} passed, {len(count.failed)} failed")

@@ -1,4 +1,4 @@
-"""Every notebook of examples/ runs from its first cell to its last. INC_KEEP_NOTEBOOKS=DIR keeps them with what they show."""
+"""Every notebook of examples/ runs from its first cell to its last. INC_KEEP_NOTEBOOKS=DIR keeps what they show."""
 import os
 import pathlib
 

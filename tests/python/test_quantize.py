@@ -65,7 +65,10 @@ def from_array(model, data):
     return run(model, calib=data[0], batch_size=8).model_bytes
 
 
-@pytest.mark.parametrize("form", ["array", "samples", "batches", "dicts", "dict", "labelled", "loader", "sequence", "float64"])
+FORMS = ["array", "samples", "batches", "dicts", "dict", "labelled", "loader", "sequence", "float64"]
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_calibrates_alike_from_every_form_of_data(model, data, from_array, form):
     x, labels = data
 
@@ -97,8 +100,9 @@ def test_calibrates_alike_from_every_form_of_data(model, data, from_array, form)
         def __getitem__(self, i):
             return x[i], labels[i]
 
-    forms = {"array": x, "samples": iter(x), "batches": batches(x), "dicts": ({"x": part} for part in batches(x)), "dict": {"x": x},
-             "labelled": zip(x, labels), "loader": Loader(), "sequence": Sequence(), "float64": x.astype("f8")}
+    forms = {"array": x, "samples": iter(x), "batches": batches(x), "dicts": ({"x": part} for part in batches(x)),
+             "dict": {"x": x}, "labelled": zip(x, labels), "loader": Loader(), "sequence": Sequence(),
+             "float64": x.astype("f8")}
     assert run(model, calib=forms[form], batch_size=8).model_bytes == from_array
 
 
@@ -124,7 +128,8 @@ def test_a_buffer_may_be_reused_by_its_generator(model, data, accuracy):
             buffer[0] = row
             yield buffer
 
-    assert run(model, calib=reused(), eval_func=accuracy).model_bytes == run(model, calib=x[:50], eval_func=accuracy).model_bytes
+    wanted = run(model, calib=x[:50], eval_func=accuracy)
+    assert run(model, calib=reused(), eval_func=accuracy).model_bytes == wanted.model_bytes
 
 
 def test_calibrates_on_what_the_evaluation_feeds(model, data, accuracy):
@@ -287,6 +292,22 @@ def test_interrupted_it_returns_the_best_so_far(model, data, accuracy):
     assert result.interrupted and result.report["stopped"] == "interrupted"
     assert result.report["cost"]["trials"] == 1
     assert result.session().precision == "int8"
+
+
+def test_interrupted_while_kernels_run_it_returns_the_best_so_far(model, data):
+    """The signal comes while no Python code is being executed, or nearly so: from a thread, during the second trial."""
+    from threading import Timer
+
+    class Slow(Fallback):
+        def ask(self, history):
+            if len(history) == 1:
+                Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+            return super().ask(history) if len(history) < 2 else list(self.space.fp32)
+
+    x, labels = (np.tile(part, (40,) + (1,) * (part.ndim - 1)) for part in data)
+    with pytest.warns(UserWarning, match="interrupted"):
+        result = run(model, calib=data[0], metric="topk", eval_data=(x, labels), strategy=Slow, threads=1)
+    assert result.interrupted and result.report["cost"]["trials"] >= 1
 
 
 def test_interrupted_before_anything_was_found_it_raises(model, data):

@@ -17,10 +17,11 @@ def test_python_reaches_what_the_command_line_reaches(shared, tmp_path):
     """The first samples of the speech commands, with the configuration's own data there and arrays and a function here."""
     speech = shared / "speech"
     config = ROOT / "tests" / "realdata" / "configs" / "speech_dscnn.yaml"
-    dataset = {"Arrays": {"inputs": {"input": str(speech / "mfcc.npy")}, "labels": str(speech / "labels.npy"), "count": COUNT}}
+    arrays = {"inputs": {"input": str(speech / "mfcc.npy")}, "labels": str(speech / "labels.npy"), "count": COUNT}
     command = pathlib.Path(os.environ["INC_BUILD"]) / "app" / "cli" / "inc-cpp"
-    ran = subprocess.run([command, "quantize", "--config", config, "--output", tmp_path / "cli", "--quiet", "--json", "--set", f"{KEEP}=false",
-                          "--set", "evaluation.accuracy.dataloader.dataset=" + json.dumps(dataset)],
+    ran = subprocess.run([command, "quantize", "--config", config, "--output", tmp_path / "cli", "--quiet", "--json",
+                          "--set", f"{KEEP}=false",
+                          "--set", "evaluation.accuracy.dataloader.dataset=" + json.dumps({"Arrays": arrays})],
                          env={**os.environ, "INC_SHARED": str(shared.parent)}, capture_output=True, text=True, check=True)
     theirs = json.loads(ran.stdout)
 
@@ -32,8 +33,9 @@ def test_python_reaches_what_the_command_line_reaches(shared, tmp_path):
                     for i in range(0, COUNT, 50))
         return right / COUNT
 
-    result = inc_cpp.quantize(speech / "ds_cnn_l.onnx", calib=np.load(speech / "calib_mfcc.npy"), calib_samples=200, batch_size=50,
-                              eval_func=accuracy, strategy="basic", overrides={KEEP: False}, output=tmp_path / "python")
+    result = inc_cpp.quantize(speech / "ds_cnn_l.onnx", calib=np.load(speech / "calib_mfcc.npy"), calib_samples=200,
+                              batch_size=50, eval_func=accuracy, strategy="basic", overrides={KEEP: False},
+                              output=tmp_path / "python")
     assert result.baseline == theirs["baseline"]["accuracy"]
     assert result.accuracy == theirs["result"]["accuracy"]
     assert result.path.stat().st_size > 10000

@@ -43,7 +43,8 @@ def test_benchmark_obeys_a_cap_of_the_isa(model, data):
     assert [row["isa"] for row in timed.rows] == names
 
 
-@pytest.mark.parametrize("arguments, error", [({"precisions": ["fp4"]}, inc_cpp.ConfigError), ({"isa": "sse9"}, inc_cpp.ConfigError),
+@pytest.mark.parametrize("arguments, error", [({"precisions": ["fp4"]}, inc_cpp.ConfigError),
+                                              ({"isa": "sse9"}, inc_cpp.ConfigError),
                                               ({"feeds": {"y": np.zeros((1, 64), "f4")}}, inc_cpp.DataError),
                                               ({"feeds": {"x": np.zeros((1, 63), "f4")}}, inc_cpp.DataError)])
 def test_benchmark_refuses(model, arguments, error):
@@ -133,6 +134,7 @@ def test_everything_public_is_documented():
 
 
 def test_heavy_packages_are_imported_only_when_asked_for():
-    code = "import inc_cpp, sys; print([m for m in ('pandas', 'matplotlib', 'tqdm', 'onnx', 'onnxruntime', 'torch') if m in sys.modules])"
+    heavy = ("pandas", "matplotlib", "tqdm", "onnx", "onnxruntime", "torch")
+    code = f"import inc_cpp, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

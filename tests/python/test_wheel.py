@@ -28,13 +28,13 @@ def prefix(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     environment = {**os.environ, "CXX": compiler()}
     environment.pop("PYTHONPATH", None)
-    done([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check",
-          "--config-settings", f"build-dir={BUILD / 'wheel'}", "--wheel-dir", folder, ROOT], env=environment)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    done([*pip, "wheel", "--no-deps", "--no-build-isolation", "--config-settings", f"build-dir={BUILD / 'wheel'}",
+          "--wheel-dir", folder, ROOT], env=environment)
     (wheel,) = folder.glob("inc_cpp-*.whl")
     prefix = folder / "venv"
     done([sys.executable, "-m", "venv", "--without-pip", prefix])
-    done([sys.executable, "-m", "pip", "--python", prefix / "bin" / "python", "install", "--quiet", "--no-deps", "--no-index",
-          "--disable-pip-version-check", wheel], env=environment)
+    done([*pip, "--python", prefix / "bin" / "python", "install", "--no-deps", "--no-index", wheel], env=environment)
     import numpy
     (packages,) = (prefix / "lib").glob("python3*/site-packages")
     (packages / "numpy.pth").write_text(str(pathlib.Path(numpy.__file__).parents[1]) + "\n")
@@ -74,15 +74,17 @@ def bare():
 
 
 def test_without_its_library_it_says_what_to_install(prefix):
-    ran = subprocess.run([prefix / "bin" / "python", "-S", "-c",
-                          f"import sys; sys.path.append({str(next((prefix / 'lib').glob('python3*/site-packages')))!r}); import inc_cpp"],
-                         capture_output=True, text=True, env=bare(), check=False)
+    packages = str(next((prefix / "lib").glob("python3*/site-packages")))
+    code = f"import sys; sys.path.append({packages!r}); import inc_cpp"
+    ran = subprocess.run([prefix / "bin" / "python", "-S", "-c", code], capture_output=True, text=True, env=bare(),
+                         check=False)
     assert "ImportError" in ran.stderr and "pip install onednn-cpu-gomp==2023.2.0" in ran.stderr, ran.stderr
 
 
 def test_quantizes_where_it_is_installed(complete, model, tmp_path):
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
-    said = done([complete / "bin" / "python", "-c", QUANTIZE, tmp_path / "model.onnx", tmp_path / "out.onnx"], env=bare(), cwd=tmp_path)
+    said = done([complete / "bin" / "python", "-c", QUANTIZE, tmp_path / "model.onnx", tmp_path / "out.onnx"], env=bare(),
+                cwd=tmp_path)
     precision, loaded = said.split()
     assert precision == "int8"
     assert pathlib.Path(loaded) == library().resolve()
