@@ -16,7 +16,8 @@ void follow_instances(const config::PerformanceConfigs& configs, BenchmarkSettin
   auto cores = configs.cores_per_instance.value_or(std::max<std::int64_t>(1, available / instances));
   if (instances > available || cores > available / instances) {
     log::warning(
-        fmt::format("evaluation.performance.configs: {} instances of {} cores found, {} cores are here; one instance runs",
+        fmt::format("evaluation.performance.configs: num_of_instance {}, cores_per_instance {}: only {} cores are here; "
+                    "one instance runs",
                     instances, cores, available));
     instances = 1;
     cores = std::min<std::int64_t>(cores, available);

@@ -13,6 +13,7 @@ from ._core import (  # noqa: E402
     Observation, SearchSpace, Sensitivity, UnsupportedError, __version__, datasets, kernels, machine, metrics, operators,
     schema_json, schema_markdown, set_threads, strategies, threads, transforms)
 from ._quantize import evaluate, quantize  # noqa: E402
+from ._task import not_honoured  # noqa: E402
 from .benchmarking import Benchmark, benchmark, isas  # noqa: E402
 from .diagnosis import Comparison, Diagnosis, compare, doctor  # noqa: E402
 from .result import Result  # noqa: E402
@@ -23,6 +24,6 @@ __all__ = [
     "BackendError", "Benchmark", "Comparison", "ConfigError", "DataError", "Diagnosis", "Dimension", "Error", "History",
     "InternalError", "Knowledge", "ModelError", "NodeArg", "Observation", "Result", "SearchSpace", "Sensitivity",
     "Session", "Strategy", "UnsupportedError", "__version__", "benchmark", "compare", "datasets", "doctor", "evaluate",
-    "isas", "kernels", "machine", "metrics", "operators", "quantize", "schema_json", "schema_markdown", "set_threads",
-    "strategies", "threads", "transforms"
+    "isas", "kernels", "machine", "metrics", "not_honoured", "operators", "quantize", "schema_json", "schema_markdown",
+    "set_threads", "strategies", "threads", "transforms"
 ]

@@ -240,6 +240,20 @@ void bind_quantize(py::module_& module) {
   module.def("evaluate", &evaluate, py::arg("task"), "The score of a model.");
   module.def("sampling_size", &sampling_size, py::arg("task"), "Calibration samples that the configuration asks for.");
   module.def(
+      "not_honoured",
+      [](const Task& task) {
+        py::list rows;
+        for (const auto& item : read(task).not_honoured) {
+          py::dict row;
+          row["path"] = item.path;
+          row["why"] = item.why;
+          row["where"] = item.where;
+          rows.append(row);
+        }
+        return rows;
+      },
+      py::arg("task"), "What the configuration asks for and is not done: path, why, where.");
+  module.def(
       "describe",
       [](const py::object& model) {
         const auto [inputs, outputs] = ports_of(model);

@@ -273,7 +273,7 @@ class Benchmark(Workspace):
             f.write("  performance: {iteration: 3, configs: {num_of_instance: 7, cores_per_instance: 4000}}\n")
         done = run("benchmark", "--config", config, "--json")
         self.assertEqual((done.returncode, json.loads(done.stdout)["instances"]), (0, 1), done.stderr)
-        self.assertIn("7 instances of 4000 cores found", done.stderr)
+        self.assertIn("num_of_instance 7, cores_per_instance 4000", done.stderr)
 
     def test_accuracy_mode_is_evaluate(self):
         done = run("benchmark", "--config", self.config(), "--mode", "accuracy", "--json")

@@ -270,3 +270,12 @@ def test_every_argument_is_on_the_page(model):
         for argument in set(inspect.signature(made.__init__).parameters) - {"self", "accuracy_criterion", "tuning_criterion",
                                                                            "ni_workload_name"}:
             assert argument in named, f"{made.__name__}.{argument}"
+
+
+def test_what_a_file_asks_for_in_vain_can_be_asked():
+    found = inc_cpp.not_honoured(ROOT / "examples" / "ssd" / "ssd.yaml")
+    assert [row["path"] for row in found] == ["quantization.calibration.dataloader.filter", "evaluation.accuracy.configs",
+                                              "tuning.strategy.latency_weight"]
+    assert all(row["where"].startswith(str(ROOT)) and row["why"] for row in found)
+    assert inc_cpp.not_honoured({"tuning": {}}, {"tuning.tensorboard": True})[0]["path"] == "tuning.tensorboard"
+    assert inc_cpp.not_honoured({"tuning": {"tensorboard": False}}) == []
