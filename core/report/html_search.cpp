@@ -24,6 +24,7 @@ std::string accuracy_text(const TrialRow& t) {
 
 std::string trials_plot(const Report& r) {
   Plot plot{"Accuracy over time", {"seconds of search"}, {"accuracy"}, {}, r.result.threshold, "target", {}};
+  plot.dots.push_back({0, r.baseline.accuracy, "FP32: " + shown(r.baseline.accuracy, 4)});
   double seconds = 0;
   for (const auto& t : r.trials) {
     seconds += t.seconds;
@@ -40,6 +41,7 @@ std::string front_plot(const Report& r) {
     if (t.failed.empty())
       plot.dots.push_back(
           {t.latency_ms, t.accuracy, fmt::format("trial {}: {}", t.number, mix(t)), false, t.accuracy_low, t.accuracy_high});
+  if (plot.dots.size() + r.pareto.size() < 3) return "";
   for (const auto& p : r.pareto) {
     plot.dots.push_back({p.latency_ms, p.accuracy, p.config, true});
     plot.front.emplace_back(p.latency_ms, p.accuracy);
@@ -102,7 +104,7 @@ std::string search(const Report& r) {
   if (r.trials.empty()) return "";
   return section(
       "The search",
-      paragraph("Coloured: trials that meet the target; on the right, the best trade-offs. A vertical line: where the "
+      paragraph("Coloured: what meets the target, and the best trade-offs; at 0 seconds FP32. A vertical line: where the "
                 "accuracy lies that was not measured on all samples.") +
           charts({trials_plot(r), front_plot(r)}) + front_table(r) + trials_table(r));
 }

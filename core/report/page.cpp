@@ -28,7 +28,8 @@ rect.int8,.key.int8{fill:var(--int8);background:var(--int8)}rect.bf16,.key.bf16{
 .wrap{overflow-x:auto;margin:8px 0}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:6px 14px 6px 0;border-bottom:1px solid var(--rule);vertical-align:top;overflow-wrap:normal}
 th{color:var(--soft);font-weight:600;font-size:13px;vertical-align:bottom}th:last-child,td:last-child{padding-right:0}td.n,th.n{text-align:right;white-space:nowrap}
 td.name{min-width:170px;max-width:420px;font-family:ui-monospace,monospace;font-size:13px;overflow-wrap:anywhere}td.name small{display:block;color:var(--soft);font:12px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}td.note{min-width:220px;color:var(--soft);font-size:13px}
-td.b{position:relative;text-align:right;white-space:nowrap;min-width:96px}th.b{text-align:right}td.b i{position:absolute;left:0;bottom:2px;height:4px;border-radius:2px;background:var(--bar)}
+td.b{text-align:right;white-space:nowrap;min-width:96px}th.b{text-align:right}td.b i{display:block;height:4px;margin-top:3px;border-radius:2px;background:var(--bar)}
+.n+:not(.n):not(.b),.b+:not(.n):not(.b){padding-left:14px}
 td.int8,td.bf16,td.fp32{font-weight:600;font-size:13px}td.int8{color:var(--int8)}td.bf16{color:var(--bf16)}td.fp32{color:var(--soft)}td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}
 pre{background:var(--panel);padding:14px 16px;border-radius:10px;overflow-x:auto;font-size:13px;overflow-wrap:normal}details{margin:16px 0}summary{cursor:pointer;font-weight:600}summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 ul{margin:8px 0;padding-left:20px;max-width:80ch}li{margin:4px 0}

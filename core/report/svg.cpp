@@ -11,7 +11,7 @@ namespace {
 /// Characters of a label beside its bar, and above it.
 constexpr std::size_t kShortLabel = 9, kLongestLabel = 48;
 constexpr double kCharacter = 9;  ///< its width at most, on a phone
-constexpr double kWidth = 460, kHeight = 240, kLeft = 70, kRight = 16, kTop = 14, kBottom = 40;
+constexpr double kWidth = 460, kHeight = 240, kLeft = 78, kRight = 16, kTop = 14, kBottom = 40;
 
 struct Scale {
   double low, high, from, to;
