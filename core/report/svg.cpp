@@ -211,7 +211,7 @@ std::string scatter_plot(const Plot& plot) {
     const double y = frame.y(plot.line);
     svg += fmt::format("<line class=\"target\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, kWidth - kRight, y,
                        y);
-    svg += fmt::format("<text class=\"target-label\" x=\"{}\" y=\"{:.1f}\">{}</text>", kLeft + 4,
+    svg += fmt::format("<text class=\"target-label\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", kWidth - kRight,
                        y - 4 < kTop + 10 ? y + 15 : y - 4, escaped(plot.line_label));
   }
   svg += front_line(frame, plot.front);
