@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the build, builds programs outside the tree against the installed package, runs them:
-#   run.sh CMAKE BUILD PREFIX_PATH EXAMPLES
+#   run.sh CMAKE BUILD EXAMPLES
 set -euo pipefail
-cmake=$1 build=$2 prefix_path=$3 examples=$4
+cmake=$1 build=$2 examples=$3
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -12,8 +12,7 @@ quietly() {
 }
 
 make() {
-  quietly "$cmake" -S "$1" -B "$work/$2" -G Ninja -DCMAKE_CXX_FLAGS=-O0 \
-    -DCMAKE_PREFIX_PATH="$work/prefix;$prefix_path"
+  quietly "$cmake" -S "$1" -B "$work/$2" -G Ninja -DCMAKE_CXX_FLAGS=-O0 -DCMAKE_PREFIX_PATH="$work/prefix"
   quietly "$cmake" --build "$work/$2"
 }
 
