@@ -135,8 +135,7 @@ class Comparer {
     const Region& region = regions_.all[i];
     ComparedOp& row = out_.ops[i];
     if (!comparable(a, region.a, b, region.b)) {
-      row.why_not_own = "the values have other shapes";
-      row.total.finite = row.own.finite = false;
+      row.why_not_own = "the values have other shapes or types";
       return;
     }
     const auto factor = factors_.find(region.a);
@@ -226,6 +225,7 @@ class Comparer {
       if (!rescaled(region.a) && std::none_of(region.reads.begin(), region.reads.end(), rescaled))
         row.weight = weights_of(region, a_, b_, match_);
     }
+    drop_unmeasured();
     if (!factors_.empty())
       out_.notes.push_back(
           fmt::format("{} values have another scale per channel in B, which what reads them takes back; it "
@@ -233,6 +233,17 @@ class Comparer {
                       factors_.size()));
     std::stable_sort(out_.ops.begin(), out_.ops.end(),
                      [](const ComparedOp& x, const ComparedOp& y) { return x.severity() > y.severity(); });
+  }
+
+  void drop_unmeasured() {
+    const auto measured = [](const ComparedOp& row) { return row.total.low <= row.total.high; };
+    for (const ComparedOp& row : out_.ops)
+      if (!measured(row))
+        out_.unmatched.push_back({row.name, row.op_type,
+                                  !row.why_not_own.empty() ? row.why_not_own
+                                  : stopped()              ? "interrupted before"
+                                                           : "A makes no finite number there"});
+    std::erase_if(out_.ops, [&](const ComparedOp& row) { return !measured(row); });
   }
 
   const CompareOptions& options_;

@@ -115,6 +115,24 @@ g (float[N,8] x) => (float[N,4] y) <float[8,16] w1, float[16] b1, float[16,16] w
   EXPECT_EQ(found.ops.size() + 1, found.operators);
 }
 
+TEST_F(CompareModels, SaysWhatAnInterruptionHasLeftOut) {
+  CompareOptions options;
+  options.a = write("a.onnx", kNet);
+  options.b = write("b.onnx", quantized("1.0"));
+  options.should_stop = [] { return true; };
+  const Comparison found = compare(options);
+  EXPECT_TRUE(found.ops.empty());
+  ASSERT_EQ(found.unmatched.size(), 3u);
+  EXPECT_EQ(found.unmatched[0].why, "interrupted before");
+}
+
+TEST_F(CompareModels, PutsWhatIsNotFiniteFirst) {
+  const Comparison found = compared(kNet, quantized("3e38"));
+  ASSERT_FALSE(found.ops.empty());
+  EXPECT_FALSE(found.ops[0].own.finite);
+  EXPECT_THAT(to_json(found), HasSubstr("\"sqnr_db\": null"));
+}
+
 TEST_F(CompareModels, RefusesModelsOfOtherInputs) {
   EXPECT_THROW(compared(kNet, "g (float[N,9] x) => (float[N,4] y) <float[9,4] w> { y = MatMul(x, w) }"), ModelError);
 }
