@@ -3,6 +3,11 @@
 export LC_ALL=C  # a point in numbers
 config= input_model= output_model= mode=performance more=()
 
+fail() {
+  echo "$(basename "$0"): $1" >&2
+  exit 2
+}
+
 usage() {
   echo "usage: $(basename "$0") $usage_text" >&2
   exit 2
@@ -26,4 +31,4 @@ done
 config=${config:-${default_config:-}}
 [ -n "$config" ] || usage
 tool=${INC_CPP:-inc-cpp}
-command -v "$tool" > /dev/null || { echo "$(basename "$0"): '$tool' not found: put inc-cpp on the PATH or set INC_CPP" >&2 && exit 2; }
+command -v "$tool" > /dev/null || fail "'$tool' not found: put inc-cpp on the PATH or set INC_CPP"

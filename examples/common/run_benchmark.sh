@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures a model's speed (evaluation.performance of the configuration) or accuracy (evaluation.accuracy), and prints the lines
-# that Intel Neural Compressor prints: the latency is that of one image.
+# Measures a model's speed (evaluation.performance of the configuration) or accuracy (evaluation.accuracy), and prints the
+# lines that Intel Neural Compressor prints: the latency is that of one image.
 set -euo pipefail
 usage_text="--config=C.yaml --input_model=M.onnx --mode=performance|accuracy [-- options of inc-cpp benchmark]"
 . "$(dirname "${BASH_SOURCE[0]}")/arguments.sh"

@@ -1,7 +1,7 @@
 """Writes VGG19 with random weights: make_vgg19.py MODEL.onnx. Input `image` [N, 3, 224, 224], output `scores` [N, 1000].
 
 Sixteen convolutions of 3 x 3 and three dense layers, as in Simonyan and Zisserman, "Very Deep Convolutional Networks for
-Large-Scale Image Recognition" (2014), configuration E. Weights are scaled so that values keep their size from layer to layer.
+Large-Scale Image Recognition" (2014), configuration E. Weights are scaled so that values keep their size.
 """
 import sys
 
@@ -19,7 +19,8 @@ def make_vgg19(seed: int = 1) -> onnx.ModelProto:
 
     def layer(op, name, shape, relu, **attributes):
         w = rng.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / np.prod(shape[1:])))
-        weights.extend([numpy_helper.from_array(w, name + "_w"), numpy_helper.from_array(np.zeros(shape[0], np.float32), name + "_b")])
+        weights.append(numpy_helper.from_array(w, name + "_w"))
+        weights.append(numpy_helper.from_array(np.zeros(shape[0], np.float32), name + "_b"))
         y = name if relu else "scores"
         nodes.append(helper.make_node(op, [x, name + "_w", name + "_b"], [y], name, **attributes))
         if not relu:
@@ -38,8 +39,9 @@ def make_vgg19(seed: int = 1) -> onnx.ModelProto:
     for number, width in enumerate(DENSE, 1):
         x = layer("Gemm", f"fc{number}", (width, size), number < len(DENSE), transB=1)
         size = width
-    graph = helper.make_graph(nodes, "vgg19", [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 224, 224])],
-                              [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", DENSE[-1]])], weights)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 224, 224])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", DENSE[-1]])
+    graph = helper.make_graph(nodes, "vgg19", [image], [scores], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 

@@ -1,8 +1,8 @@
 """Measures a model and writes {throughput (images a second), latency (median ms of an image), accuracy}:
 profile_inc.py CONFIG MODEL.onnx OUT.json [--duration SECONDS] [--report report.json --part baseline|result]
 
-Runs $INC_CPP, or inc-cpp from the PATH. With a report of `inc-cpp quantize` the accuracy is the one it holds, for data without
-labels; otherwise it is measured.
+Runs $INC_CPP, or inc-cpp from the PATH. With a report of `inc-cpp quantize` the accuracy is the one it holds, for data
+without labels; otherwise it is measured.
 """
 import argparse
 import json

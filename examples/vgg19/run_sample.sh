@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train, quantize, measure, draw:  run_sample.sh [--fast] [--output FOLDER]
-# A small VGG learns rendered pictures; VGG19 itself, with random weights, shows the speed. --fast: the small one only, trained
-# briefly. FOLDER (default: vgg19_sample) gets small/ and vgg19/, each with 32.json, 8.json and the two charts.
+# A small VGG learns rendered pictures; VGG19 itself, with random weights, shows the speed. --fast: the small one only,
+# trained briefly. FOLDER (default: vgg19_sample) gets small/ and vgg19/, each with 32.json, 8.json and the two charts.
 # Needs inc-cpp ($INC_CPP, or on the PATH) and a Python ($PYTHON, or python3) with numpy, onnx and matplotlib.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

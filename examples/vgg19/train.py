@@ -146,13 +146,15 @@ def to_onnx(layers):
                 nodes.append(helper.make_node("Flatten", [x], [name + "_flat"], name + "_flat"))
                 x, w = name + "_flat", w.reshape(side, side, channels, -1).transpose(2, 0, 1, 3).reshape(len(w), -1)
             y = name if layer.relu else "scores"
-            nodes.append(helper.make_node("Gemm", [x, constant(name + "_w", w), constant(name + "_b", layer.bias)], [y], name))
+            inputs = [x, constant(name + "_w", w), constant(name + "_b", layer.bias)]
+            nodes.append(helper.make_node("Gemm", inputs, [y], name))
             x = y
             if layer.relu:
                 nodes.append(helper.make_node("Relu", [x], [name + "_relu"], name + "_relu"))
                 x = name + "_relu"
-    graph = helper.make_graph(nodes, "small_vgg", [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
-                              [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", len(CLASSES)])], weights)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", len(CLASSES)])
+    graph = helper.make_graph(nodes, "small_vgg", [image], [scores], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
@@ -173,7 +175,8 @@ def main():
         np.save(os.path.join(arguments.folder, name + "_labels.npy"), classes)
     onnx.save(to_onnx(layers), os.path.join(arguments.folder, "model.onnx"))
     pictures, classes = sets["evaluation"]
-    right = np.concatenate([scores_of(layers, pictures[i:i + 100]).argmax(1) for i in range(0, len(pictures), 100)]) == classes
+    found = [scores_of(layers, pictures[i:i + 100]).argmax(1) for i in range(0, len(pictures), 100)]
+    right = np.concatenate(found) == classes
     print(f"trained in {time.perf_counter() - begin:.1f} s; {right.mean():.4f} of {len(classes)} other pictures are right")
 
 

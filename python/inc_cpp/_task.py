@@ -146,8 +146,8 @@ class Builder:
 
 def not_honoured(config: Union[str, "os.PathLike[str]", Mapping[str, Any]],
                  overrides: Optional[Mapping[str, Any]] = None) -> List[Dict[str, str]]:
-    """What a configuration (a path, or a dict) asks for and is not done, as {"path", "why", "where"}; quantize warns of each, or
-    raises where `strict`. Raises ConfigError for a configuration that cannot be read."""
+    """What a configuration (a path, or a dict) asks for and is not done, as {"path", "why", "where"}; quantize warns of
+    each, or raises where `strict`. Raises ConfigError for a configuration that cannot be read."""
     builder = Builder(config, b"", None)
     builder.set(overrides or {})
     return _core.not_honoured(builder.done())

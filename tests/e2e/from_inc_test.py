@@ -12,14 +12,16 @@ import tempfile
 import unittest
 
 TOOL, SOURCE = (os.path.abspath(a) for a in sys.argv[1:3])
-EXAMPLES, PAGE, GOLDEN = (os.path.join(SOURCE, *p) for p in (("examples",), ("docs", "from-inc.md"), ("tests", "golden", "from_inc")))
+EXAMPLES, PAGE = os.path.join(SOURCE, "examples"), os.path.join(SOURCE, "docs", "from-inc.md")
+GOLDEN = os.path.join(SOURCE, "tests", "golden", "from_inc")
 UPDATE = os.environ.get("INC_UPDATE_GOLDEN")
 FILES = ("ptq", "resnet50", "mobilenet_v2", "vgg16", "bert", "ssd")
 STATUSES = ("same", "different", "absent", "error")
 ROW = re.compile(r"^\| `(.+)` \| (\w+) \| ?(.*?) ?\|$")
 PREFIXES = {"*.dataloader.": "evaluation.accuracy.dataloader.", "*.weight.": "quantization.model_wise.weight.",
             "*.activation.": "quantization.model_wise.activation."}
-LISTS = {"Strategies": "strategies", "Data sets": "datasets", "Transforms": "transforms", "Postprocess": "postprocess", "Metrics": "metrics"}
+LISTS = {"Strategies": "strategies", "Data sets": "datasets", "Transforms": "transforms", "Postprocess": "postprocess",
+         "Metrics": "metrics"}
 
 
 def run(*command, more_environment={}, **more):
@@ -110,9 +112,10 @@ class Page(unittest.TestCase):
     def test_everything_that_is_not_honoured_is_on_the_page(self):
         named = {full(name) for name, *_ in self.tables["Keys"]}
         api_2 = ("quantization.recipes.", "model.quant_format")
+        elsewhere = re.compile(r"graph_optimization\.|evaluation\.performance\.dataloader|.*activation\.bit$"
+                               r"|quantization\.(calibration\.dataloader|optype_wise|op_wise)")
         for path, schema in self.schema.items():
-            if fact(schema)[0] and not path.startswith(("graph_optimization.", *api_2)) and "performance.dataloader" not in path \
-                    and not re.match(r"quantization\.(calibration\.dataloader|optype_wise|op_wise)", path) and path.split(".")[-1] != "bit":
+            if fact(schema)[0] and not path.startswith(api_2) and not elsewhere.match(path):
                 self.assertIn(path, named)
         values = {full(name) for name, *_ in self.tables["Values"]} | {
             "tuning.strategy.name: " + name for name, *_ in self.tables["Strategies"]}
@@ -130,7 +133,7 @@ class Page(unittest.TestCase):
                     line = f"| `{row[1]}` | {row[2]} | {'as `' + reason + '`' if row[2] == 'same' else reason} |"
             lines.append(line)
         table = ["| of INC 1.14 | same | different | absent | error |", "|---|---|---|---|---|",
-                 *(f"| {heading.lower()} | " + " | ".join(str(c[s]) for s in STATUSES) + " |" for heading, c in counts.items())]
+                 *(f"| {name.lower()} | " + " | ".join(str(c[s]) for s in STATUSES) + " |" for name, c in counts.items())]
         text = "\n".join(lines) + "\n"
         start = text.index(table[0])
         end = text.index("\n\n", start)
@@ -156,12 +159,13 @@ class Files(unittest.TestCase):
     def test_each_loads_and_lists_what_is_not_honoured(self):
         for name in FILES:
             with self.subTest(name=name):
-                done = run(TOOL, "evaluate", "--config", f"{name}/{name}.yaml", "--model", "none.onnx", "--strict", cwd=EXAMPLES)
+                command = (TOOL, "evaluate", "--config", f"{name}/{name}.yaml", "--model", "none.onnx")
+                done = run(*command, "--strict", cwd=EXAMPLES)
                 text = "all is honoured\n" if done.returncode == 3 else done.stderr
                 self.assertIn(done.returncode, (2, 3), done.stderr)
                 self.assertTrue(done.returncode == 3 or "not honoured:\n" in text, text)
                 self.assertEqual(text, golden(os.path.join(GOLDEN, name + ".txt"), text))
-                done = run(TOOL, "evaluate", "--config", f"{name}/{name}.yaml", "--model", "none.onnx", cwd=EXAMPLES)
+                done = run(*command, cwd=EXAMPLES)
                 self.assertIn("cannot open 'none.onnx'", done.stderr.replace(EXAMPLES + "/", ""))
 
     def test_together_they_use_every_key(self):
@@ -171,7 +175,8 @@ class Files(unittest.TestCase):
                 key = re.sub(r"^.*\.dataloader\.", "*.dataloader.", key)
                 used.add(re.sub(r"^quantization\.(?:model_wise|o\w+_wise\.\w+)\.(weight|activation)\.", r"*.\1.", key))
         with open(PAGE) as f:
-            wanted = [name for name, status, _ in sections(f.read())["Keys"] if status != "error" and name != "graph_optimization"]
+            rows = sections(f.read())["Keys"]
+        wanted = [name for name, status, _ in rows if status != "error" and name != "graph_optimization"]
         self.assertEqual([name for name in wanted if name not in used], [])
 
 
@@ -192,11 +197,12 @@ class Scripts(unittest.TestCase):
         return done.stdout
 
     def test_tune_then_benchmark(self):
-        done = self.script("run_tuning.sh", "--config", self.config, "--input_model", self.model, "--output_model=tuned.onnx",
-                           "--", "--set", "tuning.cost_model.keep_back=False")
+        done = self.script("run_tuning.sh", "--config", self.config, "--input_model", self.model,
+                           "--output_model=tuned.onnx", "--", "--set", "tuning.cost_model.keep_back=False")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.splitlines()[-1], "The model is saved to tuned.onnx")
-        self.assertRegex(self.lines("performance", "tuned.onnx"), r"Batch size = 1\nLatency: \d+\.\d+ ms\nThroughput: \d+\.\d+ images/sec\n$")
+        self.assertRegex(self.lines("performance", "tuned.onnx"),
+                         r"Batch size = 1\nLatency: \d+\.\d+ ms\nThroughput: \d+\.\d+ images/sec\n$")
         accuracy = [float(re.search(r"Batch size = 50\nAccuracy is (0\.\d{4})\n$", self.lines("accuracy", m))[1])
                     for m in (self.model, "tuned.onnx")]
         self.assertAlmostEqual(*accuracy, delta=0.01)

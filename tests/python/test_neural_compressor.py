@@ -113,8 +113,8 @@ def test_rules_by_operator_type_and_by_name(model, loader):
     everywhere = PostTrainingQuantConfig(op_type_dict={"MatM.*": FP32}, **FAST)
     assert set(matmuls(quantization.fit(model, everywhere, calib_dataloader=loader))) == {"fp32"}
     one = PostTrainingQuantConfig(op_name_dict={"MatMul_c": FP32}, **FAST)
-    by_name = {row["name"]: row["precision"] for row in quantization.fit(model, one, calib_dataloader=loader).result.report["ops"]}
-    assert by_name["MatMul_c"] == "fp32"
+    ops = quantization.fit(model, one, calib_dataloader=loader).result.report["ops"]
+    assert {row["name"]: row["precision"] for row in ops}["MatMul_c"] == "fp32"
 
 
 def test_a_missed_target_returns_the_best_and_says_so(model, loader):
@@ -205,7 +205,8 @@ def test_benchmark_prints_what_inc_prints(model, capfd):
     result = nc.benchmark.fit(model, BenchmarkConfig(warmup=2, iteration=20, cores_per_instance=1, num_of_instance=1),
                               b_dataloader=loader)
     lines = capfd.readouterr().out.splitlines()
-    assert lines == ["Batch size = 8", f"Latency: {result['latency']:.3f} ms", f"Throughput: {result['throughput']:.3f} images/sec"]
+    assert lines == ["Batch size = 8", f"Latency: {result['latency']:.3f} ms",
+                     f"Throughput: {result['throughput']:.3f} images/sec"]
     assert result["throughput"] * result["latency"] == pytest.approx(1000)
     with pytest.raises(inc_cpp.ConfigError, match="100000 instances"):
         nc.benchmark.fit(model, BenchmarkConfig(num_of_instance=100000), b_dataloader=loader)

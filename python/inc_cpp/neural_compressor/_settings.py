@@ -82,7 +82,7 @@ def of_quantization(conf: PostTrainingQuantConfig, model: Any) -> Tuple[Dict[str
     """(configuration, not honoured)."""
     dropped = common_not_honoured(conf)
     if conf.domain != "auto":
-        dropped.append(("PostTrainingQuantConfig.domain", "operators are chosen by what they lose and save, in every domain"))
+        dropped.append(("PostTrainingQuantConfig.domain", "operators are chosen by what they lose and save"))
     quantization: Dict[str, Any] = {
         "approach": APPROACHES[conf.approach], "calibration": {"sampling_size": conf.calibration_sampling_size},
         "recipes": conf.recipes, "op_wise": _names_only(conf.op_name_dict)}

@@ -24,7 +24,7 @@ def set_resume_from(path: "os.PathLike[str] | str") -> None:
     that is no directory is a ConfigError."""
     global workspace, resume
     if not (pathlib.Path(path) / "journal.jsonl").exists():
-        raise ConfigError(f"set_resume_from: '{path}' found, expected the directory of a run of inc_cpp, with its journal.jsonl")
+        raise ConfigError(f"set_resume_from: '{path}' found, expected the directory of a run, with its journal.jsonl")
     workspace, resume = os.fspath(path), True
 
 

@@ -1,4 +1,5 @@
-"""benchmark.fit: speed as Intel Neural Compressor prints it. `python -m inc_cpp.neural_compressor.benchmark` is one instance."""
+"""benchmark.fit: speed as Intel Neural Compressor prints it. `python -m inc_cpp.neural_compressor.benchmark` is one
+instance."""
 from __future__ import annotations
 
 import itertools
@@ -58,7 +59,8 @@ def _instances(model: Any, feeds: List[Dict[str, np.ndarray]], conf: BenchmarkCo
     cores = sorted(os.sched_getaffinity(0))
     each = conf.cores_per_instance or max(1, len(cores) // conf.num_of_instance)
     if each * conf.num_of_instance > len(cores):
-        raise ConfigError(f"BenchmarkConfig: {conf.num_of_instance} instances of {each} cores found, {len(cores)} cores are here")
+        raise ConfigError(f"BenchmarkConfig: {conf.num_of_instance} instances of {each} cores found, "
+                          f"{len(cores)} cores are here")
     with tempfile.TemporaryDirectory(prefix="inc_cpp_") as folder:
         path = path_or_bytes(plain(model))
         if isinstance(path, bytes):
@@ -72,8 +74,9 @@ def _instances(model: Any, feeds: List[Dict[str, np.ndarray]], conf: BenchmarkCo
         for i in range(conf.num_of_instance):
             task = {"model": path, "folder": folder, "batches": len(feeds), "warmup": conf.warmup, "iterations": iterations,
                     "cores": cores[i * each:(i + 1) * each]}
-            workers.append(subprocess.Popen([sys.executable, "-m", __name__, json.dumps(task)], stdout=subprocess.PIPE, text=True,
-                                            env={**os.environ, "PYTHONPATH": search, "OMP_NUM_THREADS": str(each)}))
+            environment = {**os.environ, "PYTHONPATH": search, "OMP_NUM_THREADS": str(each)}
+            workers.append(subprocess.Popen([sys.executable, "-m", __name__, json.dumps(task)], env=environment,
+                                            stdout=subprocess.PIPE, text=True))
         printed = [worker.communicate()[0] for worker in workers]
     if any(worker.returncode for worker in workers):
         raise BackendError("an instance of the benchmark ended with an error; it is printed above")
@@ -81,9 +84,10 @@ def _instances(model: Any, feeds: List[Dict[str, np.ndarray]], conf: BenchmarkCo
 
 
 def fit(model: Any, conf: Optional[BenchmarkConfig] = None, b_dataloader: Any = None,
-        b_func: Optional[Callable[[Any], Any]] = None, *, config: Optional[BenchmarkConfig] = None) -> Optional[Dict[str, float]]:
-    """Times an ONNX model on the loader's batches and prints batch size, latency (ms of a sample, mean) and throughput (samples a
-    second, of all instances). With b_func, calls b_func(onnx.ModelProto) instead, which prints what it likes. `config` is
+        b_func: Optional[Callable[[Any], Any]] = None, *,
+        config: Optional[BenchmarkConfig] = None) -> Optional[Dict[str, float]]:
+    """Times an ONNX model on the loader's batches and prints batch size, latency (mean ms of a sample) and throughput
+    (samples a second, of all instances). With b_func, calls b_func(onnx.ModelProto) instead, which prints what it likes. `config` is
     another name for conf. Returns {"batch_size", "latency", "throughput"}, or nothing with b_func."""
     conf = conf or config or BenchmarkConfig()
     for what, why in common_not_honoured(conf):
@@ -105,9 +109,9 @@ def fit(model: Any, conf: Optional[BenchmarkConfig] = None, b_dataloader: Any = 
     runs = _instances(model, feeds, conf, iterations)
     batch = max(len(array) if array.ndim else 1 for array in feeds[0].values())
     means = [float(np.mean(seconds)) for seconds in runs]
-    result = {"batch_size": batch, "latency": 1000 * float(np.mean(means)) / batch, "throughput": sum(batch / mean for mean in means)}
-    print(f"Batch size = {batch}\nLatency: {result['latency']:.3f} ms\nThroughput: {result['throughput']:.3f} images/sec", flush=True)
-    return result
+    latency, throughput = 1000 * float(np.mean(means)) / batch, sum(batch / mean for mean in means)
+    print(f"Batch size = {batch}\nLatency: {latency:.3f} ms\nThroughput: {throughput:.3f} images/sec", flush=True)
+    return {"batch_size": batch, "latency": latency, "throughput": throughput}
 
 
 def _instance(task: Dict[str, Any]) -> None:

@@ -61,9 +61,9 @@ class TuningCriterion:
 class _Common:
     """What the configurations of quantization and of mixed precision share."""
 
-    def __init__(self, device: str, backend: str, inputs: Sequence[str], outputs: Sequence[str], quant_level: Union[str, int],
-                 accuracy_criterion: Optional[AccuracyCriterion], tuning_criterion: Optional[TuningCriterion],
-                 excluded_precisions: Sequence[str], op_type_dict: Rules, op_name_dict: Rules):
+    def __init__(self, device: str, backend: str, inputs: Sequence[str], outputs: Sequence[str],
+                 quant_level: Union[str, int], accuracy_criterion: Optional[AccuracyCriterion],
+                 tuning_criterion: Optional[TuningCriterion], excluded_precisions: Sequence[str], op_type_dict: Rules, op_name_dict: Rules):
         name = type(self).__name__
         self.device = _one_of(f"{name}.device", device, ("cpu",), _CPU_ONLY)
         self.backend = _one_of(f"{name}.backend", backend, ("default",), {**_OWN_ENGINE, **_OTHER_FRAMEWORK})
@@ -133,14 +133,15 @@ class MixedPrecisionConfig(_Common):
 class BenchmarkConfig:
     """Speed. iteration -1: every batch of the loader, once. Without cores_per_instance the instances share all cores."""
 
-    def __init__(self, inputs: Sequence[str] = (), outputs: Sequence[str] = (), backend: str = "default", device: str = "cpu",
-                 warmup: int = 5, iteration: int = -1, model_name: str = "", cores_per_instance: Optional[int] = None,
-                 num_of_instance: int = 1, inter_num_of_threads: Optional[int] = None,
+    def __init__(self, inputs: Sequence[str] = (), outputs: Sequence[str] = (), backend: str = "default",
+                 device: str = "cpu", warmup: int = 5, iteration: int = -1, model_name: str = "",
+                 cores_per_instance: Optional[int] = None, num_of_instance: int = 1, inter_num_of_threads: Optional[int] = None,
                  intra_num_of_threads: Optional[int] = None, diagnosis: bool = False, ni_workload_name: str = "profiling"):
         self.device = _one_of("BenchmarkConfig.device", device, ("cpu",), _CPU_ONLY)
         self.backend = _one_of("BenchmarkConfig.backend", backend, ("default",), {**_OWN_ENGINE, **_OTHER_FRAMEWORK})
-        for name, value, least in (("warmup", warmup, 0), ("iteration", iteration, -1), ("num_of_instance", num_of_instance, 1),
-                                   ("cores_per_instance", cores_per_instance or 1, 1)):
+        for name, value, least in (("warmup", warmup, 0), ("iteration", iteration, -1),
+                                   ("num_of_instance", num_of_instance, 1),
+                                   ("cores_per_instance", 1 if cores_per_instance is None else cores_per_instance, 1)):
             if value < least:
                 raise ConfigError(f"BenchmarkConfig.{name}: {value} found, expected at least {least}")
         self.inputs, self.outputs, self.model_name = inputs, outputs, model_name

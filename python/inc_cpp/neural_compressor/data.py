@@ -21,7 +21,8 @@ def _listed(value: Any, count: int, what: str) -> List[Any]:
 
 def _random(shapes: Sequence[Sequence[int]], low: Any, high: Any, dtype: Any, seed: int) -> List[np.ndarray]:
     rng = np.random.default_rng(seed)
-    bounds = zip(shapes, _listed(low, len(shapes), "low"), _listed(high, len(shapes), "high"), _listed(dtype, len(shapes), "dtype"))
+    count = len(shapes)
+    bounds = zip(shapes, _listed(low, count, "low"), _listed(high, count, "high"), _listed(dtype, count, "dtype"))
     return [rng.uniform(least, most, shape).astype(kind) for shape, least, most, kind in bounds]
 
 
@@ -50,9 +51,10 @@ class DummyDatasetV2:
     """Random values of input_shape (without an axis for samples) and labels of label_shape."""
 
     def __init__(self, input_shape: Shapes, label_shape: Sequence[int] = (1,), low: Any = -128.0, high: Any = 127.0,
-                 dtype: Any = "float32", transform: Optional[Callable[[Any], Any]] = None, filter: Any = None, count: int = 100):
-        shapes = [input_shape] if isinstance(input_shape[0], int) else list(input_shape)  # type: ignore[list-item]
-        self.inner = DummyDataset([(count, *shape) for shape in shapes], low, high, dtype, False, None, filter)  # type: ignore
+                 dtype: Any = "float32", transform: Optional[Callable[[Any], Any]] = None, filter: Any = None,
+                 count: int = 100):
+        shapes: Any = [input_shape] if isinstance(input_shape[0], int) else list(input_shape)
+        self.inner = DummyDataset([(count, *shape) for shape in shapes], low, high, dtype, False, None, filter)
         self.labels = np.random.default_rng(9527).integers(0, 2, (count, *label_shape))
         self.transform = transform
 
@@ -73,7 +75,7 @@ class Datasets:
 
     def __init__(self, framework: str = "onnxruntime"):
         if not framework.startswith("onnx"):
-            raise ConfigError(f"Datasets: {framework!r} found, expected 'onnxruntime' or one of INC's names that begin with onnxrt")
+            raise ConfigError(f"Datasets: {framework!r} found, expected 'onnxruntime' or a name that begins with onnxrt")
 
     def __getitem__(self, name: str) -> Type[Any]:
         if name not in _BY_NAME:
@@ -94,13 +96,14 @@ def _stacked(samples: List[Any]) -> Any:
 
 
 class DataLoader:
-    """Batches of a data set (by index, or an iterable of samples); each begins anew when it is iterated. last_batch: "rollover"
+    """Batches of a data set (by index, or an iterable of samples); each iteration begins anew. last_batch: "rollover"
     keeps an incomplete last batch, "discard" drops it."""
 
-    def __init__(self, framework: str, dataset: Any, batch_size: int = 1, collate_fn: Optional[Callable[[List[Any]], Any]] = None,
-                 last_batch: str = "rollover", sampler: Optional[Sequence[int]] = None, batch_sampler: Any = None,
-                 num_workers: int = 0, pin_memory: bool = False, shuffle: bool = False, distributed: bool = False):
-        for name, value, why in (("batch_sampler", batch_sampler, "give sampler"), ("distributed", distributed, "data is not split")):
+    def __init__(self, framework: str, dataset: Any, batch_size: int = 1,
+                 collate_fn: Optional[Callable[[List[Any]], Any]] = None, last_batch: str = "rollover",
+                 sampler: Optional[Sequence[int]] = None, batch_sampler: Any = None, num_workers: int = 0, pin_memory: bool = False, shuffle: bool = False, distributed: bool = False):
+        for name, value, why in (("batch_sampler", batch_sampler, "give sampler"),
+                                 ("distributed", distributed, "data is not split")):
             if value:
                 raise ConfigError(f"DataLoader.{name} is not supported: {why}")
         if last_batch not in ("rollover", "discard"):

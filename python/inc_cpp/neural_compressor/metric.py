@@ -122,10 +122,10 @@ class METRICS:
 
     def __init__(self, framework: Union[str, None] = "onnxruntime"):
         if framework and not framework.startswith("onnx"):
-            raise ConfigError(f"METRICS: {framework!r} found, expected 'onnxruntime' or one of INC's names that begin with onnxrt")
+            raise ConfigError(f"METRICS: {framework!r} found, expected 'onnxruntime' or a name that begins with onnxrt")
 
     def __getitem__(self, name: str) -> Type[_Collected]:
         if name not in _BY_NAME:
-            raise ConfigError(f"METRICS: {name!r} found, expected one of {', '.join(_BY_NAME)}; others are for fit's eval_metric: "
-                              f"{{{name!r}: {{…}}}}")
+            raise ConfigError(f"METRICS: {name!r} found, expected one of {', '.join(_BY_NAME)}; others are for fit: "
+                              f"eval_metric={{{name!r}: {{…}}}}")
         return _BY_NAME[name]

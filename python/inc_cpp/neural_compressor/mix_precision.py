@@ -13,8 +13,8 @@ from .quantization import run
 
 def fit(model: Any, conf: Optional[MixedPrecisionConfig] = None, eval_func: Optional[Callable[[Any], float]] = None,
         eval_dataloader: Any = None, eval_metric: Any = None, *, config: Optional[MixedPrecisionConfig] = None) -> Model:
-    """Converts an ONNX model to BF16: everything where no accuracy is measured, otherwise what the target allows. `config` is
-    another name for conf; the other arguments as of quantization.fit. On a CPU without BF16, set FORCE_BF16=1."""
+    """Converts an ONNX model to BF16: everything where no accuracy is measured, otherwise what the target allows. `config`
+    is another name for conf; the other arguments as of quantization.fit. On a CPU without BF16, set FORCE_BF16=1."""
     conf = conf or config
     if not isinstance(conf, MixedPrecisionConfig):
         raise ConfigError(f"conf: {type(conf).__name__} found, expected MixedPrecisionConfig")

@@ -13,9 +13,8 @@ def plain(model: Any) -> Any:
     """What inc_cpp reads: a path, bytes or a ModelProto, also from a Model of this module."""
     if isinstance(model, Model):
         return str(model.result.path)
-    if not isinstance(model, (str, bytes, os.PathLike)) and not hasattr(model, "SerializeToString") and hasattr(model, "model"):
-        return model.model
-    return model
+    known = isinstance(model, (str, bytes, os.PathLike)) or hasattr(model, "SerializeToString")
+    return model.model if not known and hasattr(model, "model") else model
 
 
 class Model:

@@ -37,7 +37,8 @@ def run(model: Any, conf: _Common, config: Dict[str, Any], dropped: NotHonoured,
     elif eval_dataloader is not None:
         arguments.update(metric=lowered(given["eval_metric"]), eval_data=eval_dataloader)
     if given.get("calib_dataloader") is not None:
-        arguments.update(calib=given["calib_dataloader"], calib_samples=max(config["quantization"]["calibration"]["sampling_size"]))
+        samples = max(config["quantization"]["calibration"]["sampling_size"])
+        arguments.update(calib=given["calib_dataloader"], calib_samples=samples)
     result = quantize(plain(model), config=config, output=_state.workspace, resume=_state.resume, **arguments)
     if (eval_func is not None or eval_dataloader is not None) and not result.met:
         warnings.warn(f"no configuration met the target ({result.report['result']['target']}): the best one is returned",
