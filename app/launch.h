@@ -33,8 +33,9 @@ struct RunOptions {
   double grace_seconds = 10;  ///< those ten
 };
 /// Starts the command once for each instance, "{instance}" in its words replaced by the number, and waits. Their lines go
-/// to standard output and error as "[number] line"; standard input is empty; SIGINT and SIGTERM are passed on. Returns the
-/// exit code of the first that failed, 128 + number for a signal, or 0.
+/// to standard output and error as "[number] line", also those that end with a carriage return; standard input is empty;
+/// SIGINT, SIGTERM and SIGHUP are passed on. Returns the exit code of the first that failed, 128 + number for a signal, or
+/// 0.
 int run_launch(const LaunchPlan& plan, const std::vector<std::string>& command, const RunOptions& options);
 
 }  // namespace inc::app

@@ -69,6 +69,7 @@ class Lines {
     ssize_t count = 0;
     while (open() && ((count = ::read(read_, buffer, sizeof buffer)) > 0 || (count < 0 && errno == EINTR)))
       if (count > 0) unread_.append(buffer, static_cast<std::size_t>(count));
+    end_lines_at_returns();
     const auto end = unread_.rfind('\n');
     if (end != std::string::npos) print(end + 1);
     if (count == 0) finish();
@@ -82,6 +83,12 @@ class Lines {
   }
 
  private:
+  /// Progress bars overwrite their line: each state becomes a line.
+  void end_lines_at_returns() {
+    for (auto at = unread_.find("\r\n"); at != std::string::npos; at = unread_.find("\r\n", at)) unread_.erase(at, 1);
+    std::replace(unread_.begin(), unread_.end(), '\r', '\n');
+  }
+
   void print(std::size_t size) {
     for (std::size_t begin = 0; begin < size;) {
       const std::size_t end = unread_.find('\n', begin) + 1;

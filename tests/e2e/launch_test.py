@@ -87,6 +87,10 @@ class Launch(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(folder + "/libjemalloc.so.2", said(done)[0]["maps"])
 
+    def test_every_line_has_its_instance_in_front(self):
+        done = launch("--", "printf", "one\\rtwo\\r\\n\\nlast")
+        self.assertEqual(done.stdout, "[0] one\n[0] two\n[0] \n[0] last\n")
+
     def test_the_exit_code_is_that_of_the_program(self):
         self.assertEqual(launch("--", "sh", "-c", "exit 7").returncode, 7)
         self.assertEqual(launch("--", "sh", "-c", "kill -KILL $$").returncode, 128 + signal.SIGKILL)

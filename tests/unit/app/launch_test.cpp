@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "core/base/error.h"
 #include "fake_machine.h"
 
@@ -62,6 +64,22 @@ TEST(LaunchPlan, PutsTheAllocatorBeforeWhatIsPreloadedOrSaysWhereItWasSought) {
 TEST(LaunchPlan, RefusesMoreCoresThanThereAre) {
   EXPECT_THROW(plan_launch(kTwoNodes, {3, 3}, Host(), {}), ConfigError);
   EXPECT_THROW(plan_launch(kTwoNodes, {9}, Host(), {}), ConfigError);
+}
+
+TEST(LaunchRun, KillsInstancesThatDoNotHeedTheRequestToEnd) {
+  LaunchPlan plan;
+  plan.instances.resize(2);
+  const auto start = std::chrono::steady_clock::now();
+  const int code = run_launch(
+      plan, {"sh", "-c", "if [ {instance} = 1 ]; then sleep 0.2; exit 3; fi; trap '' TERM; sleep 60"}, {false, 0.2});
+  EXPECT_EQ(code, 3);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(50)) << "waited for the sleeper";
+}
+
+TEST(LaunchRun, RefusesAProgramThatDoesNotExist) {
+  LaunchPlan plan;
+  plan.instances.resize(1);
+  EXPECT_THROW(run_launch(plan, {"/nowhere/program"}, {}), ConfigError);
 }
 
 TEST(LaunchPlan, SaysWhatItSets) {
