@@ -11,7 +11,7 @@ _find_core()
 from ._core import (  # noqa: E402
     BackendError, ConfigError, DataError, Dimension, Error, History, InternalError, Knowledge, ModelError, NodeArg,
     Observation, SearchSpace, Sensitivity, UnsupportedError, __version__, datasets, kernels, machine, metrics, operators,
-    schema_json, schema_markdown, set_threads, strategies, threads, transforms)
+    postprocess, schema_json, schema_markdown, set_threads, strategies, threads, transforms)
 from ._quantize import evaluate, quantize  # noqa: E402
 from ._task import not_honoured  # noqa: E402
 from .benchmarking import Benchmark, benchmark, isas  # noqa: E402
@@ -24,6 +24,6 @@ __all__ = [
     "BackendError", "Benchmark", "Comparison", "ConfigError", "DataError", "Diagnosis", "Dimension", "Error", "History",
     "InternalError", "Knowledge", "ModelError", "NodeArg", "Observation", "Result", "SearchSpace", "Sensitivity",
     "Session", "Strategy", "UnsupportedError", "__version__", "benchmark", "compare", "datasets", "doctor", "evaluate",
-    "isas", "kernels", "machine", "metrics", "not_honoured", "operators", "quantize", "schema_json", "schema_markdown",
-    "set_threads", "strategies", "threads", "transforms"
+    "isas", "kernels", "machine", "metrics", "not_honoured", "operators", "postprocess", "quantize", "schema_json",
+    "schema_markdown", "set_threads", "strategies", "threads", "transforms"
 ]

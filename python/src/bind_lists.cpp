@@ -85,6 +85,9 @@ void bind_lists(py::module_& module) {
       "datasets", [] { return rows_of(eval::dataset_rows()); }, "Data sets: name, parameters, summary.");
   module.def(
       "transforms", [] { return rows_of(eval::transform_rows()); }, "Transforms: name, parameters, summary.");
+  module.def(
+      "postprocess", [] { return rows_of(eval::postprocess_rows()); },
+      "Transforms of outputs before a metric sees them: name, parameters, summary.");
   module.def("operators", &operators_list, "How each operator runs here in each precision. Takes about a second.");
   module.def("kernels", &kernels_list, "The project's own kernels: family, isa.");
   module.def("machine", &machine, "The CPU, its instruction set under $INC_MAX_ISA, the threads.");

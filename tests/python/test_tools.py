@@ -79,7 +79,7 @@ def test_doctor_tells_of_this_machine():
 
 def test_lists_have_what_the_command_lists():
     command = pathlib.Path(os.environ["INC_BUILD"]) / "app" / "cli" / "inc-cpp"
-    for name in ("strategies", "metrics", "datasets", "transforms"):
+    for name in ("strategies", "metrics", "datasets", "transforms", "postprocess"):
         said = subprocess.run([command, "list", name], capture_output=True, text=True, check=True).stdout
         rows = getattr(inc_cpp, name)()
         assert [row["name"] for row in rows] == [line.split()[0] for line in said.splitlines() if line[:1].strip()]
