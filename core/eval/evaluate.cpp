@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
@@ -23,6 +24,14 @@ void require_usable(const Dataset& data, const Metric& metric, const runtime::Ex
   if (metric.needs_labels() && !data.labelled())
     throw DataError(fmt::format("metric {} cannot be computed: no labels found in {}, a label per sample expected",
                                 metric.name(), data.describe()));
+}
+
+double value_so_far(const Metric& metric) {
+  try {
+    return metric.value();
+  } catch (const DataError&) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
 }
 
 Score evaluate_outside(const ir::Graph& graph, const runtime::Executable& executable, Metric& metric,
@@ -71,7 +80,7 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
     if (options.progress && !options.ranks->agree(options.progress(score.samples, total)))
       score.complete = score.samples == total;
   }
-  score.value = metric.value();
+  score.value = score.complete ? metric.value() : value_so_far(metric);
   if (const SampleScores* scores = metric.sample_scores()) score.sample_scores = *scores;
   score.seconds = watch.seconds();
   return score;

@@ -26,7 +26,7 @@ struct EvalOptions {
 };
 
 struct Score {
-  double value = 0;
+  double value = 0;  ///< NaN where an evaluation that ended early has none
   std::int64_t samples = 0;
   double seconds = 0;        ///< wall, everything
   double model_seconds = 0;  ///< wall, inside Executable::run only

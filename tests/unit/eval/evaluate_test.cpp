@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/eval/factory.h"
@@ -172,6 +173,15 @@ TEST(Evaluate, StopsWhenToldAndHonoursTheLimit) {
                                  {.batch_size = 2, .progress = [](std::int64_t, std::int64_t) { return false; }});
   EXPECT_EQ(stopped.samples, 2);
   EXPECT_FALSE(stopped.complete);
+}
+
+TEST(Evaluate, AnEarlyEndNeedsNoValue) {
+  const auto metric = make_metric(named("ROC"));
+  const Score stopped = evaluate(dynamic_pair(), Echo(), Items(pairs(5)), *metric,
+                                 {.batch_size = 1, .progress = [](std::int64_t, std::int64_t) { return false; }});
+  EXPECT_FALSE(stopped.complete);
+  EXPECT_TRUE(std::isnan(stopped.value)) << "one sample has one class";
+  EXPECT_THROW(evaluate(dynamic_pair(), Echo(), Items(pairs(1)), *metric, {}), DataError);
 }
 
 TEST(Evaluate, GivesTheReferenceToMetricsThatNeedIt) {
