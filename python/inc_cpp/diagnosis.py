@@ -6,6 +6,7 @@ import html
 import json
 import os
 import pathlib
+import warnings
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from . import _core, _data
@@ -96,7 +97,8 @@ def compare(a: Model, b: Model, *, data: Any = None, config: Union[None, str, "o
     a: the reference; b: another form of it (quantized, cast).
     data: samples, in the forms that `quantize` takes as calib; else the data of the YAML file `config`; else random ones, of
         `shapes` where the model leaves dimensions open. At most `samples` are used.
-    Raises ModelError for models whose inputs or outputs differ, ConfigError, DataError; after Ctrl-C KeyboardInterrupt.
+    Ctrl-C ends it: what was measured so far is the result.
+    Raises ModelError for models whose inputs or outputs differ, ConfigError, DataError.
     """
     bars = Progress(progress)
     with contextlib.ExitStack() as files:
@@ -109,5 +111,5 @@ def compare(a: Model, b: Model, *, data: Any = None, config: Union[None, str, "o
         finally:
             bars.close()
     if interrupted:
-        raise KeyboardInterrupt
+        warnings.warn("interrupted: operators that were not compared by then are listed as such")
     return Comparison(found, page)
