@@ -117,7 +117,7 @@ class Nms {
   struct Kept {
     std::array<float, 4> box;
     float score;
-    std::int64_t label, row;
+    std::int64_t label;
   };
 
   std::vector<Kept> candidates(const float* boxes, const float* scores, std::int64_t rows, std::int64_t classes) const {
@@ -125,22 +125,23 @@ class Nms {
     for (std::int64_t row = 0; row < rows; ++row, boxes += 4, scores += classes) {
       const std::int64_t best = setup_.best_class ? std::max_element(scores, scores + classes) - scores : 0;
       for (std::int64_t c = best; c < (setup_.best_class ? best + 1 : classes); ++c)
-        if (scores[c] > setup_.score) all.push_back({{boxes[0], boxes[1], boxes[2], boxes[3]}, scores[c], c, row});
+        if (scores[c] > setup_.score) all.push_back({{boxes[0], boxes[1], boxes[2], boxes[3]}, scores[c], c});
     }
     std::stable_sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.score > b.score; });
     return all;
   }
 
   std::vector<Kept> suppressed(const float* boxes, const float* scores, std::int64_t rows, std::int64_t classes) const {
-    const auto corners = [](const Kept& k) { return Box{k.box[1], k.box[0], k.box[3], k.box[2]}; };
     std::vector<Kept> kept;
+    std::vector<std::vector<Box>> rivals(static_cast<std::size_t>(setup_.class_aware ? classes : 1));
     for (const Kept& next : candidates(boxes, scores, rows, classes)) {
       if (setup_.most > 0 && static_cast<std::int64_t>(kept.size()) == setup_.most) break;
-      const Box box = corners(next);
-      const bool covered = std::any_of(kept.begin(), kept.end(), [&](const Kept& k) {
-        return (!setup_.class_aware || k.label == next.label) && overlap(corners(k), box) > setup_.overlap;
-      });
-      if (!covered) kept.push_back(next);
+      const Box box{next.box[1], next.box[0], next.box[3], next.box[2]};
+      auto& others = rivals[setup_.class_aware ? static_cast<std::size_t>(next.label) : 0];
+      if (std::any_of(others.begin(), others.end(), [&](const Box& b) { return overlap(b, box) > setup_.overlap; }))
+        continue;
+      others.push_back(box);
+      kept.push_back(next);
     }
     return kept;
   }
