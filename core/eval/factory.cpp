@@ -135,25 +135,37 @@ constexpr auto kTransformRows = shown(kTransforms);
 constexpr auto kMetricRows = shown(kMetrics);
 constexpr auto kPostprocessRows = shown(kPostprocess);
 
-/// Names of Intel Neural Compressor that are known and not served.
-constexpr std::string_view kLater[] = {"TFRecordDataset",
-                                       "ImageRecord",
-                                       "VOCRecord",
-                                       "COCORecord",
-                                       "COCONpy",
-                                       "bert",
-                                       "mzbert",
-                                       "style_transfer",
-                                       "dummy_v2",
-                                       "sparse_dummy_v2",
-                                       "BilinearImagenet",
-                                       "PaddedCenterCrop",
-                                       "QuantizedInput",
-                                       "ResizeWithAspectRatio",
-                                       "Compose",
-                                       "SquadV1",
-                                       "BLEU",
-                                       "SquadF1"};
+/// Names of Intel Neural Compressor that are known and not served, and why.
+struct NotServed {
+  std::string_view name, why;
+};
+constexpr NotServed kNotServed[] = {
+    {"TFRecordDataset", "it reads files of TensorFlow"},
+    {"ImageRecord", "it reads files of TensorFlow; use ImagenetRaw"},
+    {"VOCRecord", "it reads files of TensorFlow; use COCORaw"},
+    {"COCORecord", "it reads files of TensorFlow; use COCORaw"},
+    {"COCONpy", "use COCORaw"},
+    {"bert", "use GLUE"},
+    {"mzbert", "use GLUE"},
+    {"Imagenet", "use ImagenetRaw"},
+    {"style_transfer", "no metric judges styles"},
+    {"dummy_v2", "use dummy, with the number of samples as first size"},
+    {"sparse_dummy_v2", "use dummy"},
+    {"BilinearImagenet", "it is TensorFlow's; use CenterCrop, Resize and Rescale"},
+    {"PaddedCenterCrop", "it is TensorFlow's; use CenterCrop and Resize"},
+    {"ResizeWithAspectRatio", "it is TensorFlow's; use ResizeWithRatio"},
+    {"QuantizedInput", "inputs stay floating point"},
+    {"Compose", "transforms are a list in order"},
+    {"ParseDecodeImagenet", "it reads records of TensorFlow"},
+    {"ParseDecodeCoco", "it reads records of TensorFlow"},
+    {"ParseDecodeVoc", "it reads records of TensorFlow"},
+    {"ToTensor", "it is PyTorch's; use Rescale and Transpose"},
+    {"ToPILImage", "it is PyTorch's"},
+    {"ToNDArray", "it is MXNet's"},
+    {"SquadV1", "answers are not cut out of texts"},
+    {"SquadF1", "answers are not cut out of texts"},
+    {"BLEU", "it judges generated texts"},
+};
 
 template <class Maker, std::size_t N>
 const Row<Maker>& row_of(const Row<Maker> (&rows)[N], const config::Named& named, std::string_view kind) {
@@ -162,9 +174,12 @@ const Row<Maker>& row_of(const Row<Maker> (&rows)[N], const config::Named& named
   std::vector<std::string> names;
   for (const auto& row : rows) names.emplace_back(row.shown.name);
   const std::string place = named.where.empty() ? "" : named.where + ": ";
-  const bool later = std::find(std::begin(kLater), std::end(kLater), named.name) != std::end(kLater);
-  throw ConfigError(fmt::format("{}{} {}: '{}' found{}, one of {} expected", place, later ? "not supported" : "unknown",
-                                kind, named.name, did_you_mean(named.name, names), joined(names)));
+  for (const NotServed& known : kNotServed)
+    if (known.name == named.name)
+      throw ConfigError(fmt::format("{}not supported {}: '{}' found ({}), one of {} expected", place, kind, named.name,
+                                    known.why, joined(names)));
+  throw ConfigError(fmt::format("{}unknown {}: '{}' found{}, one of {} expected", place, kind, named.name,
+                                did_you_mean(named.name, names), joined(names)));
 }
 
 template <class Maker, class... More>

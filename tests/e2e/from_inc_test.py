@@ -109,6 +109,18 @@ class Page(unittest.TestCase):
                 with self.subTest(heading=heading, name=name):
                     self.assertIn(status, (status_there,) if status_there else ("same", "different"))
 
+    def test_a_name_that_is_refused_has_the_reason_of_the_page(self):
+        keys = {"Data sets": "dataloader={dataset: {NAME: }}",
+                "Transforms": "dataloader={dataset: {dummy: {shape: [2]}}, transform: {NAME: }}",
+                "Metrics": "metric=NAME", "Postprocess": "postprocess={transform: {NAME: }}"}
+        base = ("evaluate", "--config", os.path.join(EXAMPLES, "01_quickstart", "quickstart.yaml"), "--set")
+        for heading, key in keys.items():
+            for name, status, why in self.tables[heading]:
+                if status == "error":
+                    done = run(TOOL, *base, "evaluation.accuracy." + key.replace("NAME", name))
+                    self.assertEqual(done.returncode, 2)
+                    self.assertIn(f"'{name}' found ({why.replace('`', '')})", done.stderr)
+
     def test_everything_that_is_not_honoured_is_on_the_page(self):
         named = {full(name) for name, *_ in self.tables["Keys"]}
         api_2 = ("quantization.recipes.", "model.quant_format")

@@ -87,8 +87,8 @@ def fit(model: Any, conf: Optional[BenchmarkConfig] = None, b_dataloader: Any = 
         b_func: Optional[Callable[[Any], Any]] = None, *,
         config: Optional[BenchmarkConfig] = None) -> Optional[Dict[str, float]]:
     """Times an ONNX model on the loader's batches and prints batch size, latency (mean ms of a sample) and throughput
-    (samples a second, of all instances). With b_func, calls b_func(onnx.ModelProto) instead, which prints what it likes. `config` is
-    another name for conf. Returns {"batch_size", "latency", "throughput"}, or nothing with b_func."""
+    (samples a second, of all instances). With b_func, calls b_func(onnx.ModelProto) instead, which prints what it likes.
+    `config` is another name for conf. Returns {"batch_size", "latency", "throughput"}, or nothing with b_func."""
     conf = conf or config or BenchmarkConfig()
     for what, why in common_not_honoured(conf):
         _state.not_honoured(what, why)

@@ -63,7 +63,8 @@ class _Common:
 
     def __init__(self, device: str, backend: str, inputs: Sequence[str], outputs: Sequence[str],
                  quant_level: Union[str, int], accuracy_criterion: Optional[AccuracyCriterion],
-                 tuning_criterion: Optional[TuningCriterion], excluded_precisions: Sequence[str], op_type_dict: Rules, op_name_dict: Rules):
+                 tuning_criterion: Optional[TuningCriterion], excluded_precisions: Sequence[str],
+                 op_type_dict: Rules, op_name_dict: Rules):
         name = type(self).__name__
         self.device = _one_of(f"{name}.device", device, ("cpu",), _CPU_ONLY)
         self.backend = _one_of(f"{name}.backend", backend, ("default",), {**_OWN_ENGINE, **_OTHER_FRAMEWORK})
@@ -135,7 +136,8 @@ class BenchmarkConfig:
 
     def __init__(self, inputs: Sequence[str] = (), outputs: Sequence[str] = (), backend: str = "default",
                  device: str = "cpu", warmup: int = 5, iteration: int = -1, model_name: str = "",
-                 cores_per_instance: Optional[int] = None, num_of_instance: int = 1, inter_num_of_threads: Optional[int] = None,
+                 cores_per_instance: Optional[int] = None, num_of_instance: int = 1,
+                 inter_num_of_threads: Optional[int] = None,
                  intra_num_of_threads: Optional[int] = None, diagnosis: bool = False, ni_workload_name: str = "profiling"):
         self.device = _one_of("BenchmarkConfig.device", device, ("cpu",), _CPU_ONLY)
         self.backend = _one_of("BenchmarkConfig.backend", backend, ("default",), {**_OWN_ENGINE, **_OTHER_FRAMEWORK})

@@ -101,7 +101,8 @@ class DataLoader:
 
     def __init__(self, framework: str, dataset: Any, batch_size: int = 1,
                  collate_fn: Optional[Callable[[List[Any]], Any]] = None, last_batch: str = "rollover",
-                 sampler: Optional[Sequence[int]] = None, batch_sampler: Any = None, num_workers: int = 0, pin_memory: bool = False, shuffle: bool = False, distributed: bool = False):
+                 sampler: Optional[Sequence[int]] = None, batch_sampler: Any = None, num_workers: int = 0,
+                 pin_memory: bool = False, shuffle: bool = False, distributed: bool = False):
         for name, value, why in (("batch_sampler", batch_sampler, "give sampler"),
                                  ("distributed", distributed, "data is not split")):
             if value:

@@ -272,7 +272,7 @@ TEST(Dataloader, ShuffleIsAPermutationAndDiscardDropsTheRest) {
 TEST(Factory, RefusesUnknownAndUnsupportedNames) {
   EXPECT_THAT(message_of<ConfigError>([] { make_dataset(loader(named("CIFAR1O")), "."); }),
               HasSubstr("did you mean 'CIFAR10'?"));
-  EXPECT_THAT(message_of<ConfigError>([] { make_metric(named("BLEU")); }), HasSubstr("not supported metric: 'BLEU'"));
+  EXPECT_THAT(message_of<ConfigError>([] { make_metric(named("BLEU")); }), HasSubstr("not supported metric: 'BLEU' found (it judges generated texts)"));
   EXPECT_THAT(message_of<ConfigError>([] {
                 make_dataset(loader(named("dummy", {{"shape", integers({1})}}), {named("Reisze")}), ".");
               }),
