@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas
 
 ISAS = ("avx2", "avx512_core", "avx512_core_vnni", "avx512_core_bf16", "avx512_core_amx")
+#: Of the instruction sets beside that ladder: how many of its steps they have.
+BELOW = {"avx2_vnni": 1, "avx512_core_fp16": 4, "avx512_core_amx_fp16": 5}
 PRECISIONS = ("fp32", "int8", "bf16", "int8+bf16")
 SERVE = "import sys; from inc_cpp.benchmarking import _serve; sys.exit(_serve())"
 LATENCIES = ("p50", "p50_low", "p50_high", "mean", "p90", "p99", "min")
@@ -29,7 +31,9 @@ LATENCIES = ("p50", "p50_low", "p50_high", "mean", "p90", "p99", "min")
 def isas() -> List[str]:
     """The instruction sets that this CPU has, least first, by the names that `isa` takes."""
     best = _core.machine()["isa"]
-    return list(ISAS[:ISAS.index(best) + 1]) if best in ISAS else [best]
+    if best in ISAS:
+        return list(ISAS[:ISAS.index(best) + 1])
+    return [*ISAS[:BELOW.get(best, 0)], best]
 
 
 class Benchmark:

@@ -190,7 +190,8 @@ def test_dynamic_quantization(model, accuracy):
     assert "DynamicQuantizeLinear" in {node.op_type for node in result.model.graph.node}
 
 
-def test_bf16_travels_with_the_model_in_every_form(model, data, accuracy):
+def test_bf16_travels_with_the_model_in_every_form(model, data, accuracy, monkeypatch):
+    monkeypatch.setenv("FORCE_BF16", "1")
     result = run(model, approach="bf16", eval_func=accuracy, target=0.5)
     assert result.statistics.set_index("op_type").bf16["MatMul"] == 3
     for form in (result.path, result.model_bytes, result.model):
