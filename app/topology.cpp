@@ -76,6 +76,12 @@ class Elsewhere {
   bool active_;
 };
 
+std::vector<int> cpus_in(hwloc_const_bitmap_t set) {
+  std::vector<int> cpus;
+  for (int cpu = hwloc_bitmap_first(set); cpu >= 0; cpu = hwloc_bitmap_next(set, cpu)) cpus.push_back(cpu);
+  return cpus;
+}
+
 int count(hwloc_topology_t topology, hwloc_obj_type_t type) {
   return std::max(0, hwloc_get_nbobjs_by_type(topology, type));
 }
@@ -110,12 +116,11 @@ Known<Layout> layout(const Host& host) {
                  {}};
     for (hwloc_obj_t node = nullptr;
          (node = hwloc_get_next_obj_by_type(topology.get(), HWLOC_OBJ_NUMANODE, node)) != nullptr;) {
-      std::vector<int> cpus;
-      for (int cpu = hwloc_bitmap_first(node->cpuset); cpu >= 0; cpu = hwloc_bitmap_next(node->cpuset, cpu))
-        cpus.push_back(cpu);
-      found.nodes.push_back(
-          {static_cast<int>(node->os_index), cpus, static_cast<std::int64_t>(node->attr->numanode.local_memory)});
+      found.nodes.push_back({static_cast<int>(node->os_index), cpus_in(node->cpuset),
+                             static_cast<std::int64_t>(node->attr->numanode.local_memory)});
     }
+    for (hwloc_obj_t core = nullptr; (core = hwloc_get_next_obj_by_type(topology.get(), HWLOC_OBJ_CORE, core)) != nullptr;)
+      found.core_cpus.push_back(cpus_in(core->cpuset));
     return found;
   } catch (const BackendError& error) {
     return Known<Layout>::unknown(error.what());

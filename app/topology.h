@@ -19,6 +19,7 @@ struct Layout {
   };
   int sockets = 0, cores = 0, cpus = 0;
   std::vector<Node> nodes;
+  std::vector<std::vector<int>> core_cpus = {};  ///< of each core: its hyper-threads
 };
 /// Of this machine, or of the one whose sysfs is below the root (then for one thread at a time).
 Known<Layout> layout(const Host& host);

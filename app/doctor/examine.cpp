@@ -110,10 +110,13 @@ std::string_view name_of(Gain gain) noexcept {
 
 int Diagnosis::usable_cores() const {
   const int cpus = cpu_limit(limits).cpus;
-  if (!layout || layout->cores < 1 || layout->cpus < 1) return cpus;
-  const int allowed = limits.affinity ? static_cast<int>(limits.affinity->size()) : layout->cpus;
-  const int threads_per_core = std::max(1, layout->cpus / layout->cores);
-  return std::max(1, std::min({cpus, layout->cores, (allowed + threads_per_core - 1) / threads_per_core}));
+  if (!layout || layout->core_cpus.empty()) return cpus;
+  const auto allowed = [&](int number) {
+    return !limits.affinity || std::count(limits.affinity->begin(), limits.affinity->end(), number) > 0;
+  };
+  const auto cores = std::count_if(layout->core_cpus.begin(), layout->core_cpus.end(),
+                                   [&](const auto& core) { return std::any_of(core.begin(), core.end(), allowed); });
+  return std::clamp(static_cast<int>(cores), 1, cpus);
 }
 
 bool Diagnosis::is_busy() const {

@@ -110,6 +110,19 @@ TEST(Doctor, FindsThatAContainersQuotaIsFarBelowItsThreads) {
   EXPECT_FALSE(advises_on(heeded, "CPUs by the quota"));
 }
 
+TEST(Doctor, CountsTheCoresOfTheCpusThatItMayUse) {
+  FakeMachine fake;
+  fake.cpus("Server CPU", kSpr, 2, 8, 2);
+  const auto cores_with = [&](const std::string& cpus) {
+    fake.file("/proc/self/status", "Cpus_allowed_list:\t" + cpus);
+    return examine({Host(fake.root()), {}, kEngineAmx}).usable_cores();
+  };
+  EXPECT_EQ(cores_with("0-31"), 16);
+  EXPECT_EQ(cores_with("0-7"), 8) << "one hyper-thread of each of eight cores";
+  EXPECT_EQ(cores_with("0-3,16-19"), 4) << "both hyper-threads of four";
+  EXPECT_EQ(cores_with("5"), 1);
+}
+
 TEST(Doctor, ComputesWhatAPowersaveGovernorCostsFromTheClockRates) {
   FakeMachine fake;
   fake.cpus("Old CPU", kAvx2, 1, 2, 1).memory(8).frequency("acpi-cpufreq", "powersave", 1200, 3000, 2400);
