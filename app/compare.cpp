@@ -103,6 +103,7 @@ class Comparer {
 
   void add_batch(const std::vector<ir::Tensor>& inputs, bool first) {
     const Values b = run_tapped(*executable_b_, inputs_of_b(inputs), b_.run, wanted_b_);
+    executable_b_->rest();
     Values a = run_tapped(*executable_a_, inputs, a_.run, wanted_a_);
     if (first) {
       reorder(inputs, a, b);
@@ -187,6 +188,7 @@ class Comparer {
     }
     ir::Graph moved = a_.run;
     if (quant::reorder_channels(moved).moved == 0) return;
+    executable_a_->rest();
     auto executable = adaptor_->prepare(moved);
     Values other = run_tapped(*executable, inputs, moved, wanted_a_);
     if (agreement(other, b) <= agreement(a, b)) return;

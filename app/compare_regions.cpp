@@ -11,6 +11,8 @@
 namespace inc::app {
 namespace {
 
+constexpr std::size_t kHeavy = std::size_t{4} << 20;
+
 bool is_float(const ir::Graph& graph, ir::ValueId id) {
   const DType dtype = graph.value(id).type.dtype;
   return dtype == DType::Float || dtype == DType::BFloat16 || dtype == DType::Float16;
@@ -121,7 +123,12 @@ std::optional<Closeness> weights_of(const Region& region, const Side& a, const S
 }
 
 Runnable::Runnable(const Region& region, const runtime::Adaptor& adaptor) : region_(region) {
-  if (region.why_not.empty()) executable_ = adaptor.prepare(region.part.graph);
+  if (!region.why_not.empty()) return;
+  executable_ = adaptor.prepare(region.part.graph);
+  std::size_t bytes = 0;
+  for (const ir::ValueId id : region.part.graph.values())
+    if (const ir::Tensor* constant = region.part.graph.constant(id)) bytes += constant->bytes();
+  heavy_ = bytes > kHeavy;
 }
 
 ir::Tensor Runnable::run(const Values& a, const std::map<ir::ValueId, ChannelFactors>& factors, Closeness* input) const {
@@ -141,7 +148,9 @@ ir::Tensor Runnable::run(const Values& a, const std::map<ir::ValueId, ChannelFac
       add(*input, fed[region_.requantized.at(id)], found);
     };
   }
-  return as_fp32(executable_->run(fed, tap).front());
+  ir::Tensor made = as_fp32(executable_->run(fed, tap).front());
+  if (heavy_) executable_->rest();
+  return made;
 }
 
 }  // namespace inc::app

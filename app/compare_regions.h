@@ -47,6 +47,7 @@ class Runnable {
 
  private:
   const Region& region_;
+  bool heavy_ = false;  ///< rests between runs, so that weights are not packed all at once
   std::unique_ptr<const runtime::Executable> executable_;
 };
 

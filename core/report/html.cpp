@@ -56,9 +56,10 @@ std::string head(const Report& r) {
   each.push_back(
       tile(times(fp32_bytes, static_cast<double>(r.result.model_bytes)),
            fmt::format("smaller · {} → {}", size_text(r.result.fp32_model_bytes), size_text(r.result.model_bytes))));
-  each.push_back(
-      tile(std::to_string(r.cost.trials), fmt::format("trial{} in {} s, {} full evaluations", r.cost.trials == 1 ? "" : "s",
-                                                      shown(r.cost.seconds, 1), shown(r.cost.full_evaluations, 1))));
+  each.push_back(r.metric.empty() ? tile(shown(r.cost.seconds, 1) + " s", "for the run")
+                                  : tile(std::to_string(r.cost.trials),
+                                         fmt::format("trial{} in {} s, {} full evaluations", r.cost.trials == 1 ? "" : "s",
+                                                     shown(r.cost.seconds, 1), shown(r.cost.full_evaluations, 1))));
   each.push_back(tile(size_text(r.cost.peak_rss_bytes), "peak memory of the run"));
   return fmt::format("<h1>{}</h1><p class=\"sub\">inc-cpp {} · strategy {} · {}</p>", escaped(r.model), escaped(r.version),
                      escaped(r.strategy), escaped(r.stopped)) +
