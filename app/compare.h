@@ -21,7 +21,7 @@ struct CompareOptions {
   std::optional<config::Config> config;                 ///< its evaluation data (else its calibration data) are the inputs
   std::shared_ptr<const eval::Dataset> data = nullptr;  ///< wins over the configuration
   std::int64_t samples = 16;                            ///< at most
-  std::int64_t batch_size = 8;                          ///< at most; a fixed batch of the models wins
+  std::int64_t batch_size = 4;                          ///< at most; a fixed batch of the models wins
   std::map<std::string, ir::Shape> shapes = {};         ///< of synthetic inputs, where the model leaves dimensions open
   std::string adaptor = "onednn";
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};

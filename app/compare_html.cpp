@@ -17,7 +17,7 @@ constexpr std::size_t kCharted = 12;
 
 std::string decibels(const Closeness& closeness) {
   const double db = closeness.sqnr_db();
-  if (std::isfinite(db)) return fmt::format("{:.1f}", db);
+  if (std::isfinite(db)) return fmt::format("{:.1f}", std::abs(db) < 0.05 ? 0.0 : db);
   return db > 0 ? "equal" : "none";
 }
 

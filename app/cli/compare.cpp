@@ -26,7 +26,7 @@ struct CompareSettings : Settings {
 
 std::string decibels(const app::Closeness& closeness) {
   const double db = closeness.sqnr_db();
-  if (std::isfinite(db)) return fmt::format("{:.1f}", db);
+  if (std::isfinite(db)) return fmt::format("{:.1f}", std::abs(db) < 0.05 ? 0.0 : db);
   return db > 0 ? "equal" : closeness.finite ? "-inf" : "NaN";
 }
 
