@@ -22,6 +22,8 @@ namespace {
 constexpr double kShareOfPass = 0.25, kLeast = 0.1, kMost = 2;
 constexpr double kRunOfPass = 0.02, kShortestRun = 0.002, kLongestRun = 0.02;
 constexpr std::size_t kMostNamed = 8;
+/// Other work on the machine may be over a moment later.
+constexpr int kAttempts = 3;
 
 struct CostsBatch {
   eval::Batch batch;
@@ -57,6 +59,10 @@ CostsBatch costs_batch(const config::Config& config, const LoadedModel& model, c
   const double longest = std::clamp(kRunOfPass * pass, kShortestRun, kLongestRun);
   while (wanted > 1 && each * static_cast<double>(wanted) > longest) wanted = (wanted + 1) / 2;
   return {load(wanted), pass};
+}
+
+Support explains(const tuning::CostProfile& profile, const tuning::CostLayout& layout) {
+  return tuning::explains(tuning::fit_costs(layout, profile), profile);
 }
 
 tuning::CostMachine machine_of(const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
@@ -108,8 +114,11 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
     notes.push_back("Speed was not compared operator by operator: there are no samples.");
     return std::nullopt;
   } else {
-    profile = measured(config, model, adaptor, fp32, space, allowed.bf16_policies, layout, options, false);
-    if (profile.samples.empty()) return std::nullopt;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      profile = measured(config, model, adaptor, fp32, space, allowed.bf16_policies, layout, options, false);
+      if (profile.samples.empty()) return std::nullopt;
+      if (explains(profile, layout)) break;
+    }
   }
   if (!options.resume) remove_file(directory / kSearchCosts);
   tuning::write_costs(directory / kCosts, profile);
@@ -136,6 +145,10 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
   if (told.empty()) return {};
   if (!profile) profile = tuning::costs_from(told);
   costs.profile = tuning::adapted(*profile, costs.layout);
+  if (const Support s = explains(costs.profile, costs.layout); !s) {
+    notes.push_back(fmt::format("Speed was not compared operator by operator: {}.", s.why_not()));
+    return {};
+  }
   costs.measured = costs.profile.machine == here;
   costs.source = costs.measured ? "measured" : fmt::format("estimated, profile of {}", costs.profile.machine.to_string());
   costs.verdict = tuning::keep_back(costs.layout, costs.profile, costs.source);
@@ -150,6 +163,7 @@ void refine_costs(Costs& costs, const config::Config& config, const LoadedModel&
   if (costs.profile.samples.size() > tuning::cost_designs(costs.layout, 0).size()) return;
   tuning::CostProfile profile = measured(config, model, adaptor, fp32, costs.open, costs.bf16, costs.layout, options, true);
   if ((options.should_stop && options.should_stop()) || profile.samples.size() <= costs.profile.samples.size()) return;
+  if (!explains(profile, costs.layout)) return;
   profile.seconds += costs.profile.seconds;
   tuning::write_costs(path, profile);
   costs.profile = std::move(profile);

@@ -1,5 +1,7 @@
 #include "core/tuning/cost_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -197,6 +199,17 @@ double CostTables::part(const Classes& classes, std::size_t dim, std::uint8_t ch
 
 CostTables fit_costs(const CostLayout& layout, const CostProfile& profile) {
   return Fit(layout, profile).run();
+}
+
+Support explains(const CostTables& tables, const CostProfile& profile) {
+  for (const CostSample& sample : profile.samples) {
+    const double told = tables.total(sample.classes);
+    if (told < 0.5 * sample.run_ms || told > 2 * sample.run_ms)
+      return Support::no(
+          fmt::format("times varied too much: operators of a candidate add up to {:.3g} ms, its runs took {:.3g} ms", told,
+                      sample.run_ms));
+  }
+  return Support::yes();
 }
 
 CostModel::CostModel(const CostLayout& measured, CostTables tables, std::int64_t batch, const TuningSpace& space)

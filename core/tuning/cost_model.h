@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/support.h"
 #include "core/tuning/cost_profile.h"
 
 namespace inc::tuning {
@@ -33,6 +34,10 @@ struct CostTables {
 
 /// The profile fits the layout (same dimensions and classes).
 CostTables fit_costs(const CostLayout& layout, const CostProfile& profile);
+
+/// Whether the tables tell what was measured: every candidate's whole run within a factor of two. On a machine that is busy
+/// with other work they may not, and then nothing should be decided by them.
+Support explains(const CostTables& tables, const CostProfile& profile);
 
 /// The tables seen from a space, which may be narrower than the one that was measured: operators that have left it are in
 /// FP32, options of an unknown class count as their precision does.

@@ -92,6 +92,16 @@ CostModel model_of(const CostLayout& layout, std::int64_t batch = 1) {
   return {layout, fit_costs(layout, measured(layout)), batch, space_of(layout)};
 }
 
+TEST(CostModel, DoesNotExplainTimesThatOtherWorkHasSpoilt) {
+  const CostLayout layout = chain(5);
+  CostProfile profile = measured(layout);
+  EXPECT_TRUE(explains(fit_costs(layout, profile), profile));
+  profile.samples[2].run_ms *= 5;
+  const Support spoilt = explains(fit_costs(layout, profile), profile);
+  ASSERT_FALSE(spoilt);
+  EXPECT_THAT(spoilt.why_not(), HasSubstr("times varied too much"));
+}
+
 TEST(CostDesigns, ShowEveryClassAloneAndNeighboursInEveryMeeting) {
   const CostLayout layout = chain(12);
   const auto designs = cost_designs(layout);
