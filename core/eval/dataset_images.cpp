@@ -60,16 +60,8 @@ Item parse_line(std::string_view line, const std::string& place, const fs::path&
 }
 
 std::vector<Item> read_list(const fs::path& list, const fs::path& folder) {
-  const std::string text = read_file(list);
   std::vector<Item> items;
-  std::size_t number = 0;
-  for (std::size_t at = 0; at < text.size(); ++number) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    const std::string_view line(text.data() + at, end - at);
-    at = end + 1;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    items.push_back(parse_line(line, fmt::format("{}:{}", list.string(), number + 1), folder));
-  }
+  for_each_line(list, [&](auto line, const std::string& place) { items.push_back(parse_line(line, place, folder)); });
   return items;
 }
 
@@ -100,6 +92,18 @@ Listing list_folder(const fs::path& folder) {
 }
 
 }  // namespace
+
+void for_each_line(const fs::path& file, const std::function<void(std::string_view, const std::string&)>& take) {
+  const std::string text = read_file(file);
+  std::size_t number = 0;
+  for (std::size_t at = 0; at < text.size(); ++number) {
+    const auto end = std::min(text.find('\n', at), text.size());
+    const std::string_view line(text.data() + at, end - at);
+    at = end + 1;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    take(line, fmt::format("{}:{}", file.string(), number + 1));
+  }
+}
 
 std::vector<fs::path> image_files(const fs::path& folder) {
   return list_folder(folder).images;

@@ -66,16 +66,8 @@ TrueBox parse_line(std::string_view line, const std::string& place) {
 }
 
 std::vector<TrueBox> read_labels(const fs::path& path) {
-  const std::string text = read_file(path);
   std::vector<TrueBox> boxes;
-  std::size_t number = 0;
-  for (std::size_t at = 0; at < text.size(); ++number) {
-    const auto end = std::min(text.find('\n', at), text.size());
-    const std::string_view line(text.data() + at, end - at);
-    at = end + 1;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    boxes.push_back(parse_line(line, fmt::format("{}:{}", path.string(), number + 1)));
-  }
+  for_each_line(path, [&](auto line, const std::string& place) { boxes.push_back(parse_line(line, place)); });
   return boxes;
 }
 

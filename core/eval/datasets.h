@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "core/base/rng.h"
 #include "core/eval/dataset.h"
@@ -28,6 +30,10 @@ std::unique_ptr<const Dataset> make_dummy(Parameters& parameters, const std::fil
 
 /// The JPEG and PNG files of a folder, sorted by name. Throws DataError where it cannot be listed.
 std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder);
+/// Calls `take` with each line that is not blank, and its place ("labels.txt:3"). Throws DataError for a file that cannot be
+/// read.
+void for_each_line(const std::filesystem::path& file,
+                   const std::function<void(std::string_view line, const std::string& place)>& take);
 
 /// Part of a data set, in file order or shuffled.
 struct Selection {
