@@ -31,7 +31,7 @@ void place_same(Window& w, std::size_t d, bool upper) {
 void place_explicit(Window& w, std::size_t d, bool ceil_mode) {
   const std::int64_t extent = (w.kernel[d] - 1) * w.dilations[d] + 1;
   const std::int64_t room = w.input[d] + w.pads_begin[d] + w.pads_end[d] - extent;
-  if (room < 0)
+  if (room < 0 && !(ceil_mode && room > -w.strides[d] && room + extent > 0))
     throw ModelError(fmt::format("a window of extent {} does not fit into {} padded elements", extent, room + extent));
   w.output[d] = (ceil_mode ? ceil_div(room, w.strides[d]) : room / w.strides[d]) + 1;
   if (ceil_mode && (w.output[d] - 1) * w.strides[d] >= w.input[d] + w.pads_begin[d]) --w.output[d];

@@ -6,15 +6,21 @@
 #include "core/ops/ops.h"
 #include "core/passes/rules.h"
 
-// Every named input dimension is given a number, concrete shapes are propagated through the graph, and the same is done
-// once more with other numbers. A dimension that came out equal both times is that number; one that followed a name both
-// times is that name.
+// Every named input dimension is given a number, and concrete shapes are propagated through the graph; so several times,
+// with numbers of other magnitudes. A dimension that came out equal every time is that number; one that followed a name
+// every time is that name. Numbers that do not suit a place (a table of positions is shorter, an image does not halve often
+// enough) leave it to the others; two must agree. Magnitudes apart keep a quotient from passing for a number.
 
 namespace inc::passes {
 namespace {
 
 constexpr std::int64_t kSmallValue = 4096;  // elements of the integer tensors that are computed along
-constexpr std::int64_t kPrimes[2][8] = {{97, 103, 109, 127, 137, 149, 157, 167}, {101, 107, 113, 131, 139, 151, 163, 173}};
+constexpr std::size_t kSymbols = 8;
+constexpr std::int64_t kProbes[][kSymbols] = {{37, 41, 43, 47, 53, 59, 61, 67},
+                                              {97, 103, 109, 127, 137, 149, 157, 167},
+                                              {1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049},
+                                              {192, 320, 448, 576, 704, 832, 960, 1088},
+                                              {1216, 1472, 1600, 1856, 1984, 2368, 2624, 2752}};
 
 using Symbols = std::map<std::string, std::int64_t>;
 
@@ -24,15 +30,15 @@ struct Known {
 };
 using Shapes = std::map<ir::ValueId, Known>;
 
-std::optional<Symbols> numbers(const ir::Graph& graph, int probe) {
+std::optional<Symbols> numbers(const ir::Graph& graph, const std::int64_t (&probe)[kSymbols]) {
   Symbols symbols;
   for (const ir::ValueId input : graph.inputs()) {
     const ir::TensorType& type = graph.value(input).type;
     if (!type.dims) return std::nullopt;
     for (const ir::Dim& dim : *type.dims) {
       if (dim.known()) continue;
-      if (dim.symbol.empty() || symbols.size() == std::size(kPrimes[0])) return std::nullopt;
-      symbols.emplace(dim.symbol, kPrimes[probe][symbols.size()]);
+      if (dim.symbol.empty() || symbols.size() == kSymbols) return std::nullopt;
+      symbols.emplace(dim.symbol, probe[symbols.size()]);
     }
   }
   return symbols;
@@ -100,11 +106,20 @@ Shapes probe_shapes(const ir::Graph& graph, const Symbols& symbols) {
   return shapes;
 }
 
-ir::Dim agreed(std::int64_t a, std::int64_t b, const Symbols& first, const Symbols& second, const ir::Dim& old) {
-  for (const auto& [symbol, number] : first)
-    if (a == number && b == second.at(symbol)) return {-1, symbol};
-  if (a == b) return {a, ""};
-  return old;
+struct Probe {
+  Symbols symbols;
+  Shapes shapes;
+};
+
+ir::Dim agreed(const std::vector<const Probe*>& probes, ir::ValueId value, std::size_t axis, const ir::Dim& old) {
+  const auto at = [&](const Probe* p) { return p->shapes.at(value).spec.shape[axis]; };
+  const auto all = [&](const auto& expected) {
+    return std::all_of(probes.begin(), probes.end(), [&](const Probe* p) { return at(p) == expected(p); });
+  };
+  for (const auto& entry : probes[0]->symbols)
+    if (all([&](const Probe* p) { return p->symbols.at(entry.first); })) return {-1, entry.first};
+  const std::int64_t number = at(probes[0]);
+  return all([&](const Probe*) { return number; }) ? ir::Dim{number, ""} : old;
 }
 
 class InferShapes final : public Pass {
@@ -112,22 +127,18 @@ class InferShapes final : public Pass {
   std::string_view name() const override { return "infer_shapes"; }
 
   bool run(ir::Graph& graph, Findings*) const override {
-    const auto first = numbers(graph, 0), second = numbers(graph, 1);
-    if (!first || !second || !has_open(graph, *first)) return false;
-    const Shapes a = probe_shapes(graph, *first), b = probe_shapes(graph, *second);
+    std::vector<Probe> probes;
+    for (const auto& probe : kProbes) {
+      auto symbols = numbers(graph, probe);
+      if (!symbols || !has_open(graph, *symbols)) return false;
+      auto shapes = probe_shapes(graph, *symbols);
+      probes.push_back({std::move(*symbols), std::move(shapes)});
+    }
     ir::Patch patch(graph, "dimensions inferred");
     for (const ir::ValueId id : graph.values()) {
       const ir::Value& value = graph.value(id);
-      const auto x = a.find(id), y = b.find(id);
-      if (!value.producer || graph.is_output(id) || x == a.end() || y == b.end()) continue;
-      const ir::Shape &s = x->second.spec.shape, &t = y->second.spec.shape;
-      if (s.size() != t.size() || x->second.spec.dtype != value.type.dtype) continue;
-      ir::TensorType type{value.type.dtype, std::vector<ir::Dim>(s.size())};
-      if (value.type.dims && value.type.dims->size() != s.size()) continue;
-      for (std::size_t i = 0; i < s.size(); ++i) {
-        const ir::Dim old = value.type.dims ? (*value.type.dims)[i] : ir::Dim{};
-        (*type.dims)[i] = open(old, *first) ? agreed(s[i], t[i], *first, *second, old) : old;
-      }
+      if (!value.producer || graph.is_output(id)) continue;
+      ir::TensorType type = inferred(probes, value);
       if (!(type == value.type) && ir::compatible(type, value.type)) patch.retype(id, std::move(type));
     }
     if (patch.empty()) return false;
@@ -136,6 +147,25 @@ class InferShapes final : public Pass {
   }
 
  private:
+  static ir::TensorType inferred(const std::vector<Probe>& probes, const ir::Value& value) {
+    std::vector<const Probe*> known;
+    for (const Probe& probe : probes)
+      if (probe.shapes.count(value.id)) known.push_back(&probe);
+    if (known.size() < 2) return value.type;
+    const ops::Spec& spec = known[0]->shapes.at(value.id).spec;
+    const std::size_t rank = spec.shape.size();
+    const bool one_rank = std::all_of(known.begin(), known.end(), [&](const Probe* probe) {
+      return probe->shapes.at(value.id).spec.shape.size() == rank;
+    });
+    if (!one_rank || spec.dtype != value.type.dtype || (value.type.dims && value.type.dims->size() != rank))
+      return value.type;
+    ir::TensorType type{value.type.dtype, std::vector<ir::Dim>(rank)};
+    for (std::size_t i = 0; i < rank; ++i) {
+      const ir::Dim old = value.type.dims ? (*value.type.dims)[i] : ir::Dim{};
+      (*type.dims)[i] = open(old, known[0]->symbols) ? agreed(known, value.id, i, old) : old;
+    }
+    return type;
+  }
   static bool open(const ir::Dim& dim, const Symbols& symbols) { return !dim.known() && !symbols.count(dim.symbol); }
   static bool has_open(const ir::Graph& graph, const Symbols& symbols) {
     for (const ir::ValueId id : graph.values()) {

@@ -51,6 +51,13 @@ TEST(AveragePool, DoesNotCountWhatHangsOverThePaddedEnd) {
   EXPECT_EQ(list<float>(run_op("AveragePool", {row({2, 4, 6})}, attrs)[0]), (Floats{3, 6}));
 }
 
+TEST(AveragePool, InCeilModeAWindowMayBeLargerThanTheImage) {
+  const ir::Attrs attrs = {{"kernel_shape", Ints{640}}, {"strides", Ints{640}}, {"ceil_mode", std::int64_t{1}}};
+  EXPECT_EQ(list<float>(run_op("AveragePool", {row({2, 4, 6})}, attrs)[0]), Floats{4});
+  const ir::Attrs slow = {{"kernel_shape", Ints{5}}, {"strides", Ints{2}}, {"ceil_mode", std::int64_t{1}}};
+  EXPECT_THROW(run_op("AveragePool", {row({2, 4, 6})}, slow), ModelError);
+}
+
 TEST(GlobalPools, CoverTheImage) {
   const Tensor x = Tensor::of<float>({1, 2, 1, 2}, {1, 3, -4, -3});
   EXPECT_EQ(list<float>(run_op("GlobalAveragePool", {x})[0]), (Floats{2, -3.5f}));
