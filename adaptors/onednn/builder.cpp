@@ -430,6 +430,7 @@ Plan Builder::build() {
     tap(value);
   }
   reserve_attention(*this);
+  reserve_stems(*this);
   for (const ir::NodeId id : prepared_.order()) {
     const ir::Node& node = graph().node(id);
     const std::size_t first = plan_.steps.size();

@@ -9,6 +9,7 @@ namespace inc::onednn {
 
 bool emit_linear(Builder& builder, const ir::Node& node);     ///< Conv, MatMul, Gemm and their groups
 bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel, with AVX2
+bool emit_stem(Builder& builder, const ir::Node& node);       ///< few input channels in INT8, with AVX2
 bool emit_convolution(Builder& builder, const ir::Node& node);
 bool emit_deconvolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);
@@ -29,6 +30,8 @@ bool emit_quantization(Builder& builder, const ir::Node& node);
 bool emit_in_8_bits(Builder& builder, const ir::Node& node);
 /// Reserves every softmax between two matrix products, with what scales, masks and moves heads around them, as one step.
 void reserve_attention(Builder& builder);
+/// Reserves such convolutions of a quantized FP32 input of the graph together with the quantization.
+void reserve_stems(Builder& builder);
 void emit_generic(Builder& builder, const ir::Node& node);
 
 /// Dequantizes the pending value into a new row-major FP32 slot.

@@ -1,7 +1,10 @@
 // One variant of the family; included once per ISA with INC_KERNEL_ISA set to its namespace. Nothing here may be
 // inline with external linkage: the linker could hand one ISA's copy to another.
+#include <immintrin.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
@@ -32,18 +35,69 @@ inline __attribute__((always_inline)) void quantize_run(const float* __restrict 
   for (std::int64_t i = 0; i < count; ++i) dst[i] = to_8<Q>(src[i] / scale, zero);
 }
 
+constexpr std::int64_t kRun = 64;
+
+#if defined(__AVX2__)
+#if defined(__AVX512BW__)
+typedef std::int8_t Bytes __attribute__((vector_size(64)));
+#else
+typedef std::int8_t Bytes __attribute__((vector_size(32)));
+#endif
+typedef std::int8_t Lane __attribute__((vector_size(16)));
+constexpr int kLanes = sizeof(Bytes) / sizeof(Lane);
+
+inline __attribute__((always_inline)) Bytes pick(const std::int8_t* from, const std::int8_t* places) {
+#if defined(__AVX512BW__)
+  return (Bytes)_mm512_shuffle_epi8(_mm512_loadu_si512(from), _mm512_broadcast_i32x4(*(const __m128i*)places));
+#else
+  return (Bytes)_mm256_shuffle_epi8(*(const __m256i_u*)from, _mm256_broadcastsi128_si256(*(const __m128i*)places));
+#endif
+}
+
+/// Where each channel's bytes go in 48 bytes of 16 pixels: [part][channel][byte of the part].
+struct Places {
+  alignas(16) std::int8_t at[3][3][16];
+  constexpr Places() : at() {
+    for (int i = 0; i < 48; ++i)
+      for (int c = 0; c < 3; ++c) at[i / 16][c][i % 16] = static_cast<std::int8_t>(i % 3 == c ? i / 3 : -128);
+  }
+};
+constexpr Places kPlaces;
+
+void interleave3(const std::int8_t (&run)[3][kRun], std::int8_t* dst) {
+  for (std::int64_t i = 0; i < kRun; i += sizeof(Bytes))
+    for (int part = 0; part < 3; ++part) {
+      const auto& at = kPlaces.at[part];
+      const Bytes all = pick(run[0] + i, at[0]) | pick(run[1] + i, at[1]) | pick(run[2] + i, at[2]);
+      Lane lanes[kLanes];
+      __builtin_memcpy(lanes, &all, sizeof all);
+      for (int lane = 0; lane < kLanes; ++lane)
+        __builtin_memcpy(dst + 3 * i + 48 * lane + 16 * part, &lanes[lane], sizeof(Lane));
+    }
+}
+#endif
+
+template <class Q, int kChannels>
+inline __attribute__((always_inline)) void interleave(const Q (&run)[kChannels][kRun], Q* dst) {
+#if defined(__AVX2__)
+  if constexpr (kChannels == 3)
+    return interleave3(reinterpret_cast<const std::int8_t(&)[3][kRun]>(run), reinterpret_cast<std::int8_t*>(dst));
+#endif
+  for (std::int64_t i = 0; i < kRun; ++i)
+    for (int c = 0; c < kChannels; ++c) dst[i * kChannels + c] = run[c][i];
+}
+
 template <class Q, int kChannels>
 void quantize_pixels_of(const float* src, Q* dst, std::int64_t pixels, std::int64_t channel_step, float scale, float zero) {
-  constexpr std::int64_t kRun = 64;
-  Q run[kChannels][kRun];
+  Q run[kChannels][kRun], rest[kChannels * kRun];
   for (; pixels >= kRun; pixels -= kRun, src += kRun, dst += kRun * kChannels) {
     for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], kRun, scale, zero);
-    for (std::int64_t i = 0; i < kRun; ++i)
-      for (int c = 0; c < kChannels; ++c) dst[i * kChannels + c] = run[c][i];
+    interleave(run, dst);
   }
+  if (pixels == 0) return;
   for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], pixels, scale, zero);
-  for (std::int64_t i = 0; i < pixels; ++i)
-    for (int c = 0; c < kChannels; ++c) dst[i * kChannels + c] = run[c][i];
+  interleave(run, rest);
+  std::memcpy(dst, rest, static_cast<std::size_t>(pixels * kChannels));
 }
 
 template <class Q>

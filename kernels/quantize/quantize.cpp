@@ -72,6 +72,13 @@ void quantize_pixels(const float* src, std::byte* dst, int64_t images, int64_t c
   });
 }
 
+void quantize_pixel_run(const float* src, std::byte* dst, int64_t pixels, int64_t channels, int64_t channel_step,
+                        const Affine8& as) noexcept {
+  if (channels == 1) return quantize_row(src, dst, pixels, as);
+  const auto zero = static_cast<float>(as.zero_point);
+  INC_KERNEL_CALL(quantize_pixels, src, dst, pixels, channels, channel_step, as.scale, zero, as.is_signed);
+}
+
 void quantize_to_range(const float* src, std::uint8_t* dst, int64_t count, float* scale, std::uint8_t* zero_point) noexcept {
   constexpr int64_t kMostParts = 64;
   const int64_t parts = std::clamp<int64_t>(count / kGrain, 1, kMostParts);

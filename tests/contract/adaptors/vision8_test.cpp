@@ -114,6 +114,7 @@ TEST(Vision8, QuantizesAnImageAndMovesItsChannelsAtOnce) {
     GroupSpec s;
     s.x = {2, channels, 19, 13};
     s.w = {16, channels, 3, 3};
+    s.activation = "silu";
     b.group(s);
     const auto inputs = b.inputs();
     const auto engine = onednn::make_adaptor()->prepare(b.graph);
@@ -123,6 +124,56 @@ TEST(Vision8, QuantizesAnImageAndMovesItsChannelsAtOnce) {
     for (const auto& step : engine->profile(inputs, 1)) found = found || step.kernel == "inc:quantize_pixels";
     EXPECT_TRUE(found) << channels << " channels";
   }
+}
+
+GroupSpec stem(std::int64_t channels, DType type) {
+  GroupSpec s;
+  s.x = {2, channels, 15, 18};
+  s.w = {20, channels, 3, 5};
+  s.attrs = {{"pads", Ints{1, 2, 1, 2}}, {"strides", Ints{2, 1}}};
+  s.weight_limit = 127;
+  s.activation = "relu";
+  s.input_type = s.output_type = type;
+  s.input_zero = type == DType::Int8 ? -9 : 117;
+  return s;
+}
+
+TEST(Vision8, AnImageIsQuantizedWhereTheFirstConvolutionReadsIt) {
+  onednn::apply_isa_cap();
+  if (kernels::isa() == kernels::Isa::Baseline) GTEST_SKIP() << "the library's kernels are faster without AVX2";
+  for (const DType type : {DType::UInt8, DType::Int8})
+    for (const std::int64_t channels : {1, 3})
+      for (const bool factors : {false, true}) {
+        GroupSpec s = stem(channels, type);
+        s.factors = factors;
+        GroupBuilder b(7);
+        b.group(s);
+        EXPECT_TRUE(checked_kernel(b, "Conv").starts_with("inc:stem:"));
+        const auto engine = onednn::make_adaptor()->prepare(b.graph);
+        for (const auto& step : engine->profile(b.inputs(), 1)) EXPECT_NE(step.op_type, "QuantizeLinear");
+      }
+}
+
+TEST(Vision8, AFirstConvolutionReadsIntegersThatOthersSee) {
+  onednn::apply_isa_cap();
+  if (kernels::isa() == kernels::Isa::Baseline) GTEST_SKIP() << "the library's kernels are faster without AVX2";
+  GroupBuilder b(8);
+  b.group(stem(1, DType::UInt8));
+  const ir::ValueId x = b.graph.inputs()[0];
+  b.graph.add_output(b.graph.node(b.graph.value(x).consumers[0]).outputs[0]);
+  EXPECT_TRUE(checked_kernel(b, "Conv").starts_with("inc:stem8:"));
+}
+
+TEST(Vision8, AFirstConvolutionInOneDimension) {
+  onednn::apply_isa_cap();
+  if (kernels::isa() == kernels::Isa::Baseline) GTEST_SKIP() << "the library's kernels are faster without AVX2";
+  GroupBuilder b(9);
+  GroupSpec s = stem(1, DType::UInt8);
+  s.x = {1, 1, 700};
+  s.w = {24, 1, 10};
+  s.attrs = {{"strides", Ints{5}}, {"auto_pad", std::string("SAME_LOWER")}};
+  b.group(s);
+  EXPECT_TRUE(checked_kernel(b, "Conv").starts_with("inc:stem:"));
 }
 
 }  // namespace

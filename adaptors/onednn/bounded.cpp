@@ -1,0 +1,49 @@
+#include "adaptors/onednn/bounded.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace inc::onednn {
+
+std::optional<BoundedChannels> bounded_channels(const Builder& b, const Anchor& a, bool with_factors, float step) {
+  const auto channels = static_cast<std::size_t>(b.shape(a.weight)[0]);
+  const std::string& name = a.epilogue.activation;
+  const float inf = std::numeric_limits<float>::infinity();
+  float low = -inf, high = inf;
+  if (name == "relu")
+    low = 0;
+  else if (name == "clip")
+    low = a.epilogue.alpha, high = a.epilogue.beta;
+  else if (name != "none")
+    return {};
+  std::vector<float> bias(channels, 0.0f);
+  if (!a.bias.none()) {
+    if (!b.is_known(a.bias)) return {};
+    bias = b.known(a.bias)->to_floats();
+  }
+  BoundedChannels c;
+  for (std::size_t i = 0; i < channels; ++i) {
+    const auto pick = [&](const std::vector<float>& values) { return values[values.size() == 1 ? 0 : i]; };
+    const double factor = (with_factors ? pick(a.factors->values) : 1.0f) / static_cast<double>(step);
+    const double scale = static_cast<double>(a.input->scale.scale) * pick(a.weights->scale) * factor;
+    c.scale.push_back(static_cast<float>(scale));
+    c.shift.push_back(static_cast<float>(bias[i] * factor));
+    const auto bound = [&](float v) { return std::isinf(v) && factor == 0 ? 0.0f : static_cast<float>(v * factor); };
+    c.low.push_back(bound(factor < 0 ? high : low));
+    c.high.push_back(bound(factor < 0 ? low : high));
+  }
+  return c;
+}
+
+std::int64_t padding_before(const ir::Node& node, std::size_t axis, std::int64_t in, std::int64_t out, std::int64_t window,
+                            std::int64_t stride, std::int64_t dilation) {
+  const std::string automatic = node.attrs.text("auto_pad", "NOTSET");
+  const std::int64_t reach = (out - 1) * stride + (window - 1) * dilation + 1, total = std::max<std::int64_t>(reach - in, 0);
+  if (automatic == "SAME_UPPER") return total / 2;
+  if (automatic == "SAME_LOWER") return total - total / 2;
+  const auto pads = node.attrs.integers("pads", {});
+  return automatic == "VALID" || axis >= pads.size() ? 0 : pads[axis];
+}
+
+}  // namespace inc::onednn

@@ -1,0 +1,129 @@
+#include <algorithm>
+
+#include "adaptors/onednn/bounded.h"
+#include "adaptors/onednn/emitters.h"
+#include "core/base/parallel.h"
+#include "kernels/isa.h"
+#include "kernels/stem/stem.h"
+
+namespace inc::onednn {
+namespace {
+
+using kernels::StemOut;
+
+/// Nothing for anything but one group over few channels in one or two dimensions.
+std::optional<kernels::StemShape> read_shape(const Builder& b, const ir::Node& node) {
+  const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
+  const std::size_t rank = x.size() - 2;
+  if (x.size() < 3 || x.size() > 4 || w.size() != x.size() || x[1] > kernels::kStemChannels || w[1] != x[1]) return {};
+  const auto strides = node.attrs.integers("strides", std::vector<std::int64_t>(rank, 1));
+  const auto dilations = node.attrs.integers("dilations", std::vector<std::int64_t>(rank, 1));
+  const auto before = [&](std::size_t i) {
+    return padding_before(node, i, x[i + 2], y[i + 2], w[i + 2], strides[i], dilations[i]);
+  };
+  kernels::StemShape s;
+  s.batch = x[0], s.channels = x[1], s.out_channels = w[0];
+  s.width = x.back(), s.out_width = y.back(), s.kernel_w = w.back(), s.stride_w = strides.back(), s.left = before(rank - 1);
+  if (rank == 2) {
+    s.height = x[2], s.out_height = y[2], s.kernel_h = w[2], s.stride_h = strides[0], s.top = before(0);
+    s.dilation_h = dilations[0];
+  }
+  if (dilations.back() != 1 || s.top < 0 || s.left < 0) return {};
+  return s;
+}
+
+/// A packed group and what its step needs besides.
+struct Stem {
+  Anchor anchor;
+  std::shared_ptr<const kernels::Stem8> packed;
+  DType to;
+  bool with_factors, seen;
+};
+
+std::optional<Stem> pack(const Builder& b, const Anchor& a, const kernels::StemShape& shape, bool with_factors) {
+  const bool seen = a.sink && with_factors == a.factors.has_value();
+  const DType to = seen ? a.sink->scale.dtype : DType::Float;
+  const auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);
+  if (!constants) return {};
+  kernels::StemGroup group;
+  group.shape = shape;
+  group.weights = b.known(a.weights->q)->data<std::int8_t>();
+  group.scale = constants->scale.data();
+  group.shift = constants->shift.data();
+  group.low = constants->low.data();
+  group.high = constants->high.data();
+  group.signed_input = a.input->scale.dtype == DType::Int8;
+  group.input_zero = a.input->scale.zero_point;
+  group.out = to == DType::UInt8 ? StemOut::U8 : to == DType::Int8 ? StemOut::S8 : StemOut::F32;
+  group.out_zero = seen ? a.sink->scale.zero_point : 0;
+  auto packed = kernels::pack_stem8(group);
+  if (!packed) return {};
+  return Stem{a, std::make_shared<const kernels::Stem8>(std::move(*packed)), to, with_factors, seen};
+}
+
+std::optional<Stem> find(Builder& b, const ir::Node& node) {
+  if (kernels::isa() == kernels::Isa::Baseline) return {};  // there the library's kernels are faster
+  if (node.op != "Conv" && node.op != "inc.Conv") return {};
+  if (b.dtype(node.inputs[0]) != DType::Float || !b.is_known(node.inputs[1])) return {};
+  const auto shape = read_shape(b, node);
+  if (!shape || ir::element_count(b.shape(node.outputs[0])) == 0) return {};
+  Anchor a = read_anchor(b, node, 0);
+  if (!a.integer || !a.residual.none() || !a.input->run_scale.none() || a.weights->zero_point != 0 || !a.bf16_casts.empty())
+    return {};
+  const bool library_wins = !kernels::has_vnni() && shape->channels > 1;  // where its sums are exact
+  if (a.note.empty() && library_wins) return {};
+  a.note.clear();
+  if (a.factors)
+    if (auto stem = pack(b, a, *shape, true)) return stem;
+  return pack(b, a, *shape, false);
+}
+
+/// `x`: a slot of FP32 data, channel by channel, of that scale; or, with scale 0, of 8-bit data, channels last.
+void emit(Builder& b, const Stem& stem, int x, float scale) {
+  const auto packed = stem.packed;
+  const int shares = threads();
+  const ir::Shape& out = b.shape(stem.anchor.node.outputs[0]);
+  const int y = b.scratch(stem.to, out, channels_last_desc(stem.to, out));
+  const ir::Shape bytes{packed->scratch_bytes * shares};
+  const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
+  const std::string kernel = std::string(scale == 0 ? "inc:stem8:" : "inc:stem:") + packed->isa;
+  Step& step = b.step(stem.anchor.node, kernel, {x}, {y, scratch}, [=](Frame& f) {
+    if (scale == 0)
+      kernels::stem8(*packed, f.at(x), f.at(y), f.at(scratch), shares);
+    else
+      kernels::stem8(*packed, f.as<float>(x), scale, f.at(y), f.at(scratch), shares);
+  });
+  step.profile.isa = packed->isa;
+  finish(b, stem.anchor, {Arithmetic::Int8, false, false, !stem.seen, stem.with_factors}, step, y);
+}
+
+}  // namespace
+
+bool emit_stem(Builder& b, const ir::Node& node) {
+  const auto stem = find(b, node);
+  if (!stem) return false;
+  const Dequantized& in = *stem->anchor.input;
+  emit(b, *stem, b.in(in.q, channels_last_desc(in.scale.dtype, b.shape(node.inputs[0]))), 0);
+  return true;
+}
+
+void reserve_stems(Builder& b) {
+  for (const ir::NodeId id : b.graph().nodes()) {
+    const ir::Node& node = b.graph().node(id);
+    if (!node.op.ends_with("Conv")) continue;
+    const auto only_user = [&](ir::ValueId v) { return !b.observed(v) && b.graph().value(v).consumers.size() == 1; };
+    const ir::Node* dequantize = b.graph().producer(node.inputs[0]);
+    if (dequantize == nullptr || dequantize->op != "DequantizeLinear" || !only_user(node.inputs[0])) continue;
+    const ir::Node* quantize = b.graph().producer(dequantize->inputs[0]);
+    if (quantize == nullptr || quantize->op != "QuantizeLinear" || !only_user(dequantize->inputs[0])) continue;
+    const ir::ValueId x = quantize->inputs[0];
+    const auto as = tensor_scale(b, *quantize);
+    if (!as || b.graph().producer(x) != nullptr || b.is_known(x)) continue;
+    const auto stem = find(b, node);
+    if (!stem || as->zero_point != stem->anchor.input->scale.zero_point) continue;
+    b.reserve(id, {quantize->id, dequantize->id},
+              [s = *stem, x, scale = as->scale](Builder& builder) { emit(builder, s, builder.plain(x), scale); });
+  }
+}
+
+}  // namespace inc::onednn
