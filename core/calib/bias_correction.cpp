@@ -17,7 +17,10 @@ namespace {
 constexpr std::int64_t kHeldBackEvery = 4;
 constexpr std::size_t kFewestSamples = 8;
 constexpr std::size_t kFewestHeldBack = 2;
+constexpr std::size_t kMostHeldBack = 32;
 constexpr std::size_t kBlocks = 8;
+/// Shifts that together take the outputs this much further away have no good parts worth a search.
+constexpr double kHarm = 1.25;
 constexpr double kLeastGain = 0.05;
 
 std::int64_t channels_of(const ir::Graph& graph, const ir::Node& anchor) {
@@ -57,7 +60,7 @@ class HeldBack {
       outputs_.push_back(fp32.run(batches_.back()));
       for (const auto* tensors : {&batches_.back(), &outputs_.back()})
         for (const ir::Tensor& tensor : *tensors) bytes += tensor.bytes();
-      if (bytes > budget_bytes && batches_.size() >= kFewestHeldBack) break;
+      if (batches_.size() >= kMostHeldBack || (bytes > budget_bytes && batches_.size() >= kFewestHeldBack)) break;
     }
   }
 
@@ -110,7 +113,7 @@ void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, 
       fmt::format("all shifts together take the output divergence on samples held back from {:.3g} to {:.3g}{}", out.before,
                   whole.divergence(),
                   no_axis_worse(before.by_axis(), whole.by_axis()) ? "" : " and parts of the outputs away from FP32");
-  if (better || anchors.size() < 2) return;
+  if (better || anchors.size() < 2 || whole.divergence() > kHarm * out.before) return;
   const std::size_t blocks = std::min(kBlocks, anchors.size());
   OutputDistance best = before;
   Shifts kept;

@@ -37,8 +37,16 @@ std::vector<float> channel_means(const ir::Tensor& tensor, int axis, std::int64_
   for (std::int64_t row = 0; row < rows; ++row) {
     std::vector<double> sum(static_cast<std::size_t>(v.channels));
     for (std::int64_t o = 0; o < outer; ++o) {
+      if (v.inner == 1) {
+        double* channel = sum.data();
+#pragma omp simd
+        for (std::int64_t c = 0; c < v.channels; ++c) channel[c] += double{from[c]};
+        from += v.channels;
+        continue;
+      }
       for (auto& channel : sum) {
         double part = 0;
+#pragma omp simd reduction(+ : part)
         for (std::int64_t i = 0; i < v.inner; ++i) part += double{from[i]};
         channel += part;
         from += v.inner;
@@ -56,8 +64,12 @@ ir::Tensor shifted(const ir::Tensor& tensor, int axis, const std::vector<float>&
   const float* from = tensor.data<float>();
   float* to = out.mutable_data<float>();
   for (std::int64_t o = 0; o < v.outer; ++o)
-    for (const float s : shift)
-      for (std::int64_t i = 0; i < v.inner; ++i) *to++ = *from++ + s;
+    for (const float s : shift) {
+#pragma omp simd
+      for (std::int64_t i = 0; i < v.inner; ++i) to[i] = from[i] + s;
+      from += v.inner;
+      to += v.inner;
+    }
   return out;
 }
 

@@ -24,6 +24,24 @@ double sum_of(std::size_t count, const Term& term) {
   return std::accumulate(lanes.begin(), lanes.end(), 0.0);
 }
 
+/// Of every index along one axis, sums over everything else.
+void add_slices(const float* x, const float* y, const ir::Shape& shape, std::size_t axis,
+                std::vector<SquaredError>& slices) {
+  std::size_t outer = 1, inner = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (i != axis) (i < axis ? outer : inner) *= static_cast<std::size_t>(shape[i]);
+  for (std::size_t o = 0; o < outer; ++o)
+    for (SquaredError& slice : slices) {
+      for (std::size_t i = 0; i < inner; ++i) {
+        const double wanted{y[i]}, difference = double{x[i]} - wanted;
+        slice.difference += difference * difference;
+        slice.square += wanted * wanted;
+      }
+      x += inner;
+      y += inner;
+    }
+}
+
 }  // namespace
 
 void SquaredError::add(const ir::Tensor& found, const ir::Tensor& wanted) {
@@ -55,20 +73,9 @@ void OutputDistance::add(std::span<const ir::Tensor> found, std::span<const ir::
       if (axes[i].slices.empty()) axes[i].slices.resize(length);
       if (axes[i].slices.size() != length) axes[i].same_length = false;
     }
-    const float *x = a.data<float>(), *y = b.data<float>();
-    std::vector<double> differences(static_cast<std::size_t>(b.count()));
-    for (std::size_t j = 0; j < differences.size(); ++j) differences[j] = std::pow(double{x[j]} - double{y[j]}, 2);
     total_.add(a, b);
-    std::size_t inner = 1;
-    for (std::size_t i = b.shape().size(); i-- > 1;) {
-      const auto length = static_cast<std::size_t>(b.shape()[i]);
-      for (std::size_t j = 0; axes[i].same_length && j < differences.size(); ++j) {
-        SquaredError& slice = axes[i].slices[j / inner % length];
-        slice.difference += differences[j];
-        slice.square += double{y[j]} * double{y[j]};
-      }
-      inner *= length;
-    }
+    for (std::size_t i = 1; i < axes.size(); ++i)
+      if (axes[i].same_length) add_slices(a.data<float>(), b.data<float>(), b.shape(), i, axes[i].slices);
   }
 }
 

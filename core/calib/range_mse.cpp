@@ -50,12 +50,12 @@ class SquaredError {
   SquaredError(const Histogram& histogram, const Span& span)
       : low_(kSide - span.first), high_(span.last - kSide), moments_(histogram, low_, high_) {}
 
-  /// Looks from wide to narrow, and no further than a part of the error alone exceeds the least found so far.
+  /// Branch and bound: first close to the minimum, so that few boxes of borders can hold a lesser error.
   Span least() {
     for (int half = 0; half < 12; ++half)
       for (int other = 0; other < 12; ++other) take(low_ >> half, high_ >> other);
-    for (int low = low_; low >= 0 && below(low) <= least_; --low)
-      for (int high = widest(low); high >= 0 && below(low) + above(high) <= least_; --high) take(low, high);
+    for (int stride = (low_ + high_) / 16; stride > 0; stride /= 2) descend(stride);
+    search({0, low_, 0, high_});
     return best_;
   }
 
@@ -73,24 +73,46 @@ class SquaredError {
            step * step / 12 * (moments_.count(-low + near_low, -zero_low) + moments_.count(zero_high, high - near_high));
   }
 
-  /// A part of error(low, high) that grows with `high`: the lesser of x² and s² / 12 where no end is near.
-  double rounding(int low, int high) const noexcept {
-    const double step = static_cast<double>(low + high) / kLevels;
-    const int from = -low + middles_within((low + high_) / (2.0 * kLevels)), to = high - middles_within(step / 2);
+  /// Borders low and high, both ends included.
+  struct Box {
+    int low_from, low_to, high_from, high_to;
+  };
+
+  /// No error in the box is less: what its widest borders clip, and the lesser of x² and s² / 12 of its narrowest where no
+  /// end can be near.
+  double bound(const Box& box) const noexcept {
+    const double step = static_cast<double>(box.low_from + box.high_from) / kLevels;
+    const int near = middles_within(static_cast<double>(box.low_to + box.high_to) / (2.0 * kLevels));
+    const int from = std::min(0, near - box.low_from), to = std::max(0, box.high_from - near);
     const int small = middles_within(step / std::sqrt(12.0));
-    const int zero_from = std::clamp(-small, std::min(from, to), to), zero_to = std::clamp(small, zero_from, to);
-    return moments_.squared_distance(zero_from, zero_to, 0) +
+    const int zero_from = std::max(-small, from), zero_to = std::min(small, to);
+    return below(box.low_to) + above(box.high_to) + moments_.squared_distance(zero_from, zero_to, 0) +
            step * step / 12 * (moments_.count(from, zero_from) + moments_.count(zero_to, to));
   }
 
-  int widest(int low) const noexcept {
-    if (rounding(low, high_) <= least_) return high_;
-    int fits = -1, too_wide = high_;
-    while (too_wide - fits > 1) {
-      const int middle = (fits + too_wide) / 2;
-      (rounding(low, middle) <= least_ ? fits : too_wide) = middle;
+  void search(const Box& box) noexcept {
+    if (bound(box) > least_) return;
+    const int low = box.low_to - box.low_from, high = box.high_to - box.high_from;
+    if (low == 0 && high == 0) return take(box.low_from, box.high_from);
+    if (low > high) {
+      const int middle = box.low_from + low / 2;
+      search({middle + 1, box.low_to, box.high_from, box.high_to});
+      search({box.low_from, middle, box.high_from, box.high_to});
+    } else {
+      const int middle = box.high_from + high / 2;
+      search({box.low_from, box.low_to, middle + 1, box.high_to});
+      search({box.low_from, box.low_to, box.high_from, middle});
     }
-    return fits;
+  }
+
+  void descend(int stride) noexcept {
+    for (double before = -1; before != least_;) {
+      before = least_;
+      const int low = kSide - best_.first, high = best_.last - kSide;
+      for (const auto& [a, b] : {std::pair{low - stride, high}, std::pair{low + stride, high}, std::pair{low, high - stride},
+                                 std::pair{low, high + stride}})
+        if (a >= 0 && a <= low_ && b >= 0 && b <= high_) take(a, b);
+    }
   }
 
   void take(int low, int high) noexcept {

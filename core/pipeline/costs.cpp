@@ -17,10 +17,10 @@
 namespace inc::pipeline {
 namespace {
 
-/// What measuring may take of one FP32 pass over the evaluation set, and what a run of its batch may take: a dozen
-/// candidates run it a dozen times. Seconds beside them.
-constexpr double kShareOfPass = 0.25, kLeast = 0.1, kMost = 2;
-constexpr double kRunOfPass = 0.02, kShortestRun = 0.002, kLongestRun = 0.02;
+/// What measuring may take of one FP32 pass over the evaluation set, and what a run of its batch may take: a handful of
+/// candidates run it three times at least. Seconds beside them.
+constexpr double kShareOfPass = 0.1, kLeast = 0.05, kMost = 2;
+constexpr double kRunOfPass = 0.004, kShortestRun = 0.002, kLongestRun = 0.02;
 constexpr std::size_t kMostNamed = 8;
 /// Other work on the machine may be over a moment later.
 constexpr int kAttempts = 3;

@@ -19,13 +19,21 @@ namespace inc::pipeline {
 namespace {
 
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
+/// What measuring the result may take of one FP32 pass, and seconds beside it; a profile may take as much.
+constexpr double kShareOfPass = 0.05, kLeast = 0.02, kMost = 0.3;
 
-/// One batch of the data the run has at hand.
+double seconds_to_measure(const Result& result) {
+  return result.pass_seconds > 0 ? std::clamp(kShareOfPass * result.pass_seconds, kLeast, kMost) : kMost;
+}
+
+/// One batch of the data the run has at hand, of the size that speed was measured with before.
 eval::Batch sample_batch(const Result& result) {
   const CalibrationTask other =
       result.task == nullptr ? calibration_task(result.config, result.supplied) : CalibrationTask{};
   const eval::Dataset& data = result.task != nullptr ? *result.task->data : *other.data;
-  const std::int64_t wanted = result.task != nullptr ? result.task->batch_size : other.batch_size;
+  const std::int64_t wanted = result.costs != nullptr  ? result.costs->profile.batch
+                              : result.task != nullptr ? result.task->batch_size
+                                                       : other.batch_size;
   return eval::load_batch(result.model.fused, data, 0,
                           std::min(eval::usable_batch_size(result.model.fused, wanted), data.size()));
 }
@@ -36,9 +44,10 @@ struct Measured {
   std::int64_t samples = 1;  ///< of a profiled run
 };
 
-std::vector<double> milliseconds(std::span<const runtime::Executable* const> executables, const eval::Batch& batch) {
+std::vector<double> milliseconds(const Result& result, std::span<const runtime::Executable* const> executables,
+                                 const eval::Batch& batch) {
   std::vector<double> out;
-  for (const auto& times : tuning::measure_latency(executables, batch.inputs))
+  for (const auto& times : tuning::measure_latency(executables, batch.inputs, {.seconds = seconds_to_measure(result)}))
     out.push_back(tuning::percentile(times, 0.5) / static_cast<double>(batch.count));
   return out;
 }
@@ -54,10 +63,11 @@ bool has_samples(const Result& result) {
   return result.task != nullptr || names_samples(result.config, result.supplied);
 }
 
-/// As many profiled runs as take half a second; three to ten where a run takes less than two.
-int profiled_runs(double ms, const eval::Batch& batch) {
-  const double run = ms * static_cast<double>(batch.count);
-  return std::clamp(static_cast<int>(500 / std::max(1.0, run)), run < 2000 ? 3 : 1, 10);
+std::vector<runtime::StepProfile> profiled(const Result& result, const runtime::Executable& executable, double ms,
+                                           const eval::Batch& batch) {
+  const double run = std::max(1e-6, ms * static_cast<double>(batch.count));
+  const auto runs = static_cast<int>(std::min(1e3 * seconds_to_measure(result) / run, 10.0));
+  return executable.profile(batch.inputs, std::max(runs, run < 2000 ? 3 : 1));
 }
 
 /// Small models take turns, so that other work on the machine slows both; of large ones, FP32 comes first and alone.
@@ -65,8 +75,8 @@ std::optional<Measured> fp32_alone(const Result& result) {
   if (!has_samples(result) || constant_bytes(result.model.fused) <= kTakeTurns) return {};
   const runtime::Executable* const one[] = {&result.candidates.fp32()};
   const eval::Batch batch = sample_batch(result);
-  Measured measured{milliseconds(one, batch).front()};
-  measured.fp32_profile = one[0]->profile(batch.inputs, profiled_runs(measured.fp32_ms, batch));
+  Measured measured{milliseconds(result, one, batch).front()};
+  measured.fp32_profile = profiled(result, *one[0], measured.fp32_ms, batch);
   one[0]->rest();
   return measured;
 }
@@ -78,12 +88,12 @@ Measured measure(const Result& result, std::optional<Measured> fp32, const ir::G
   const eval::Batch batch = sample_batch(result);
   const auto executable = adaptor.prepare(candidate);
   const runtime::Executable* const both[] = {executable.get(), &result.candidates.fp32()};
-  const auto times = milliseconds(std::span(both).first(fp32 ? 1 : 2), batch);
+  const auto times = milliseconds(result, std::span(both).first(fp32 ? 1 : 2), batch);
   Measured measured = fp32.value_or(Measured{times.back()});
-  if (!fp32) measured.fp32_profile = both[1]->profile(batch.inputs, profiled_runs(times.back(), batch));
+  if (!fp32) measured.fp32_profile = profiled(result, *both[1], times.back(), batch);
   result.candidates.fp32().rest();
   measured.result_ms = times.front();
-  measured.profile = executable->profile(batch.inputs, profiled_runs(times.front(), batch));
+  measured.profile = profiled(result, *executable, times.front(), batch);
   measured.samples = batch.count;
   return measured;
 }

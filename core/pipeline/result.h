@@ -31,6 +31,7 @@ struct Result {
   const search::Observation* best = nullptr;
   const AccuracyTask* task = nullptr;
   std::int64_t samples = 0;  ///< of a full evaluation
+  double pass_seconds = 0;   ///< that FP32 took over them; 0: not known
   const Costs* costs = nullptr;
 };
 

@@ -138,6 +138,7 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   result.metrics = metric_rows(baseline, values, result.best);
   result.task = &task;
   result.samples = baseline.score().samples;
+  result.pass_seconds = baseline.score().model_seconds;
   return finish(result, adaptor, options);
 }
 

@@ -29,21 +29,13 @@ constexpr double kMostComparisons = 1e8;
 /// A pair can exceed the largest weight only when one of the two is more than half of it.
 constexpr float kLarge = 0.5f;
 
-/// The weights that one consumer sums over the channels of a group: for each channel its column, each output divided by its
-/// largest weight.
+/// The weights that one consumer sums over the channels of a group: for each of its sums one row of channels, each output
+/// divided by its largest weight.
 struct Meeting {
-  std::int64_t depth = 0;                        ///< outputs · taps
-  std::vector<float> columns;                    ///< [channels, depth]
-  std::vector<std::vector<std::int32_t>> large;  ///< per channel: where it exceeds kLarge
+  std::int64_t depth = 0;     ///< outputs · taps
+  std::vector<float> rows;    ///< [depth, channels]
+  std::vector<float> counts;  ///< how much of a pair with a large one counts: half where this one is large, too
 };
-
-void find_large(Meeting& m, std::int64_t channels) {
-  m.large.resize(static_cast<std::size_t>(channels));
-  for (std::int64_t c = 0; c < channels; ++c)
-    for (std::int64_t i = 0; i < m.depth; ++i)
-      if (std::abs(m.columns[static_cast<std::size_t>(c * m.depth + i)]) > kLarge)
-        m.large[static_cast<std::size_t>(c)].push_back(static_cast<std::int32_t>(i));
-}
 
 std::int64_t product(const ir::Shape& shape, std::size_t begin, std::size_t end) {
   return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -68,65 +60,56 @@ Meeting meeting_of(const ir::Tensor& weight, int axis, std::int64_t first, std::
     if (!(largest > 0)) continue;
     for (std::int64_t c = 0; c < channels; ++c)
       for (std::int64_t t = 0; t < taps; ++t)
-        m.columns[static_cast<std::size_t>((c * outputs + o) * taps + t)] = w[at(o, first + c, t)] / largest;
+        m.rows[static_cast<std::size_t>((o * taps + t) * channels + c)] = w[at(o, first + c, t)] / largest;
   }
-  find_large(m, channels);
+  for (const float x : m.rows) m.counts.push_back(std::abs(x) > kLarge ? 0.5f : 1.0f);
   return m;
 }
 
-/// What it costs that two channels are neighbours: what a pair exceeds the largest weight by, with large excesses weighed
-/// more, since the largest of an output decides its scale.
-double cost_between(const std::vector<Meeting>& meetings, std::int64_t a, std::int64_t b) {
-  double sum = 0;
-  for (const Meeting& m : meetings) {
-    const float *x = &m.columns[static_cast<std::size_t>(a * m.depth)],
-                *y = &m.columns[static_cast<std::size_t>(b * m.depth)];
-    const auto &ones = m.large[static_cast<std::size_t>(a)], &others = m.large[static_cast<std::size_t>(b)];
-    float part = 0;
-    for (auto i = ones.begin(), j = others.begin(); i != ones.end() || j != others.end();) {
-      const std::int32_t at = j == others.end() || (i != ones.end() && *i <= *j) ? *i : *j;
-      if (i != ones.end() && *i == at) ++i;
-      if (j != others.end() && *j == at) ++j;
-      const float together = std::max(std::abs(x[at] + y[at]) - 1.0f, 0.0f), square = together * together;
-      part += square * square;
+/// What it costs that a channel is the neighbour of each: what a pair exceeds the largest weight by, with large excesses
+/// weighed more, since the largest of an output decides its scale. Only sums where the channel itself is large.
+void add_costs(const Meeting& m, std::int64_t channel, std::span<float> costs) {
+  const auto channels = static_cast<std::int64_t>(costs.size());
+  float* out = costs.data();
+  for (std::int64_t i = 0; i < m.depth; ++i) {
+    const float *row = &m.rows[static_cast<std::size_t>(i * channels)],
+                *count = &m.counts[static_cast<std::size_t>(i * channels)];
+    const float own = row[channel];
+    if (!(std::abs(own) > kLarge)) continue;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const float excess = std::abs(own + row[c]) - 1, twice = excess + std::abs(excess), square = twice * twice;
+      out[c] += square * square * count[c] / 16;
     }
-    sum += static_cast<double>(part);
   }
-  return sum;
 }
 
 class Cost {
  public:
   explicit Cost(const std::vector<Meeting>& meetings, std::int64_t channels)
-      : channels_(channels), between_(static_cast<std::size_t>(channels * channels)) {
+      : channels_(channels), one_sided_(static_cast<std::size_t>(channels * channels)), magnitude_(as_size(channels)) {
     parallel_for(channels, 4, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t a = begin; a < end; ++a)
-        for (std::int64_t b = 0; b < a; ++b)
-          between_[index(a, b)] = between_[index(b, a)] = static_cast<float>(cost_between(meetings, a, b));
+      for (std::int64_t c = begin; c < end; ++c)
+        for (const Meeting& m : meetings) add_costs(m, c, std::span(one_sided_).subspan(index(c, 0), as_size(channels)));
     });
-    for (std::int64_t c = 0; c < channels; ++c) magnitude_.push_back(magnitude_of(meetings, c));
+    for (const Meeting& m : meetings)
+      for (std::size_t i = 0; i < m.rows.size(); ++i) {
+        const auto v = static_cast<double>(m.rows[i]);
+        magnitude_[i % as_size(channels)] += v * v * v * v;
+      }
   }
 
   double operator()(std::int64_t a, std::int64_t b) const {
-    return a < 0 || b < 0 ? 0 : static_cast<double>(between_[index(a, b)]);
+    return a < 0 || b < 0 ? 0 : static_cast<double>(one_sided_[index(a, b)] + one_sided_[index(b, a)]);
   }
-  double magnitude(std::int64_t c) const { return magnitude_[static_cast<std::size_t>(c)]; }
+  double magnitude(std::int64_t c) const { return magnitude_[as_size(c)]; }
 
  private:
-  std::size_t index(std::int64_t a, std::int64_t b) const { return static_cast<std::size_t>(a * channels_ + b); }
-
-  static double magnitude_of(const std::vector<Meeting>& meetings, std::int64_t c) {
-    double sum = 0;
-    for (const Meeting& m : meetings)
-      for (std::int64_t i = 0; i < m.depth; ++i) {
-        const auto v = static_cast<double>(m.columns[static_cast<std::size_t>(c * m.depth + i)]);
-        sum += v * v * v * v;
-      }
-    return sum;
-  }
+  static std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
+  std::size_t index(std::int64_t a, std::int64_t b) const { return as_size(a * channels_ + b); }
 
   std::int64_t channels_;
-  std::vector<float> between_;
+  std::vector<float> one_sided_;  ///< [channel, neighbour]
   std::vector<double> magnitude_;
 };
 

@@ -27,6 +27,8 @@ constexpr double kQuantile = 0.1;
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 constexpr double kLongRun = 60;
 constexpr std::size_t kMixed = 7, kMixedOfLarge = 4;
+/// With fewer of them, or in fewer rounds, a check tells more in the same time.
+constexpr double kFewestMixed = 2, kRoundsOfMixed = 5;
 
 double milliseconds(Clock::time_point since) {
   return std::chrono::duration<double, std::milli>(Clock::now() - since).count();
@@ -63,30 +65,30 @@ bool small_and_fast(const CostTask& task) {
   return milliseconds(start) <= kLongRun;
 }
 
-/// Every operator gains at least a tenth of its FP32 time by its first class, although each pays for all that the operators
-/// around it lose.
-bool clearly_faster(const CostLayout& layout, const CostProfile& profile) {
-  constexpr double kClearly = 0.1;
-  std::vector<double> gain(layout.classes.size()), fp32(layout.classes.size());
+/// Whether all operators that lose by their first class, each charged for all that the operators around it lose, lose too
+/// little together to be kept back: beside every other plain design.
+bool nothing_to_gain(const CostLayout& layout, const CostProfile& profile) {
   const Classes first(layout.classes.size(), 0);
   const CostSample* fastest = profile.find(first);
   if (fastest == nullptr) return false;
+  double run = 0;
+  for (const float ms : fastest->site_ms) run += static_cast<double>(ms);
   for (const CostSample& other : profile.samples) {
     if (other.classes == first) continue;
-    std::fill(gain.begin(), gain.end(), 0.0);
+    std::vector<double> lost(layout.classes.size());
     for (std::size_t site = 0; site < layout.sites.size(); ++site) {
-      const double saved = static_cast<double>(other.site_ms[site]) - static_cast<double>(fastest->site_ms[site]);
+      const double ms = static_cast<double>(fastest->site_ms[site]) - static_cast<double>(other.site_ms[site]);
       const CostSite& at = layout.sites[site];
       if (at.own) {
-        gain[*at.own] += saved;
-        fp32[*at.own] = static_cast<double>(other.site_ms[site]);
-      } else if (saved < 0) {
+        lost[*at.own] += ms;
+      } else if (ms > 0) {
         for (const auto& side : {at.before, at.after})
-          for (const std::size_t dim : side) gain[dim] += saved;
+          for (const std::size_t dim : side) lost[dim] += ms;
       }
     }
-    for (std::size_t i = 0; i < gain.size(); ++i)
-      if (other.classes[i] != 0 && gain[i] < kClearly * fp32[i]) return false;
+    double all = 0;
+    for (std::size_t i = 0; i < lost.size(); ++i) all += other.classes[i] != 0 ? std::max(0.0, lost[i]) : 0;
+    if (all >= KeepBackMargin().clearly * run) return false;
   }
   return true;
 }
@@ -225,29 +227,38 @@ CostProfile CostMeter::collect(const std::vector<Runner>& runners) const {
 CostProfile CostMeter::measure() {
   const std::vector<Classes> uniform = cost_designs(layout_, 0);
   std::vector<Runner> runners = prepare(uniform);
-  const std::size_t plain = runners.size(), first_mixed = uniform.size();
+  const std::size_t plain = runners.size();
+  const auto timed = Clock::now();
   time(runners, options_.seconds / 4);
   CostProfile profile = collect(runners);
-  if (plain == 0 || (!options_.thorough && clearly_faster(layout_, profile))) return profile;
-  const std::vector<Classes> designs = cost_designs(layout_, together_ ? kMixed : kMixedOfLarge);
-  const double each = std::max(1e-3, options_.seconds - left()) / static_cast<double>(plain);
-  const double affordable = (left() / each - static_cast<double>(plain)) / 2;
-  const auto wanted = static_cast<std::size_t>(
-      std::clamp(options_.thorough ? HUGE_VAL : affordable, 2.0, static_cast<double>(designs.size() - first_mixed)));
-  const auto begin = designs.begin() + static_cast<std::ptrdiff_t>(first_mixed);
-  std::vector<Runner> mixed = prepare({begin, begin + static_cast<std::ptrdiff_t>(wanted)});
-  for (Runner& runner : runners) {
-    runner.run_ms.clear();
-    for (auto& times : runner.site_ms) times.clear();
+  settled_ = plain == 0 || nothing_to_gain(layout_, profile);
+  if (options_.thorough || !settled_) {
+    const std::vector<Classes> designs = cost_designs(layout_, together_ ? kMixed : kMixedOfLarge);
+    std::size_t rounds = 1;
+    for (const Runner& runner : runners) rounds += runner.run_ms.size();
+    const double round = 1e-3 * milliseconds(timed) / static_cast<double>(rounds);
+    const double affordable = left() / 2 / (kRoundsOfMixed * round) - static_cast<double>(plain);
+    const auto most = static_cast<double>(plain > 0 ? designs.size() - uniform.size() : 0);
+    const double wanted = options_.thorough || affordable > most ? most : affordable < kFewestMixed ? 0 : affordable;
+    if (wanted > 0) {
+      const auto begin = designs.begin() + static_cast<std::ptrdiff_t>(uniform.size());
+      std::vector<Runner> mixed = prepare({begin, begin + static_cast<std::ptrdiff_t>(wanted)});
+      for (Runner& runner : runners) runner.forget();
+      std::move(mixed.begin(), mixed.end(), std::back_inserter(runners));
+      time(runners, left() / 2);
+      profile = collect(runners);
+    }
   }
-  std::move(mixed.begin(), mixed.end(), std::back_inserter(runners));
-  time(runners, left() / 2);
-  return collect(runners);
+  if (runners.size() >= 2 && runners[0].classes == uniform[0] && runners[1].classes == uniform[1]) {
+    rivals_.clear();
+    for (std::size_t i = 0; i < 2; ++i) rivals_.push_back(std::move(runners[i]));
+  }
+  return profile;
 }
 
 double CostMeter::duels(const Runner& chosen, const Runner& fastest) const {
   const runtime::Executable* const both[] = {chosen.executable.get(), fastest.executable.get()};
-  const auto times = measure_latency(both, task_.inputs, {1, kDuels, options_.seconds});
+  const auto times = measure_latency(both, task_.inputs, {1, kDuels, options_.seconds / 2});
   double won = 0;
   for (std::size_t i = 0; i < times[0].size(); ++i) won += times[0][i] < times[1][i] ? 1 : 0;
   return won / static_cast<double>(times[0].size());
@@ -255,27 +266,35 @@ double CostMeter::duels(const Runner& chosen, const Runner& fastest) const {
 
 void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
   const auto start = Clock::now();
-  const std::vector<Classes> designs = cost_designs(layout_, 0);
-  const CostSample *fastest = profile.find(designs[0]), *fp32 = profile.find(designs[1]);
-  std::vector<Runner> runners = prepare({chosen, designs[0], designs[1]});
-  if (runners.size() < 3 || fastest == nullptr || fp32 == nullptr) return;
+  std::vector<Runner> made = prepare({chosen});
+  if (made.empty() || rivals_.empty()) return;
+  std::vector<Runner> runners;
+  runners.push_back(std::move(made.front()));
+  for (Runner& rival : rivals_) {
+    rival.forget();
+    runners.push_back(std::move(rival));
+  }
   time(runners, std::max(0.0, left() / 2));
-  if (runners.back().run_ms.size() < static_cast<std::size_t>(kLeastRounds)) return;
-  CostSample made = sample(runners[0]);
-  const double fastest_now = sample(runners[1]).run_ms, fp32_now = sample(runners[2]).run_ms;
-  profile.checks.push_back({chosen, made.run_ms, fastest_now, fp32_now, duels(runners[0], runners[1])});
-  const double drift = (fastest->run_ms + fp32->run_ms) / (fastest_now + fp32_now);
-  made.run_ms *= drift;
-  for (float& ms : made.site_ms) ms *= static_cast<float>(drift);
-  if (profile.find(chosen) == nullptr) profile.samples.push_back(std::move(made));
+  const bool timed = runners.back().run_ms.size() >= static_cast<std::size_t>(kLeastRounds);
+  const CostSample *fastest = profile.find(runners[1].classes), *fp32 = profile.find(runners[2].classes);
+  if (timed && fastest != nullptr && fp32 != nullptr) {
+    CostSample found = sample(runners[0]);
+    const double fastest_now = sample(runners[1]).run_ms, fp32_now = sample(runners[2]).run_ms;
+    profile.checks.push_back({chosen, found.run_ms, fastest_now, fp32_now, duels(runners[0], runners[1])});
+    const double drift = (fastest->run_ms + fp32->run_ms) / (fastest_now + fp32_now);
+    found.run_ms *= drift;
+    for (float& ms : found.site_ms) ms *= static_cast<float>(drift);
+    if (profile.find(chosen) == nullptr) profile.samples.push_back(std::move(found));
+  }
   profile.seconds += milliseconds(start) / 1e3;
+  rivals_ = {std::make_move_iterator(runners.begin() + 1), std::make_move_iterator(runners.end())};
 }
 
 CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options) {
   constexpr int kMostChecks = 3;
   CostMeter meter(task, layout, options);
   CostProfile profile = meter.measure();
-  for (int i = 0; !options.thorough && i < kMostChecks && (i == 0 || meter.left() > 0); ++i) {
+  for (int i = 0; !options.thorough && !meter.settled() && i < kMostChecks && (i == 0 || meter.left() > 0); ++i) {
     const Classes next = to_verify(layout, profile);
     if (next.empty()) break;
     const std::size_t known = profile.checks.size();

@@ -28,8 +28,7 @@ struct CostOptions {
 };
 
 /// The designs (cost_designs.h), as many mixed ones as there is time for, and what keep_back() would choose until that has
-/// been checked. Where every operator is clearly faster in its first class, whatever its neighbours charge, the plain
-/// designs are enough.
+/// been checked. The plain designs are enough where they leave too little to keep back (KeepBackMargin::clearly).
 CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const CostOptions& options);
 
 class CostMeter {
@@ -38,6 +37,8 @@ class CostMeter {
 
   /// The designs. A candidate that cannot be executed is left out.
   CostProfile measure();
+  /// Whether the plain designs left nothing that a check could show.
+  bool settled() const noexcept { return settled_; }
   /// Seconds of the budget that are left.
   double left() const;
   /// One more assignment, in turns with every first and every last option: a check, and a sample at the pace of the others.
@@ -51,6 +52,11 @@ class CostMeter {
     std::unique_ptr<const runtime::Executable> executable;
     std::vector<std::vector<double>> site_ms;  ///< per site, per round
     std::vector<double> run_ms;                ///< per round
+
+    void forget() {
+      run_ms.clear();
+      for (auto& times : site_ms) times.clear();
+    }
   };
   std::vector<Runner> prepare(const std::vector<std::vector<std::uint8_t>>& designs);
   void profile(Runner& runner, int iterations) const;
@@ -71,8 +77,9 @@ class CostMeter {
   CostOptions options_;
   quant::RangeTable ranges_;
   CandidateBuilder candidates_;
+  std::vector<Runner> rivals_;  ///< every first option and every last, once measured
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  bool together_;
+  bool together_, settled_ = false;
 };
 
 }  // namespace inc::tuning

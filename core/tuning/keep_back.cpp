@@ -136,12 +136,10 @@ double left(const CostProfile& profile, const CostCheck& check) {
   return std::max(check.ms / check.fastest_ms, check.ms / (check.fp32_ms * least));
 }
 
-/// The assignment, or the one whose check was better.
-const CostCheck* best_check(const CostProfile& profile, const Classes& classes) {
-  const CostCheck* best = profile.check(classes);
-  if (best == nullptr) return nullptr;
+const CostCheck* best_check(const CostProfile& profile) {
+  const CostCheck* best = nullptr;
   for (const CostCheck& other : profile.checks)
-    if (left(profile, other) < left(profile, *best)) best = &other;
+    if (best == nullptr || left(profile, other) < left(profile, *best)) best = &other;
   return best;
 }
 
@@ -149,13 +147,13 @@ const CostCheck* best_check(const CostProfile& profile, const Classes& classes) 
 void settle(Verdict& verdict, const CostLayout& layout, const CostProfile& profile, const CostTables& tables,
             const KeepBackMargin& margin) {
   const Classes first = first_of(layout), last = last_of(layout);
-  const CostCheck* check = best_check(profile, verdict.classes);
+  const CostCheck* check = verdict.classes == first || verdict.classes == last ? nullptr : best_check(profile);
   if (check != nullptr) verdict.classes = check->classes;
   verdict.ms = check != nullptr ? check->ms : run_ms(profile, tables, verdict.classes);
   verdict.fastest_ms = check != nullptr ? check->fastest_ms : run_ms(profile, tables, first);
   verdict.fp32_ms = check != nullptr ? check->fp32_ms : run_ms(profile, tables, last);
-  const bool clear = check != nullptr ? left(profile, *check) <= 1 - margin.clearly && check->won >= margin.won
-                                      : verdict.ms <= verdict.fastest_ms;
+  const double share = check != nullptr ? left(profile, *check) : verdict.ms / verdict.fastest_ms;
+  const bool clear = share <= 1 - margin.clearly && (check == nullptr || check->won >= margin.won);
   if (!clear) {
     verdict.classes = first;
     verdict.ms = verdict.fastest_ms;

@@ -13,7 +13,8 @@ struct KeepBackMargin {
   double noises = 2;       ///< or of it, this many times the noise of the profile
   double least_ms = 5e-4;  ///< of a run
   double of_run = 1e-3;    ///< or this share of a run
-  double clearly = 0.005;  ///< all that is kept back together must make the run that much faster when it is checked
+  double clearly = 0.02;   ///< all that is kept back together must make the run that much faster when it is checked; less is
+                           ///< a tie within the noise of such measurements, and ties go to the first option
   double won = 0.8;        ///< and win that share of its duels with every first option: noise wins half of them
   double slower = 1.02;    ///< the whole graph may take this much of FP32's time
 };
@@ -40,8 +41,8 @@ std::vector<std::uint8_t> cheapest(const CostTables& tables, const CostLayout& l
 /// measured already.
 std::vector<std::uint8_t> to_verify(const CostLayout& layout, const CostProfile& profile, const KeepBackMargin& margin = {});
 
-/// A pure function of the profile. An assignment gives way to one whose check was better, to every first option where its
-/// check shows no clear gain, and to FP32 where that is faster. `source` ends the reasons: "measured", "estimated (profile
+/// A pure function of the profile. An assignment gives way to one whose check was better, or that was checked when it was not,
+/// to every first option where the check shows no clear gain, and to FP32 where that is faster. `source` ends the reasons: "measured", "estimated (profile
 /// of …)".
 Verdict keep_back(const CostLayout& layout, const CostProfile& profile, const std::string& source,
                   const KeepBackMargin& margin = {});

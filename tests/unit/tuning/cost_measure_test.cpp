@@ -5,6 +5,7 @@
 
 #include "adaptors/reference/adaptor.h"
 #include "core/base/error.h"
+#include "core/tuning/cost_designs.h"
 #include "core/tuning/keep_back.h"
 
 namespace inc::tuning {
@@ -126,6 +127,15 @@ TEST(MeasureCosts, EndsWithACheckOfWhatWouldBeKeptBack) {
   ASSERT_FALSE(profile.checks.empty());
   EXPECT_EQ(profile.checks.back().classes, (std::vector<std::uint8_t>{0, 1, 0}));
   EXPECT_TRUE(to_verify(bench.layout, profile).empty());
+}
+
+TEST(MeasureCosts, LooksNoFurtherWhereThePlainCandidatesLeaveNothingToKeepBack) {
+  FakeEngine engine;
+  const Bench fast(engine);
+  EXPECT_EQ(measure_costs(fast.task, fast.layout, {}).samples.size(), cost_designs(fast.layout, 0).size());
+  engine.slow = "b";
+  const Bench slow(engine);
+  EXPECT_GT(measure_costs(slow.task, slow.layout, {}).samples.size(), cost_designs(slow.layout, 0).size());
 }
 
 TEST(MeasureCosts, LeavesOutCandidatesThatCannotBeExecuted) {

@@ -97,6 +97,7 @@ TEST(KeepBack, ASmallLossIsNotClearEnough) {
   EXPECT_THAT(keep_back(chain(5), measured(chain(5), land), "measured").kept, IsEmpty());
   KeepBackMargin strict;
   strict.share = 0.01;
+  strict.clearly = 0.005;
   EXPECT_THAT(names(keep_back(chain(5), measured(chain(5), land), "measured", strict)), ElementsAre("op2"));
 }
 
@@ -132,6 +133,23 @@ TEST(KeepBack, ASmallGainOfAllTogetherIsNotClearEnough) {
   const CostLayout layout = chain(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   profile.checks.push_back({to_verify(layout, profile), 6.99, 7.0, 9.0});
+  EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
+}
+
+TEST(KeepBack, ATieGoesToTheFirstOptions) {
+  const CostLayout layout = chain(5);
+  CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
+  profile.checks.push_back({to_verify(layout, profile), 6.9, 7.0, 9.0});
+  EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
+  profile.checks.back().ms = 6.8;
+  EXPECT_EQ(keep_back(layout, profile, "measured").kept.size(), 1u);
+}
+
+TEST(KeepBack, WhatWasNotCheckedDoesNotPassWhereTheCheckOfAnotherFailed) {
+  const CostLayout layout = chain(5);
+  CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
+  profile.checks.push_back({{0, 1, 1, 0, 0}, 7.2, 7.0, 9.0});
+  ASSERT_FALSE(to_verify(layout, profile).empty());
   EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
 }
 
