@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/compare.h"
+#include "app/json_text.h"
 
 namespace inc::app {
 namespace {
@@ -51,7 +52,7 @@ std::string to_json(const Comparison& comparison) {
   json["notes"] = comparison.notes;
   json["machine"] = {
       {"cpu", comparison.machine.cpu}, {"isa", comparison.machine.isa}, {"threads", comparison.machine.threads}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 }  // namespace inc::app

@@ -42,7 +42,7 @@ std::unique_ptr<const runtime::Adaptor> adaptor_of(const Judge& judge) {
 pipeline::Supplied supplied_by(const Model& model, Config& config) {
   pipeline::Supplied supplied;
   supplied.model = model.bytes();
-  if (!supplied.model) config.model.path = std::filesystem::absolute(model.file()).string();
+  if (!supplied.model) config.model.path = (std::filesystem::current_path() / model.file()).string();
   return supplied;
 }
 

@@ -26,7 +26,7 @@ ir::Graph read(const config::Config& config, const pipeline::Supplied& supplied)
 
 ir::Graph read(const std::filesystem::path& path) {
   config::Config config;
-  config.model.path = std::filesystem::absolute(path).string();
+  config.model.path = (std::filesystem::current_path() / path).string();
   return read(config, {});
 }
 

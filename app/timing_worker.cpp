@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "app/json_text.h"
 #include "core/base/error.h"
 #include "core/report/report.h"
 
@@ -24,7 +25,7 @@ Json next(Worker& worker) {
 }
 
 void say(const Json& json) {
-  std::puts(json.dump().c_str());
+  std::puts(json_text(json, -1).c_str());
   std::fflush(stdout);
 }
 

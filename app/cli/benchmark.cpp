@@ -9,6 +9,7 @@
 #include "app/cli/benchmark_report.h"
 #include "app/cli/benchmark_settings.h"
 #include "app/cli/commands.h"
+#include "app/json_text.h"
 #include "app/session.h"
 #include "app/timing_worker.h"
 #include "core/eval/factory.h"
@@ -41,7 +42,7 @@ config::Config configuration_of(const BenchmarkSettings& settings) {
   if (!settings.config.empty()) return configured(settings);
   prepare(settings);
   config::Config config;
-  config.model.path = std::filesystem::absolute(settings.model).string();
+  config.model.path = (std::filesystem::current_path() / settings.model).string();
   return config;
 }
 
@@ -65,7 +66,7 @@ std::vector<app::Variant> variants_of(const BenchmarkSettings& settings, const S
   if (settings.compare.empty() && !settings.other_models.empty()) variants.front().label = subject.model.name;
   for (const auto& path : settings.other_models) {
     config::Config config;
-    config.model.path = std::filesystem::absolute(path).string();
+    config.model.path = (std::filesystem::current_path() / path).string();
     pipeline::LoadedModel other = load(config);
     variants.push_back({other.name, other.fused, other.fused});
   }
@@ -110,7 +111,7 @@ ExitCode benchmark(BenchmarkSettings& settings) {
                                   : app::benchmark(variants, *made.adaptor, made.inputs, settings.options);
   report.with_ceiling = (report.profile || report.results.size() > 1) && settings.adaptor == "onednn";
   if (settings.json)
-    fmt::print("{}\n", to_json(report).dump(2));
+    fmt::print("{}\n", app::json_text(to_json(report)));
   else
     print(report);
   return ExitCode::Met;
@@ -121,10 +122,12 @@ ExitCode benchmark(BenchmarkSettings& settings) {
 void add_benchmark(CLI::App& app, Chosen& chosen) {
   auto* command = app.add_subcommand("benchmark", "Time a model");
   auto settings = std::make_shared<BenchmarkSettings>();
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  const CLI::Range at_least_one(std::int64_t{1}, kMost);
   add_model(*command, *settings);
   add_config(*command, *settings)->description("Configuration (YAML); evaluation.performance says what options do not");
   add_execution(*command, *settings);
-  command->add_option("--batch", settings->options.batch, "Batch size")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--batch", settings->options.batch, "Batch size")->check(at_least_one)->capture_default_str();
   command->add_option("--shape", settings->shapes, "Shape of an input: name=1x3x224x224")->take_all();
   command
       ->add_option("--precision", settings->precision, "fp32, int8 (ranges of the benchmark's inputs), bf16, or int8+bf16")
@@ -144,19 +147,19 @@ void add_benchmark(CLI::App& app, Chosen& chosen) {
   command->add_option("--isa", settings->isa,
                       "Use no instruction set beyond this one: avx2, avx512_core, avx512_core_vnni, …");
   command->add_option("--duration", settings->options.seconds, "Seconds to measure, for each variant")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();
   command->add_option("--warmup", settings->options.warmup, "Untimed runs before")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(std::int64_t{0}, kMost))
       ->capture_default_str();
   command->add_option("--iterations", settings->options.iterations, "Timed runs (default: as many as fit into the duration)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one);
   command->add_option("--instances", settings->instances, "Processes that run at the same time, pinned by NUMA node")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one);
   command
       ->add_option("--cores-per-instance", settings->cores_per_instance,
                    "Cores, and threads, of each (default: all cores shared out)")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least_one);
   command->add_flag("--peers", settings->peers,
                     "onnxruntime and OpenVINO in turn with ours ($INC_CPP_PYTHON or python3 must have them)");
   command->add_flag("--worker", settings->worker)->group("");

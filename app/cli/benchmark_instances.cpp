@@ -7,6 +7,7 @@
 
 #include "app/cli/benchmark_settings.h"
 #include "app/instances.h"
+#include "app/json_text.h"
 #include "app/launch.h"
 #include "app/session.h"
 #include "app/summary.h"
@@ -76,7 +77,7 @@ void print_json(const std::string& model, const Results& results, int cores_each
                      {"throughput", summed_throughput(results)},
                      {"iterations", all.size()},
                      {"per_instance", each}};
-  fmt::print("{}\n", json.dump(2));
+  fmt::print("{}\n", app::json_text(json));
 }
 
 void print_table(const std::string& model, const Results& results, int cores_each) {

@@ -8,6 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/progress.h"
 #include "app/cli/settings.h"
+#include "app/json_text.h"
 #include "app/session.h"
 #include "core/pipeline/work.h"
 
@@ -44,7 +45,7 @@ ExitCode evaluate(const Settings& settings) {
     if (parts.size() > 1)
       for (const eval::Metric* part : parts) json["metrics"][part->name()] = part->value();
     for (const auto& [name, value] : task->metric->details()) json["details"][name] = value;
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}\n", app::json_text(json));
   } else {
     for (const eval::Metric* part : parts)
       fmt::print("{}: {} {:.6g} on {} samples in {:.2f} s\n", model.name, part->name(), part->value(), score.samples,

@@ -6,6 +6,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/settings.h"
+#include "app/json_text.h"
 #include "core/onnx/onnx_io.h"
 #include "core/ops/ops.h"
 #include "core/passes/pass.h"
@@ -115,7 +116,7 @@ ExitCode inspect(const InspectSettings& settings) {
   passes::Findings findings;
   passes::fusion_pipeline().run(fused, &findings);
   if (settings.json) {
-    fmt::print("{}\n", to_json(source, fused, findings).dump(2));
+    fmt::print("{}\n", app::json_text(to_json(source, fused, findings)));
     return ExitCode::Met;
   }
   print_operators(source, fused);

@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -13,6 +17,12 @@ int fail(const std::string& message, inc::ExitCode code) {
   return static_cast<int>(code);
 }
 
+/// A result that nobody can read is no success.
+void flush_result() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw inc::BackendError(fmt::format("cannot write the result to standard output: {}", std::strerror(errno)));
+}
+
 int run(int argc, char** argv) {
   CLI::App app(
       "Quantizes FP32 ONNX models to INT8 within an accuracy target.\n"
@@ -20,6 +30,9 @@ int run(int argc, char** argv) {
   app.name("inc-cpp");
   app.set_version_flag("--version", "inc-cpp " INC_VERSION);
   app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("error: {}\nRun with --help for more information.\n", error.what());
+  });
   inc::cli::Chosen chosen;
   inc::cli::add_quantize(app, chosen);
   inc::cli::add_evaluate(app, chosen);
@@ -43,6 +56,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     const int code = run(argc, argv);
+    flush_result();
     inc::cli::leave_job();
     return code;
   } catch (const inc::Error& error) {

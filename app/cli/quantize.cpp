@@ -33,7 +33,7 @@ ExitCode quantize(QuantizeSettings settings) {
   settings.quiet = settings.quiet || !ranks.first();
   config::Config config = configured(settings);
   if (!settings.profile_from.empty())
-    config.tuning.cost_model.profile_from = std::filesystem::absolute(settings.profile_from).string();
+    config.tuning.cost_model.profile_from = (std::filesystem::current_path() / settings.profile_from).string();
   const auto adaptor = app::make_adaptor(settings.adaptor);
   app::install_stop_signals();
   report::Report report;

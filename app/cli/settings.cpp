@@ -87,7 +87,7 @@ config::Config configured(const Settings& settings) {
     overrides.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
   config::Config config = config::read_config(settings.config, overrides);
-  if (!settings.model.empty()) config.model.path = std::filesystem::absolute(settings.model).string();
+  if (!settings.model.empty()) config.model.path = (std::filesystem::current_path() / settings.model).string();
   if (settings.strict) config::require_honoured(config);
   for (const auto& item : config.not_honoured) log::warning(item.sentence());
   return config;

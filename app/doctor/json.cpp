@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/doctor.h"
+#include "app/json_text.h"
 
 namespace inc::app {
 namespace {
@@ -115,7 +116,7 @@ std::string to_json(const Diagnosis& d) {
   json["allocator"] = fact("allocator", d.allocator);
   json["advice"] = advice(d.advice);
   json["unknown"] = fact.unknown();
-  return json.dump(2);
+  return json_text(json);
 }
 
 }  // namespace inc::app

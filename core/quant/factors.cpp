@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "core/base/error.h"
@@ -182,14 +183,16 @@ void Chooser::equalize(FactorGroup& group) const {
   finish(group);
 }
 
-/// The qparams of the quotient.
+/// The qparams of the quotient, which may reach beyond float.
 void Chooser::finish(FactorGroup& group) const {
+  constexpr double kMost = std::numeric_limits<float>::max();
   double lo = 0, hi = 0;
   for (std::size_t c = 0; c < intervals_.size(); ++c) {
     lo = std::min(lo, static_cast<double>(intervals_[c].lo) / static_cast<double>(group.factor[c]));
     hi = std::max(hi, static_cast<double>(intervals_[c].hi) / static_cast<double>(group.factor[c]));
   }
-  group.qparams = qparams_from_range({static_cast<float>(lo), static_cast<float>(hi)}, common_->activation);
+  const Range quotient{static_cast<float>(std::max(lo, -kMost)), static_cast<float>(std::min(hi, kMost))};
+  group.qparams = qparams_from_range(quotient, common_->activation);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "support"))
 from page import Page  # noqa: E402
+from tool_case import ToolCase, main  # noqa: E402
 
 TOOL, EXAMPLES = (os.path.abspath(a) for a in sys.argv[1:3])
 QUICKSTART = os.path.join(EXAMPLES, "01_quickstart")
@@ -59,7 +60,7 @@ evaluation:
 """
 
 
-class Workspace(unittest.TestCase):
+class Workspace(ToolCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="inc_cli_")
         self.addCleanup(shutil.rmtree, self.folder)
@@ -84,12 +85,6 @@ class Workspace(unittest.TestCase):
 
     def quantize(self, *more, **changes):
         return run("quantize", "--config", self.config(**changes), "--output", self.path("out"), *more)
-
-    def refused(self, done, code, *words):
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertRegex(done.stderr, r"(?m)^error: ")
-        for word in words:
-            self.assertIn(word, done.stderr)
 
 
 class Results(Workspace):
@@ -126,6 +121,14 @@ class Results(Workspace):
         self.assertEqual({op["name"] for op in json.loads(done.stdout)["ops"]} & {"first", "last"}, {"first", "last"})
         done = run("inspect", self.path("small.onnx"), "--json")
         self.assertEqual(json.loads(done.stdout)["nodes"], 3)
+
+    def test_a_file_name_may_have_any_bytes(self):
+        odd = os.fsdecode(os.fsencode(self.path("odd_")) + b"\xff.onnx")
+        os.rename(self.path("small.onnx"), odd)
+        for more in ((), ("--instances", 1)):
+            done = run("benchmark", "--model", odd, "--iterations", 1, "--json", *more)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(json.loads(done.stdout)["model"], "odd_\ufffd")
 
     def test_the_quantized_model_benchmarks_in_int8(self):
         self.assertEqual(self.quantize().returncode, 0)
@@ -644,20 +647,26 @@ class BadInput(Workspace):
         finally:
             subprocess.run(["umount", self.path("tiny")])
 
+    def test_a_number_out_of_range_is_told_with_the_range(self):
+        for option, value in (("--batch", 0), ("--iterations", -1), ("--warmup", -1), ("--duration", 0), ("--instances", "x")):
+            done = run("benchmark", "--model", self.path("small.onnx"), option, value)
+            self.refused(done, 2, option, f"Value {value} not in range")
+            self.assertLess(len(done.stderr), 200)
+
+    def test_a_model_without_a_name_is_refused(self):
+        self.refused(run("benchmark", "--model", ""), 2, "--model")
+        self.refused(run("benchmark", "--model", self.path("small.onnx"), "--compare-model", "", "--iterations", 1), 3)
+
+    def test_a_result_that_cannot_be_printed_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([TOOL, "inspect", self.path("small.onnx")], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.refused(done, 5, "standard output", "No space left on device")
+
     def test_wrong_usage(self):
         self.assertEqual(run().returncode, 2)
         self.assertEqual(run("quantise").returncode, 2)
         self.assertEqual(run("quantize").returncode, 2)
         self.assertEqual(run("--help").returncode, 0)
-
-
-def main():
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]))
-    for test, reason in result.skipped:
-        print(f"SKIPPED {test.id()}: {reason}")
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

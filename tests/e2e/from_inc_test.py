@@ -11,6 +11,8 @@ import sys
 import tempfile
 import unittest
 
+from tool_case import main
+
 TOOL, SOURCE = (os.path.abspath(a) for a in sys.argv[1:3])
 EXAMPLES, PAGE = os.path.join(SOURCE, "examples"), os.path.join(SOURCE, "docs", "from-inc.md")
 GOLDEN = os.path.join(SOURCE, "tests", "golden", "from_inc")
@@ -264,14 +266,6 @@ class Sample(unittest.TestCase):
             with open(os.path.join(folder, "small", name), "rb") as f:
                 self.assertEqual(f.read(8), b"\x89PNG\r\n\x1a\n")
         self.assertFalse(os.path.exists(os.path.join(folder, "vgg19")))
-
-
-def main():
-    tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(tests)
-    failed = len(result.failures) + len(result.errors)
-    print(f"{max(0, result.testsRun - failed)} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

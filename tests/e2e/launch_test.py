@@ -10,6 +10,8 @@ import tempfile
 import time
 import unittest
 
+from tool_case import main
+
 INC_CPP = os.path.abspath(sys.argv[1])
 CPUS = sorted(os.sched_getaffinity(0))
 SAY = ("import json, os, sys; print(json.dumps({'cpus': sorted(os.sched_getaffinity(0)), 'arguments': sys.argv[1:], "
@@ -150,16 +152,6 @@ class Doctor(unittest.TestCase):
         self.assertTrue(any("INC_MAX_ISA=avx2" in a["problem"] for a in found["advice"]))
         self.assertEqual(found["precisions"]["int8"]["way"], "exact")
         self.assertEqual(found["precisions"]["bf16"]["way"], "emulated")
-
-
-def main():
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
-    for test, reason in result.skipped:
-        print(f"SKIPPED {test.id()}: {reason}")
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

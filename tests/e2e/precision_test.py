@@ -25,6 +25,7 @@ except ImportError as missing:
     sys.exit(SKIPPED)
 
 import small_nets
+from tool_case import main
 
 TOOL, EXAMPLES = (os.path.abspath(a) for a in sys.argv[1:3])
 SWITCHES = ("FORCE_BF16", "MIX_PRECISION_TEST", "INC_MAX_ISA")
@@ -657,15 +658,6 @@ class Inputs(Session):
         self.quantize({})
         self.assertEqual({op["precision"] for op in self.report["ops"]}, {"fp32"})
         self.same_in_onnxruntime()
-
-
-def main():
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]))
-    for test, reason in result.skipped:
-        print(f"SKIPPED {test.id()}: {reason}")
-    failed = len({test.id().split(" ")[0] for test, _ in result.failures + result.errors})
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

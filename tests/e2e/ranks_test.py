@@ -10,7 +10,8 @@ import unittest
 
 import numpy as np
 
-from resume_test import ENVIRONMENT, Workspace, main
+from resume_test import ENVIRONMENT, Workspace
+from tool_case import main
 
 MPIRUN = shutil.which("mpirun")
 

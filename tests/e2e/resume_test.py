@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 
 import small_nets
+from tool_case import ToolCase, main
 
 TOOL = os.path.abspath(sys.argv[1])
 ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1")
@@ -50,7 +51,7 @@ def without_times(value):
     return [without_times(v) for v in value] if isinstance(value, list) else value
 
 
-class Workspace(unittest.TestCase):
+class Workspace(ToolCase):
     strategy, target, always = "random", 0.0, ()
 
     @classmethod
@@ -134,12 +135,6 @@ class Workspace(unittest.TestCase):
         for report in reports:
             report.pop("pareto", None)  # ordered by measured latency
         self.assertEqual(*reports)
-
-    def refused(self, done, code, *words):
-        self.assertEqual(done.returncode, code, done.stderr)
-        self.assertRegex(done.stderr, r"(?m)^error: ")
-        for word in words:
-            self.assertIn(word, done.stderr)
 
 
 class Killed(Workspace):
@@ -404,15 +399,6 @@ class Interrupted(Workspace):
                 self.assertGreaterEqual(report["cost"]["trials"], 2)
                 self.quantize_in("stop", "--resume")
                 self.ends_as_if_undisturbed("stop")
-
-
-def main():
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]))
-    for test, reason in result.skipped:
-        print(f"SKIPPED {test.id()}: {reason}")
-    failed = len({getattr(test, "test_case", test) for test, _ in result.failures + result.errors})
-    print(f"{result.testsRun - failed - len(result.skipped)} passed, {failed} failed")
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ struct Simple {
 };
 constexpr Simple kSimple[] = {{"Relu", "relu"}, {"Sigmoid", "sigmoid"}, {"Tanh", "tanh"}, {"HardSwish", "hardswish"}};
 
-/// No activation: the bounds of a Clip are not constant.
+/// No activation: the bounds of a Clip are not constant, or the lower one is above the upper one, which makes a constant of it.
 std::optional<ops::Epilogue> activation_of(const ir::Graph& g, const ir::Node& node) {
   for (const Simple& row : kSimple)
     if (row.op == node.op) return ops::Epilogue{std::string(row.activation), 0, 0, {}};
@@ -26,13 +26,13 @@ std::optional<ops::Epilogue> activation_of(const ir::Graph& g, const ir::Node& n
   constexpr float kMost = std::numeric_limits<float>::max();
   const auto low = node.input(1).none() ? -kMost : scalar(g, node.input(1));
   const auto high = node.input(2).none() ? kMost : scalar(g, node.input(2));
-  if (!low || !high) return std::nullopt;
+  if (!low || !high || !(*low <= *high)) return std::nullopt;
   return ops::Epilogue{"clip", *low, *high, {}};
 }
 
 Support where(const ir::Graph& g, const Match& m) {
   if (g.value(m["y"]).type.dtype != DType::Float) return Support::no("only float32 is fused");
-  if (!activation_of(g, g.node(m.node("y")))) return Support::no("the bounds of the Clip are not constant");
+  if (!activation_of(g, g.node(m.node("y")))) return Support::no("the bounds of the Clip are not two constants in order");
   return open_end(g, g.node(m.node("t")), false);
 }
 

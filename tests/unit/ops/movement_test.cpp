@@ -65,6 +65,14 @@ TEST(Expand, RepeatsAsTileDoes) {
   EXPECT_EQ(list<float>(run_op("Tile", {counting({1, 2}), ints({2, 2})})[0]), (Floats{0, 1, 0, 1, 0, 1, 0, 1}));
 }
 
+TEST(Expand, ToAnImpossibleShapeIsRefusedBeforeAnythingIsAllocated) {
+  const Tensor x = counting({1, 1});
+  for (const auto& shape : {ints({3, -1}), ints({std::int64_t{1} << 30, std::int64_t{1} << 30}), ints({INT64_MAX, 4})}) {
+    const std::vector<ops::Spec> specs{{x.dtype(), x.shape(), nullptr, true}, {shape.dtype(), shape.shape(), &shape, true}};
+    EXPECT_THROW(ops::infer(op_node("Expand", 2), specs, 21), ModelError);
+  }
+}
+
 TEST(Concat, RefusesShapesThatDifferElsewhere) {
   EXPECT_EQ(list<float>(run_op("Concat", {counting({2, 1}), counting({2, 2})}, {{"axis", std::int64_t{-1}}})[0]),
             (Floats{0, 0, 1, 1, 2, 3}));

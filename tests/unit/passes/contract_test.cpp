@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/ir/print.h"
 #include "core/passes/pass.h"
@@ -51,11 +52,24 @@ bool runnable(const ir::Graph& graph) {
   return true;
 }
 
+/// Nothing where a named dimension of that size does not suit the graph.
+std::optional<std::vector<ir::Tensor>> results(const ir::Graph& graph, const std::vector<ir::Tensor>& inputs) {
+  try {
+    return inc::testing::run(graph, inputs);
+  } catch (const ModelError&) {
+    return std::nullopt;
+  }
+}
+
 void expect_same_numbers(const ir::Graph& before, const ir::Graph& after) {
   Rng rng(7);
-  for (int i = 0; i < 3; ++i) {
-    const auto inputs = inc::testing::random_inputs(before, rng, 2 + i);
-    const auto expected = inc::testing::run(before, inputs), actual = inc::testing::run(after, inputs);
+  int suited = 0;
+  for (const std::int64_t size : {2, 3, 32}) {
+    const auto inputs = inc::testing::random_inputs(before, rng, size);
+    const auto wanted = results(before, inputs);
+    if (!wanted) continue;
+    ++suited;
+    const auto &expected = *wanted, actual = inc::testing::run(after, inputs);
     ASSERT_EQ(expected.size(), actual.size());
     for (std::size_t k = 0; k < expected.size(); ++k) {
       if (is_float(expected[k].dtype()))
@@ -64,6 +78,7 @@ void expect_same_numbers(const ir::Graph& before, const ir::Graph& after) {
         EXPECT_TRUE(inc::testing::agree(actual[k], expected[k], inc::testing::Exact{}));
     }
   }
+  EXPECT_GT(suited, 0);
 }
 
 class EveryPass : public ::testing::TestWithParam<std::string_view> {};

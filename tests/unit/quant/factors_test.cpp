@@ -212,6 +212,17 @@ TEST(Equalize, LeavesAloneWhatTheProducerCannotTake) {
     EXPECT_TRUE(group.factor.empty());
 }
 
+TEST(ChooseFactors, RangesNearTheLargestNumberStayFinite) {
+  const Outliers g;
+  RangeTable ranges = g.observe(g.data(10));
+  ranges.tensor.at({g.x, RangeMethod::MinMax}) = {-3e38f, 3e38f};
+  for (Range& r : ranges.channels.at(g.x).range) r = {-3e38f, 3e38f};
+  const auto groups = choose_factors(g.b.graph, all_int8(g.b.graph, smooth_int8(0.5f)), ranges);
+  ASSERT_EQ(groups.size(), 1u);
+  EXPECT_GT(groups[0].qparams.scale[0], 1e36f);
+  EXPECT_TRUE(std::isfinite(groups[0].qparams.scale[0]));
+}
+
 TEST(ChooseFactors, RefusesWhatWasNotObserved) {
   Outliers g;
   RangeTable ranges = g.observe(g.data(10));
