@@ -8,6 +8,8 @@
 #include "adaptors/onednn/isa.h"
 #include "core/base/error.h"
 #include "core/quant/quantize.h"
+#include "kernels/activate/activate.h"
+#include "kernels/isa.h"
 #include "kernels/quantize/quantize.h"
 
 namespace inc::onednn {
@@ -140,6 +142,51 @@ ir::ValueId input_as_floats(Builder& b, const Anchor& a) {
   return value;
 }
 
+namespace {
+
+std::optional<kernels::Smooth> smooth(const Anchor& a) {
+  const std::string& name = a.epilogue.activation;
+  if (name == "sigmoid") return kernels::Smooth::Sigmoid;
+  if (name == "silu") return kernels::Smooth::Silu;
+  if (name == "gelu") return kernels::Smooth::Gelu;
+  if (name == "gelu_tanh") return kernels::Smooth::GeluTanh;
+  return std::nullopt;
+}
+
+/// A pass over the result costs less than the library's post-operation, but a residual would have to be FP32 too; what a
+/// product in BF16 gains is lost on the way of twice the bytes (BERT 2 %).
+bool activates_apart(const Anchor& a, Arithmetic arithmetic) {
+  if (!smooth(a) || kernels::isa() == kernels::Isa::Baseline) return false;
+  if (arithmetic == Arithmetic::Fp32 || arithmetic == Arithmetic::Emulated) return true;
+  if (arithmetic == Arithmetic::Bf16 && !a.node.op.ends_with("Conv")) return false;
+  return a.residual.none() && a.bf16_casts.empty() && !a.sums;
+}
+
+/// The slot of the result.
+int activate(Builder& b, const Anchor& a, const Attempt& attempt, int from) {
+  const ir::Shape& shape = b.shape(a.node.outputs[0]);
+  const bool to_8_bits = attempt.arithmetic == Arithmetic::Int8 && a.sink && !a.factors;
+  const DType type = to_8_bits ? a.sink->scale.dtype : a.bf16 ? DType::BFloat16 : DType::Float;
+  const int to = type == DType::Float ? from : b.scratch(type, shape, like(b.slot(from).desc, *data_type(type), shape));
+  const TensorScale scale = to_8_bits ? a.sink->scale : TensorScale{};
+  const kernels::Affine8 as{scale.scale, scale.zero_point, scale.dtype == DType::Int8};
+  ir::Node named;
+  named.name = a.node.name;
+  named.op = "Activation";
+  Step& step = b.step(named, "inc:activate", {from}, {to}, [=, how = *smooth(a), n = ir::element_count(shape)](Frame& f) {
+    if (type == DType::Float)
+      kernels::activate(how, f.as<float>(from), f.as<float>(to), n);
+    else if (type == DType::BFloat16)
+      kernels::activate(how, f.as<float>(from), f.as<BFloat16>(to), n);
+    else
+      kernels::activate(how, f.as<float>(from), f.at(to), n, as);
+  });
+  if (type != DType::Float) step.profile.precision = to_8_bits ? "int8" : "bf16";
+  return to;
+}
+
+}  // namespace
+
 bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attempt) {
   std::vector<Arithmetic> ways;
   if (anchor.integer && anchor.note.empty()) ways.push_back(Arithmetic::Int8);
@@ -150,6 +197,10 @@ bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attem
       anchor.note = "oneDNN has no fast integer kernel for this form";
     for (const bool factors : {true, false}) {
       if (factors && !anchor.factors) continue;
+      if (!factors && activates_apart(anchor, arithmetic) &&
+          (attempt({arithmetic, true, false, false, false, true}) ||
+           attempt({arithmetic, false, false, false, false, true})))
+        return true;
       const bool last = arithmetic != Arithmetic::Int8 && arithmetic != Arithmetic::Bf16 && !factors;
       if (attempt({arithmetic, true, false, false, factors}) || attempt({arithmetic, false, false, false, factors}))
         return true;
@@ -174,9 +225,11 @@ Epilogue::Epilogue(Builder& builder, const Anchor& anchor, const Attempt& attemp
       arithmetic_(attempt.arithmetic),
       may_sum_(attempt.sum),
       real_output_(attempt.real_output),
-      factors_(attempt.factors && anchor.factors.has_value()) {
+      factors_(attempt.factors && anchor.factors.has_value()),
+      apart_(attempt.apart) {
   const bool seen = anchor.sink && factors_ == anchor.factors.has_value();
   to_ = arithmetic_ == Arithmetic::Int8 && seen && !real_output_ ? anchor.sink->scale.dtype : real_type(arithmetic_);
+  if (apart_) to_ = DType::Float;
   if (arithmetic_ == Arithmetic::Int8 && a_.sums && a_.cast.none()) to_ = DType::Int32;
   const bool may_narrow = arithmetic_ == Arithmetic::Int8 && !real_output_ && (a_.residual.none() || !may_sum_);
   if (may_narrow && !a_.bf16_casts.empty()) to_ = DType::BFloat16;
@@ -256,7 +309,7 @@ void Epilogue::activate() {
   using dnnl::algorithm;
   const std::string& name = a_.epilogue.activation;
   const float alpha = a_.epilogue.alpha, beta = a_.epilogue.beta;
-  if (name == "none") return;
+  if (name == "none" || apart_) return;
   if (name == "relu") return ops_.append_eltwise(algorithm::eltwise_relu, 0, 0);
   if (name == "leaky_relu") return ops_.append_eltwise(algorithm::eltwise_relu, alpha, 0);
   if (name == "clip") return ops_.append_eltwise(algorithm::eltwise_clip_v2, alpha, beta);
@@ -339,6 +392,7 @@ void finish(Builder& b, const Anchor& a, const Attempt& attempt, Step& step, int
   step.profile.precision = arithmetic == Arithmetic::Int8 ? "int8" : arithmetic == Arithmetic::Bf16 ? "bf16" : "fp32";
   step.profile.emulated = arithmetic == Arithmetic::Emulated || (arithmetic == Arithmetic::Fp32 && !a.note.empty());
   if (step.profile.emulated) step.profile.note = a.note;
+  if (attempt.apart) output = activate(b, a, attempt, output);
   if (a.sums)
     finish_sums(b, a, output);
   else if (is_integer(b.slot(output).dtype))

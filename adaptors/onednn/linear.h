@@ -23,6 +23,7 @@ struct Attempt {
   bool reference = false;    ///< the library's unoptimised implementation will do
   bool real_output = false;  ///< FP32 out, whatever the users want
   bool factors = true;       ///< the Mul behind the anchor is part of the group
+  bool apart = false;        ///< the primitive writes FP32; finish() makes a step of the activation and the rounding
 };
 
 /// An anchor with everything that surrounds it.
@@ -84,7 +85,7 @@ class Epilogue {
   Builder& b_;
   const Anchor& a_;
   Arithmetic arithmetic_;
-  bool may_sum_, real_output_, factors_;
+  bool may_sum_, real_output_, factors_, apart_;
   DType to_;
   dnnl::post_ops ops_;
   std::vector<std::pair<int, int>> operands_;  // post-operation → slot; -1: the residual

@@ -91,7 +91,7 @@ Pd choose(const Geometry& g, const Attempt& attempt, DataType from, DataType wei
                : Pd(cpu(), kind, direct, src, weights, dst, g.strides, g.dilations, g.before, g.after, attr, true);
   };
   if (attempt.arithmetic != Arithmetic::Int8 && isa_name().starts_with("avx512"))
-    if (Pd pd = ask(channels_last_desc(real_type(attempt.arithmetic), g.out));
+    if (Pd pd = ask(channels_last_desc(attempt.apart ? DType::Float : real_type(attempt.arithmetic), g.out));
         pd && std::string_view(pd.impl_info_str()).find("ref") == std::string_view::npos)
       return pd;
   Pd pd = ask(any_desc(to, g.out));
@@ -118,6 +118,8 @@ bool convolve(Builder& b, const Anchor& a, const Geometry& g, const Attempt& att
   const Pd pd = choose(g, attempt, *data_type(int8 ? a.input->scale.dtype : real), *data_type(int8 ? DType::Int8 : real),
                        *data_type(to), biased ? data_type(b.dtype(a.bias)) : std::nullopt, epilogue.attr);
   if (!pd || (int8 && reads_wrongly(epilogue, g, pd))) return false;
+  const auto dense = static_cast<std::size_t>(ir::element_count(g.out)) * sizeof(float);
+  if (attempt.apart && pd.dst_desc().get_size() != dense) return false;
 
   const ir::ValueId x = int8 ? a.input->q : emulated ? input_as_floats(b, a) : a.x;
   const ir::ValueId w = int8 ? a.weights->q : emulated ? weights_as_floats(b, a) : a.weight;
