@@ -1,98 +1,18 @@
 #include "core/onnx/contrib.h"
 
-#include <fmt/format.h>
+#include <onnx/defs/schema.h>
+#include <onnx/shape_inference/implementation.h>
 
 #include <algorithm>
-#include <string_view>
-#include <unordered_set>
-#include <vector>
 
-#include "core/onnx/proto.h"
+#include "core/onnx/contrib_expansion.h"
+#include "core/onnx/prepare.h"
 
 namespace inc::onnx_io {
 namespace {
 
 constexpr std::string_view kDomain = "com.microsoft";
 constexpr std::int64_t kSoftmaxOverOneAxis = 13;
-
-using Names = std::unordered_set<std::string>;
-
-/// Writes the nodes that stand for one node of the domain.
-class Expansion {
- public:
-  Expansion(const onnx::NodeProto& of, Names& taken, onnx::GraphProto& out) : node(of), taken_(taken), out_(out) {}
-
-  const onnx::NodeProto& node;
-
-  std::string input(int index) const { return index < node.input_size() ? node.input(index) : std::string(); }
-  const onnx::AttributeProto* attribute(std::string_view name) const {
-    for (const auto& a : node.attribute())
-      if (a.name() == name) return &a;
-    return nullptr;
-  }
-  std::int64_t integer(std::string_view name, std::int64_t otherwise) const {
-    const auto* a = attribute(name);
-    return a == nullptr ? otherwise : a->i();
-  }
-  [[noreturn]] void refuse(const std::string& why) const {
-    throw UnsupportedError(fmt::format("{}: {}", describe(node), why));
-  }
-
-  std::string fresh() {
-    for (;;) {
-      std::string name = fmt::format("{}/{}", node.output(0), count_++);
-      if (taken_.insert(name).second) return name;
-    }
-  }
-  /// A node whose only output is `output`, or a fresh value; missing inputs at the end are left out.
-  onnx::NodeProto& add(const std::string& op, std::vector<std::string> inputs, const std::string& output = "") {
-    while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
-    auto& added = *out_.add_node();
-    added.set_op_type(op);
-    for (auto& name : inputs) added.add_input(std::move(name));
-    added.add_output(output.empty() ? fresh() : output);
-    added.set_name(output.empty() || node.name().empty() ? added.output(0) : node.name());
-    return added;
-  }
-  /// Takes over the named attributes that are present.
-  void keep(onnx::NodeProto& to, std::initializer_list<std::string_view> names) const {
-    for (const auto name : names)
-      if (const auto* a = attribute(name)) *to.add_attribute() = *a;
-  }
-  static void set(onnx::NodeProto& to, const std::string& name, std::int64_t value) {
-    auto* a = to.add_attribute();
-    a->set_name(name);
-    a->set_type(onnx::AttributeProto::INT);
-    a->set_i(value);
-  }
-  std::string real(float value) {
-    auto& constant = add("Constant", {});
-    auto* a = constant.add_attribute();
-    a->set_name("value_float");
-    a->set_type(onnx::AttributeProto::FLOAT);
-    a->set_f(value);
-    return constant.output(0);
-  }
-  std::string dequantized(const std::string& data, const std::string& scale, const std::string& zero, std::int64_t axis) {
-    auto& added = add("DequantizeLinear", {data, scale, zero});
-    set(added, "axis", axis);
-    return added.output(0);
-  }
-  /// Input `index`, with scale and zero point behind it.
-  std::string dequantized(int index, std::int64_t axis = 0) {
-    return dequantized(input(index), input(index + 1), input(index + 2), axis);
-  }
-  /// Makes the node's output of `real`; scale and zero point are inputs `scale` and `scale` + 1.
-  void quantize(const std::string& real, int scale) {
-    if (input(scale + 1).empty()) refuse("no output zero point found");
-    add("QuantizeLinear", {real, input(scale), input(scale + 1)}, node.output(0));
-  }
-
- private:
-  Names& taken_;
-  onnx::GraphProto& out_;
-  int count_ = 0;
-};
 
 void expand_qdq(Expansion& e) {
   auto& added = e.add(e.node.op_type(), {e.input(0), e.input(1), e.input(2)}, e.node.output(0));
@@ -175,32 +95,31 @@ void expand_dynamic_matmul(Expansion& e) {
   add_product(e, a, e.dequantized(e.input(1), e.input(2), e.input(3), -1), e.input(4));
 }
 
-struct Row {
-  std::string_view op;
-  int min_inputs;
-  void (*expand)(Expansion&);
-};
-constexpr Row kRows[] = {
-    {"QuantizeLinear", 2, expand_qdq},
-    {"DequantizeLinear", 2, expand_qdq},
-    {"QLinearAdd", 8, expand_binary},
-    {"QLinearMul", 8, expand_binary},
-    {"QLinearSigmoid", 5, expand_unary},
-    {"QLinearLeakyRelu", 5, expand_unary},
-    {"QLinearAveragePool", 5, expand_unary},
-    {"QLinearGlobalAveragePool", 5, expand_unary},
-    {"QLinearSoftmax", 5, expand_softmax},
-    {"QLinearConcat", 5, expand_concat},
-    {"QLinearWhere", 9, expand_where},
-    {"QGemm", 6, expand_gemm},
-    {"MatMulIntegerToFloat", 4, expand_matmul_integer},
-    {"DynamicQuantizeMatMul", 3, expand_dynamic_matmul},
+constexpr ContribRow kRows[] = {
+    {"QuantizeLinear", 2, 1, expand_qdq},
+    {"DequantizeLinear", 2, 1, expand_qdq},
+    {"QLinearAdd", 8, 1, expand_binary},
+    {"QLinearMul", 8, 1, expand_binary},
+    {"QLinearSigmoid", 5, 1, expand_unary},
+    {"QLinearLeakyRelu", 5, 1, expand_unary},
+    {"QLinearAveragePool", 5, 1, expand_unary},
+    {"QLinearGlobalAveragePool", 5, 1, expand_unary},
+    {"QLinearSoftmax", 5, 1, expand_softmax},
+    {"QLinearConcat", 5, 1, expand_concat},
+    {"QLinearWhere", 9, 1, expand_where},
+    {"QGemm", 6, 1, expand_gemm},
+    {"MatMulIntegerToFloat", 4, 1, expand_matmul_integer},
+    {"DynamicQuantizeMatMul", 3, 1, expand_dynamic_matmul},
 };
 
-const Row* row_of(const onnx::NodeProto& node) {
+const ContribRow* row_of(const onnx::NodeProto& node) {
   if (node.domain() != kDomain) return nullptr;
-  const auto* row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.op == node.op_type(); });
-  return row == std::end(kRows) ? nullptr : row;
+  const auto is_it = [&](const ContribRow& row) { return row.op == node.op_type(); };
+  const auto row = std::find_if(std::begin(kRows), std::end(kRows), is_it);
+  if (row != std::end(kRows)) return row;
+  const auto& fused = fused_rows();
+  const auto other = std::find_if(fused.begin(), fused.end(), is_it);
+  return other == fused.end() ? nullptr : &*other;
 }
 
 Names value_names(const onnx::GraphProto& graph) {
@@ -211,23 +130,70 @@ Names value_names(const onnx::GraphProto& graph) {
   return names;
 }
 
+Names names_read(const onnx::GraphProto& graph) {
+  Names names;
+  for (const auto& value : graph.output()) names.insert(value.name());
+  for (const auto& node : graph.node()) names.insert(node.input().begin(), node.input().end());
+  return names;
+}
+
+KnownTypes known_types(const onnx::ModelProto& model) {
+  onnx::ModelProto inferred = model;
+  guarded<ModelError>("shapes cannot be inferred", [&] {
+    onnx::shape_inference::InferShapes(inferred, onnx::OpSchemaRegistry::Instance(),
+                                       onnx::ShapeInferenceOptions(false, 0, true));
+  });
+  KnownTypes known;
+  const auto& graph = inferred.graph();
+  for (const auto* infos : {&graph.input(), &graph.value_info()})
+    for (const auto& info : *infos) {
+      if (!info.type().has_tensor_type() || !info.type().tensor_type().has_shape()) continue;
+      auto& dims = known[info.name()];
+      dims.clear();
+      for (const auto& dim : info.type().tensor_type().shape().dim())
+        dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
+    }
+  for (const auto& tensor : graph.initializer()) known[tensor.name()].assign(tensor.dims().begin(), tensor.dims().end());
+  return known;
+}
+
 }  // namespace
+
+void claim_contrib(onnx::ModelProto& model) {
+  bool any = false;
+  for (auto& node : *model.mutable_graph()->mutable_node()) {
+    if (!node.domain().empty()) continue;
+    const auto* schema =
+        onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset_of(model)), onnx::ONNX_DOMAIN);
+    if (schema != nullptr) continue;
+    node.set_domain(std::string(kDomain));
+    if (row_of(node) == nullptr) node.clear_domain();
+    any = any || !node.domain().empty();
+  }
+  const auto& imports = model.opset_import();
+  if (!any || std::any_of(imports.begin(), imports.end(), [](const auto& i) { return i.domain() == kDomain; })) return;
+  auto* import = model.add_opset_import();
+  import->set_domain(std::string(kDomain));
+  import->set_version(1);
+}
 
 void expand_contrib(onnx::ModelProto& model) {
   auto& graph = *model.mutable_graph();
   if (std::none_of(graph.node().begin(), graph.node().end(), row_of)) return;
   Names taken = value_names(graph);
+  const Names wanted = names_read(graph);
+  const KnownTypes types = known_types(model);
   onnx::GraphProto expanded;
   for (auto& node : *graph.mutable_node()) {
-    const Row* row = row_of(node);
+    const ContribRow* row = row_of(node);
     if (row == nullptr) {
       *expanded.add_node() = std::move(node);
       continue;
     }
-    Expansion expansion(node, taken, expanded);
-    if (node.input_size() < row->min_inputs || node.output_size() != 1)
-      expansion.refuse(fmt::format("{} inputs and {} outputs found, at least {} and 1 expected", node.input_size(),
-                                   node.output_size(), row->min_inputs));
+    Expansion expansion(node, opset_of(model), types, wanted, taken, expanded);
+    if (node.input_size() < row->min_inputs || node.output_size() < 1 || node.output_size() > row->max_outputs)
+      expansion.refuse(fmt::format("{} inputs and {} outputs found, at least {} and 1 to {} expected", node.input_size(),
+                                   node.output_size(), row->min_inputs, row->max_outputs));
     row->expand(expansion);
   }
   graph.mutable_node()->Swap(expanded.mutable_node());

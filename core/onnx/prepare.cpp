@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <onnx/checker.h>
 #include <onnx/defs/schema.h>
+#include <onnx/defs/tensor_proto_util.h>
 #include <onnx/inliner/inliner.h>
 #include <onnx/shape_inference/implementation.h>
 #include <onnx/version_converter/convert.h>
@@ -21,6 +22,7 @@ namespace inc::onnx_io {
 namespace {
 
 constexpr std::int64_t kOldestOpset = 7;
+constexpr std::int64_t kResizeSaysWhere = 11;
 
 const onnx::OpSchema* schema_of(const onnx::NodeProto& node, std::int64_t opset) {
   return onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), node.domain());
@@ -69,11 +71,71 @@ void inline_functions(onnx::ModelProto& model) {
   refuse_forms(model);
 }
 
+void add_text(onnx::NodeProto& node, const std::string& name, const std::string& value) {
+  auto* attribute = node.add_attribute();
+  attribute->set_name(name);
+  attribute->set_type(onnx::AttributeProto::STRING);
+  attribute->set_s(value);
+}
+
+const onnx::TensorProto* constant_of(const onnx::GraphProto& graph, const std::string& name) {
+  for (const auto& tensor : graph.initializer())
+    if (tensor.name() == name) return &tensor;
+  for (const auto& node : graph.node())
+    if (node.op_type() == "Constant" && node.output(0) == name && node.attribute_size() == 1 && node.attribute(0).has_t())
+      return &node.attribute(0).t();
+  return nullptr;
+}
+
+bool makes_smaller(const onnx::GraphProto& graph, const std::string& scales) {
+  const auto* tensor = constant_of(graph, scales);
+  if (tensor == nullptr || tensor->data_type() != onnx::TensorProto::FLOAT) return false;
+  const auto values = onnx::ParseData<float>(tensor);
+  return std::any_of(values.begin(), values.end(), [](float v) { return v < 1; });
+}
+
+/// Before opset 11, Resize and Upsample place pixels by their index alone, and the nearest one is the next where the image
+/// becomes smaller (as onnxruntime has it; ONNX did not say). The converter leaves that to the new defaults, which differ.
+void keep_old_pixels(onnx::GraphProto& graph) {
+  for (auto& node : *graph.mutable_node()) {
+    if (node.op_type() != "Resize" || !node.domain().empty()) continue;
+    add_text(node, "coordinate_transformation_mode", "asymmetric");
+    const bool smaller = node.input_size() > 2 && makes_smaller(graph, node.input(2));
+    add_text(node, "nearest_mode", smaller ? "ceil" : "floor");
+  }
+}
+
+using Axes = std::map<std::string, onnx::AttributeProto>;
+
+/// Scales per channel as opset 13 has them, in a model that says it is older (onnxruntime's quantizer leaves the opset of
+/// the model it was given): the axes by the name of the output, taken out of the nodes.
+Axes take_axes(onnx::ModelProto& model) {
+  Axes axes;
+  if (opset_of(model) >= kMinimumOpset) return axes;
+  for (auto& node : *model.mutable_graph()->mutable_node()) {
+    if (!node.domain().empty() || (node.op_type() != "QuantizeLinear" && node.op_type() != "DequantizeLinear")) continue;
+    auto& attributes = *node.mutable_attribute();
+    const auto axis = std::find_if(attributes.begin(), attributes.end(), [](const auto& a) { return a.name() == "axis"; });
+    if (axis == attributes.end() || node.output_size() == 0) continue;
+    axes.emplace(node.output(0), std::move(*axis));
+    attributes.erase(axis);
+  }
+  return axes;
+}
+
+void give_axes(onnx::GraphProto& graph, const Axes& axes) {
+  for (auto& node : *graph.mutable_node()) {
+    const auto found = node.output_size() > 0 ? axes.find(node.output(0)) : axes.end();
+    if (found != axes.end()) *node.add_attribute() = found->second;
+  }
+}
+
 void convert(onnx::ModelProto& model) {
   const std::int64_t opset = opset_of(model);
   if (opset >= kMinimumOpset) return;
   const std::string what = fmt::format("cannot convert from opset {} to {}", opset, kMinimumOpset);
   model = guarded<UnsupportedError>(what, [&] { return onnx::version_conversion::ConvertVersion(model, kMinimumOpset); });
+  if (opset < kResizeSaysWhere) keep_old_pixels(*model.mutable_graph());
 }
 
 /// ONNX's function bodies refer to attributes that a node may leave to their defaults, and fail where it does.
@@ -173,7 +235,9 @@ void check(onnx::ModelProto model, bool types) {
 Constants prepare(onnx::ModelProto& model, ExternalData& external) {
   normalize(model);
   expect_versions(model);
+  claim_contrib(model);
   refuse_forms(model);
+  const Axes axes = take_axes(model);
   auto& graph = *model.mutable_graph();
   Constants constants;
   take_constants(graph, constants, external);
@@ -182,6 +246,7 @@ Constants prepare(onnx::ModelProto& model, ExternalData& external) {
   check(model);
   inline_functions(model);
   convert(model);
+  give_axes(*model.mutable_graph(), axes);
   expand_contrib(model);
   spell_out_defaults(model);
   expand_functions(model);

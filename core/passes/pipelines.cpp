@@ -14,7 +14,7 @@ PassList cleanup_list() {
   list.push_back(infer_shapes());
   list.push_back(fold_constants());
   list.push_back(merge_duplicates());
-  add(list, fold_shapes, eliminate_identity, eliminate_expand, fold_reshape_target);
+  add(list, fold_shapes, eliminate_identity, eliminate_expand, eliminate_pad_count, fold_reshape_target);
   return list;
 }
 

@@ -14,6 +14,7 @@ Rule fold_shapes();                                 ///< integers that follow fr
 Rule fold_reshape_target();                         ///< Reshape to a computed shape with one open dimension
 Rule eliminate_identity();                          ///< nodes that return their input
 Rule eliminate_expand();                            ///< Expand whose broadcasting the consumer does itself
+Rule eliminate_pad_count();                         ///< averages that include the pads of a window that has none
 
 Rule fuse_one_hot();      ///< rows of a table instead of a product with one-hot rows
 Rule fuse_slices_conv();  ///< a convolution over all phases of an image ("focus") as one with a larger stride

@@ -45,6 +45,29 @@ TEST(Convert, SoftmaxKeepsItsFlattenedMeaning) {
   }
 }
 
+std::vector<float> enlarged(int opset, const std::string& node) {
+  const auto graph = import_text(model(opset, "g (float[1,1,1,4] x) => (y) <float[4] s = {1, 1, 1, 0.5}> { " + node + " }"));
+  const auto y = testing::run(graph, {{ir::Tensor::of<float>({1, 1, 1, 4}, {0, 2, 4, 8})}}).front();
+  return {y.data<float>(), y.data<float>() + y.count()};
+}
+
+TEST(Convert, OldResizePlacesPixelsByTheirIndex) {
+  using ::testing::ElementsAre;
+  EXPECT_THAT(enlarged(7, R"(y = Upsample<scales = [1.0, 1.0, 1.0, 2.0], mode = "linear">(x))"),
+              ElementsAre(0, 1, 2, 3, 4, 6, 8, 8));
+  EXPECT_THAT(enlarged(7, R"(y = Upsample<scales = [1.0, 1.0, 1.0, 1.5], mode = "nearest">(x))"),
+              ElementsAre(0, 0, 2, 4, 4, 8));
+  EXPECT_THAT(enlarged(10, R"(y = Resize<mode = "linear">(x, s))"), ElementsAre(0, 4));
+}
+
+TEST(Convert, ScalesPerChannelMayStandInModelsThatSayTheyAreOlder) {
+  const auto graph = import_text(model(11, R"(g (float[1,2] x) => (y)
+    <int8[2,3] q = {1, 2, 3, 1, 2, 3}, float[3] s = {1, 0.5, 2}, int8[3] z = {0, 0, 0}> {
+      w = DequantizeLinear<axis = 1>(q, s, z) y = MatMul(x, w) })"));
+  const auto y = testing::run(graph, {{ir::Tensor::of<float>({1, 2}, {1, 2})}}).front();
+  EXPECT_THAT(std::vector<float>(y.data<float>(), y.data<float>() + 3), ::testing::ElementsAre(3, 3, 18));
+}
+
 TEST(Convert, LargeInitializersKeepTheirBytes) {
   const std::string body = "g (float[1,64] x) => (float[1,64] y) <float[64,64] w> { y = MatMul(x, w) }";
   const auto old_graph = import_text(model(8, body)), new_graph = import_text(model(13, body));
