@@ -54,7 +54,9 @@ class QdqInserter {
   void quantize_everywhere();
   void spread_through(const ir::Node& node, const QdqOptions& options);
   void find_int8_values(const ir::Node& node);
-  void spread_residual(const ir::Node& node);
+  /// Of the value, or of what operators that only move its elements made it from, for it alone.
+  const Pair* pair_behind_movement(ir::ValueId value, const QdqOptions& options) const;
+  void spread_residual(const ir::Node& node, const QdqOptions& options);
   const Pair* only_pair(ir::ValueId value) const;
   bool covered(ir::ValueId value) const;
   bool is_int8(ir::NodeId node) const;

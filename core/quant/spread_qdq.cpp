@@ -40,10 +40,21 @@ void QdqInserter::find_int8_values(const ir::Node& node) {
   if (passes || is_int8(node.id)) from_int8_.insert(node.outputs.begin(), node.outputs.end());
 }
 
-void QdqInserter::spread_residual(const ir::Node& node) {
+const QdqInserter::Pair* QdqInserter::pair_behind_movement(ir::ValueId value, const QdqOptions& options) const {
+  const Pair* pair = only_pair(value);
+  while (pair == nullptr && options.through_movement && from_int8_.contains(value)) {
+    const ir::Node* mover = graph_.producer(value);
+    const bool alone = graph_.value(value).consumers.size() == 1 && !graph_.is_output(value);
+    if (mover == nullptr || !alone || mover->op == "Concat" || passage_of(graph_, *mover) != Passage::Same) break;
+    value = mover->inputs[0];
+    pair = only_pair(value);
+  }
+  return pair;
+}
+
+void QdqInserter::spread_residual(const ir::Node& node, const QdqOptions& options) {
   if (!is_int8(node.id) || ops::reported_type(node) != "Conv" || ops::epilogue(node).residual.none()) return;
-  const ir::ValueId residual = node.inputs.at(kResidualInput);
-  if (const Pair* known = only_pair(residual)) {
+  if (const Pair* known = pair_behind_movement(node.inputs.at(kResidualInput), options)) {
     const Pair pair = *known;
     read_quantized(node, kResidualInput, pair.qparams, pair.scheme);
   }
@@ -99,7 +110,7 @@ void QdqInserter::spread(const QdqOptions& options) {
   const auto order = graph_.topological_order();
   for (const ir::NodeId id : order) {
     find_int8_values(graph_.node(id));
-    if (options.through_residuals) spread_residual(graph_.node(id));
+    if (options.through_residuals) spread_residual(graph_.node(id), options);
   }
   for (auto it = order.rbegin(); it != order.rend(); ++it) spread_through(graph_.node(*it), options);
   if (options.placement == Placement::Everywhere) quantize_everywhere();

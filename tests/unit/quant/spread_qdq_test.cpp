@@ -150,6 +150,35 @@ TEST(SpreadQdq, ResidualOperandsQuantizedForAnotherAnchorAreShared) {
   EXPECT_EQ(c.input_of(quantized(c.graph, kNone), last, 3), "first");
 }
 
+TEST(SpreadQdq, ResidualOperandsMovedFromWhatIsQuantizedArePairsOfTheSameParameters) {
+  Chain c;
+  const auto middle = c.conv("middle", c.first);
+  const auto turned =
+      c.node("Transpose", "turned", {c.first}, {1, 4, 8, 8}, {{"perm", std::vector<std::int64_t>{0, 1, 3, 2}}});
+  const auto back = c.node("Identity", "back", {turned}, {1, 4, 8, 8});
+  const auto last = c.conv("last", middle, back);
+  c.output(last);
+  const ir::Graph q = quantized(c.graph);
+  EXPECT_EQ(c.input_of(q, turned), "first_dequantized");
+  EXPECT_EQ(c.input_of(q, back), "turned_dequantized");
+  EXPECT_EQ(c.input_of(q, last, 3), "back_dequantized");
+  const auto scale = [&](const char* name) { return q.constant(*q.find_value(name))->values<float>()[0]; };
+  EXPECT_EQ(scale("back_scale"), scale("first_scale"));
+  QdqOptions still = {};
+  still.through_movement = false;
+  EXPECT_EQ(c.input_of(quantized(c.graph, still), last, 3), "back");
+}
+
+TEST(SpreadQdq, ResidualOperandsMovedForOthersTooStayFp32) {
+  Chain c;
+  const auto middle = c.conv("middle", c.first);
+  const auto moved = c.node("Identity", "moved", {c.first}, {1, 4, 8, 8});
+  const auto last = c.conv("last", middle, moved);
+  c.output(last);
+  c.output(moved);
+  EXPECT_EQ(c.input_of(quantized(c.graph), last, 3), "moved");
+}
+
 TEST(SpreadQdq, ResidualStreamsBetweenMatMulsStayFp32) {
   Builder b;
   const auto x = b.input("x", {2, 4});
