@@ -8,6 +8,19 @@
 namespace inc::onednn {
 namespace {
 
+bool emit_softmax_across(Builder& b, const ir::Node& node, const ir::Shape& shape, std::size_t axis) {
+  const auto count = [&](std::size_t begin, std::size_t end) {
+    return ir::element_count(
+        {shape.begin() + static_cast<std::ptrdiff_t>(begin), shape.begin() + static_cast<std::ptrdiff_t>(end)});
+  };
+  const std::int64_t outer = count(0, axis), length = shape[axis], inner = count(axis + 1, shape.size());
+  if (inner < 2 || outer * length == 0) return false;
+  const int from = b.plain(node.inputs[0]), to = b.make(node.outputs[0]);
+  b.step(node, "inc:softmax_across", {from}, {to},
+         [=](Frame& f) { kernels::softmax_across(f.as<float>(from), f.as<float>(to), outer, length, inner); });
+  return true;
+}
+
 bool emit_softmax(Builder& b, const ir::Node& node) {
   const ir::Shape& shape = b.shape(node.inputs[0]);
   const bool whole_tail = b.graph().opset < 13;
@@ -20,6 +33,7 @@ bool emit_softmax(Builder& b, const ir::Node& node) {
     along = 1;
   }
   if (seen.empty() || seen.size() > DNNL_MAX_NDIMS) return false;
+  if (node.op == "Softmax" && !whole_tail && emit_softmax_across(b, node, shape, axis)) return true;
   const Desc desc = plain_desc(DType::Float, seen);
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);

@@ -47,8 +47,18 @@ void eval_gather_elements(const EvalContext& c) {
   Strides strides = strides_of(x);
   const std::int64_t step = strides[axis];
   strides[axis] = 0;
-  for_each_position(c.inputs[1].shape(), {strides}, [&](std::int64_t i, const std::int64_t* at) {
-    copy_block(c.inputs[0], at[0] + indices[static_cast<std::size_t>(i)] * step, c.outputs[0], i, 1);
+  ir::Shape rows = c.inputs[1].shape();
+  const std::int64_t columns = rows.back(), along = strides.back();
+  rows.pop_back();
+  strides.pop_back();
+  visit_dtype(c.inputs[0].dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const T* from = c.inputs[0].data<T>();
+    T* to = c.outputs[0].mutable_data<T>();
+    for_each_position(rows, {strides}, [&](std::int64_t row, const std::int64_t* at) {
+      const std::int64_t* index = indices.data() + row * columns;
+      for (std::int64_t i = 0; i < columns; ++i) to[row * columns + i] = from[at[0] + i * along + index[i] * step];
+    });
   });
 }
 

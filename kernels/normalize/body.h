@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/exp.h"
+#include "kernels/normalize/normalize.h"
+
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
@@ -54,6 +57,19 @@ void rms_norm_row(const float* src, float* dst, I64 columns, const float* scale,
   I64 i = 0;
   for (; i + kLanes <= columns; i += kLanes) store(dst + i, load(src + i) * wide * load(scale + i));
   for (; i < columns; ++i) dst[i] = src[i] * factor * scale[i];
+}
+
+void softmax_columns(const float* src, float* dst, I64 length, I64 stride, I64 columns) noexcept {
+  float most[kSoftmaxColumns], sum[kSoftmaxColumns];
+  for (I64 c = 0; c < columns; ++c) most[c] = src[c];
+  for (I64 i = 1; i < length; ++i)
+    for (I64 c = 0; c < columns; ++c) most[c] = src[i * stride + c] > most[c] ? src[i * stride + c] : most[c];
+  for (I64 c = 0; c < columns; ++c) sum[c] = 0;
+  for (I64 i = 0; i < length; ++i)
+    for (I64 c = 0; c < columns; ++c) sum[c] += dst[i * stride + c] = exp_of(src[i * stride + c] - most[c]);
+  for (I64 c = 0; c < columns; ++c) sum[c] = 1.0f / sum[c];
+  for (I64 i = 0; i < length; ++i)
+    for (I64 c = 0; c < columns; ++c) dst[i * stride + c] *= sum[c];
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA

@@ -14,6 +14,8 @@ INC_KERNEL_DECLARE(void layer_norm_row(const float* src, float* dst, int64_t col
                                        float epsilon) noexcept)
 INC_KERNEL_DECLARE(void rms_norm_row(const float* src, float* dst, int64_t columns, const float* scale,
                                      float epsilon) noexcept)
+INC_KERNEL_DECLARE(void softmax_columns(const float* src, float* dst, int64_t length, int64_t stride,
+                                        int64_t columns) noexcept)
 
 namespace {
 constexpr int64_t kGrain = 1 << 13;
@@ -57,6 +59,17 @@ void layer_norm(const BFloat16* src, BFloat16* dst, int64_t rows, int64_t column
 void rms_norm(const BFloat16* src, BFloat16* dst, int64_t rows, int64_t columns, const float* scale,
               float epsilon) noexcept {
   each_row(src, dst, rows, columns, [=](float* row) { INC_KERNEL_CALL(rms_norm_row, row, row, columns, scale, epsilon); });
+}
+
+void softmax_across(const float* src, float* dst, int64_t outer, int64_t length, int64_t inner) noexcept {
+  const int64_t blocks = (inner + kSoftmaxColumns - 1) / kSoftmaxColumns;
+  const int64_t grain = kGrain / std::max<int64_t>(1, length * std::min(inner, kSoftmaxColumns)) + 1;
+  parallel_for(outer * blocks, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % blocks * kSoftmaxColumns, at = i / blocks * length * inner + first;
+      INC_KERNEL_CALL(softmax_columns, src + at, dst + at, length, inner, std::min(kSoftmaxColumns, inner - first));
+    }
+  });
 }
 
 }  // namespace inc::kernels
