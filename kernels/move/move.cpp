@@ -227,8 +227,14 @@ void gather_blocks(const std::byte* src, std::byte* dst, const int64_t* index, i
 void fill(std::byte* dst, int64_t count, const std::byte* value, std::size_t size) noexcept {
   const auto run = [&]<class T>(T element) {
     std::memcpy(&element, value, sizeof element);
+    constexpr auto kBlock = static_cast<int64_t>(512 / sizeof(T));
+    std::array<T, static_cast<std::size_t>(kBlock)> block;
+    block.fill(element);
     T* to = reinterpret_cast<T*>(dst);
-    parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { std::fill(to + begin, to + end, element); });
+    parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i += kBlock)
+        std::memcpy(to + i, block.data(), static_cast<std::size_t>(std::min(kBlock, end - i)) * sizeof(T));
+    });
   };
   switch (size) {
     case 1:

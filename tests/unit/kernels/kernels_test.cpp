@@ -164,6 +164,18 @@ TEST_P(Kernels, CopyAnyStrides) {
     }
 }
 
+TEST(Move, FillRepeatsElementsOfEverySize) {
+  const std::byte value[] = {std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4},
+                             std::byte{5}, std::byte{6}, std::byte{7}, std::byte{8}};
+  for (const std::size_t size : {1, 2, 4, 8})
+    for (const std::size_t count : {0, 1, 63, 64, 65, 511, 513, 40'000}) {
+      std::vector<std::byte> dst(count * size + 16, std::byte{0x5a});
+      fill(dst.data(), static_cast<std::int64_t>(count), value, size);
+      for (std::size_t i = 0; i < dst.size(); ++i)
+        ASSERT_EQ(dst[i], i < count * size ? value[i % size] : std::byte{0x5a}) << size << " × " << count << " at " << i;
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Kernels, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& item) {
   return item.param == Isa::Baseline ? "Baseline" : item.param == Isa::Avx2 ? "Avx2" : "Avx512";
 });
