@@ -94,8 +94,8 @@ bool helps(const OutputDistance& before, const OutputDistance& after) {
 
 /// The whole where it pays; else the blocks of anchors that help, each tried with those kept before it, where they pay.
 template <class Distance>
-void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, const Distance& distance,
-                     BiasCorrection& out) {
+void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, std::size_t held_back,
+                     const Distance& distance, BiasCorrection& out) {
   const OutputDistance before = distance({}), whole = distance(all);
   out.before = out.after = before.divergence();
   if (out.before < 0) {
@@ -114,7 +114,7 @@ void keep_what_helps(const Shifts& all, const std::vector<ir::NodeId>& anchors, 
                   whole.divergence(),
                   no_axis_worse(before.by_axis(), whole.by_axis()) ? "" : " and parts of the outputs away from FP32");
   if (better || anchors.size() < 2 || whole.divergence() > kHarm * out.before) return;
-  const std::size_t blocks = std::min(kBlocks, anchors.size());
+  const std::size_t blocks = std::min({kBlocks, anchors.size(), std::max<std::size_t>(2, held_back / 2)});
   OutputDistance best = before;
   Shifts kept;
   for (std::size_t b = 0; b < blocks; ++b) {
@@ -175,7 +175,7 @@ BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& co
       trial.bias_shift = shifts;
       return held_back.distance(*adaptor.prepare(quant::insert_qdq(fused, trial, ranges, weights, options.qdq)));
     };
-    keep_what_helps(all, anchors, distance, out);
+    keep_what_helps(all, anchors, held_back.size(), distance, out);
   } catch (const UnsupportedError& error) {
     out.why_not = error.full_message();
   } catch (const ModelError& error) {

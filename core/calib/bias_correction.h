@@ -41,9 +41,10 @@ struct BiasCorrection {
 ///
 /// Checked, not trusted: every fourth sample is held back, 32 at most. The correction is kept when it lowers the divergence
 /// of the FP32 outputs there (sum of squared differences from FP32 over the sum of squares of FP32) by at least 5 %, because
-/// less does not carry over to other data, and takes no part of the outputs away from FP32 (OutputDistance::by_axis). When it
-/// fails without raising the divergence by a quarter, up to eight blocks of anchors are tried one after another, each stays
-/// where it helps in both respects, and all that stay must gain 5 %. Possibly nothing is kept.
+/// less does not carry over to other data, and takes no part of the outputs away from FP32 (OutputDistance::by_axis). When
+/// it fails without raising the divergence by a quarter, up to eight blocks of anchors, half as many as there are samples
+/// held back, are tried one after another, each stays where it helps in both respects, and all that stay must gain 5 %.
+/// Possibly nothing is kept.
 ///
 /// `fp32` executes `fused`. Faults of the data are DataErrors; a model that cannot be cut or has too few samples is not
 /// corrected, and why_not says so.

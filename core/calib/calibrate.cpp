@@ -17,6 +17,26 @@ struct Slice {
   std::int64_t first, count;
 };
 
+/// What keeps the largest of the values between the step that makes it and its statistics in the cache, where its size is
+/// known. Only averages of batches depend on it.
+std::int64_t batch_in_cache(const ir::Graph& graph, const std::vector<quant::Watched>& values,
+                            const CalibrationOptions& options) {
+  constexpr std::int64_t kBytes = std::int64_t{1} << 20;
+  if (options.methods.contains(quant::RangeMethod::MovingAverage)) return options.batch_size;
+  std::int64_t largest = 1;
+  for (const quant::Watched& watched : values) {
+    const auto& dims = graph.value(watched.value).type.dims;
+    if (!dims) return options.batch_size;
+    std::int64_t bytes = static_cast<std::int64_t>(sizeof(float));
+    for (std::size_t i = 1; i < dims->size(); ++i) {
+      if (!(*dims)[i].known()) return options.batch_size;
+      bytes *= (*dims)[i].value;
+    }
+    largest = std::max(largest, bytes);
+  }
+  return std::clamp<std::int64_t>(kBytes / largest, 1, std::max<std::int64_t>(1, options.batch_size));
+}
+
 /// Of the size that the graph can run; a remainder that it cannot run is left out.
 std::vector<Slice> slices(const ir::Graph& graph, std::int64_t total, std::int64_t batch_size) {
   std::vector<Slice> out;
@@ -124,7 +144,7 @@ StatsTable collect(const ir::Graph& graph, const runtime::Executable& executable
     throw DataError(fmt::format("calibration has no samples: {} found in {}, at least 1 expected",
                                 std::max<std::int64_t>(0, total), data.describe()));
   Collector collector(graph, executable, values, options);
-  const std::vector<Slice> all = slices(graph, total, options.batch_size);
+  const std::vector<Slice> all = slices(graph, total, batch_in_cache(graph, values, options));
   const Ranks& ranks = *options.ranks;
   if (!ranks.several()) {
     collector.run(data, all, options.should_stop);

@@ -18,8 +18,8 @@
 namespace inc::calib {
 
 struct CalibrationOptions {
-  std::int64_t samples = 100;  ///< at most; fewer when the data set is smaller
-  std::int64_t batch_size = 1;
+  std::int64_t samples = 100;   ///< at most; fewer when the data set is smaller
+  std::int64_t batch_size = 1;  ///< at most, except for moving averages, which depend on it
   std::set<quant::RangeMethod> methods = {quant::RangeMethod::MinMax};  ///< min-max is always in the table
   RangeOptions ranges = {};
   quant::Placement placement = quant::Placement::Anchors;  ///< which values are watched

@@ -26,9 +26,10 @@ StatsOptions needs(const std::set<quant::RangeMethod>& methods, const RangeOptio
 ///                 that (as onnxruntime within and across batches). Depends on the order and size of batches.
 /// percentile      borders of the bins that hold the two order statistics; it keeps at least `percentile` percent
 /// kl              [-t, t], cut to what occurs, with the threshold t, a bin border, that gives the least divergence of the
-///                 255-level histogram from the exact one (S. Migacz, "8-bit inference with TensorRT", 2017). What is
-///                 clipped counts at the ends; empty bins get a share of 1e-4 of the quantized histogram; zeros are left
-///                 out, as they are exact in any case. Ties go to the widest.
+///                 255-level histogram from the exact one (S. Migacz, "8-bit inference with TensorRT", 2017); each t that is
+///                 tried is a 256th, in whole bins and one at least, less than the one before. What is clipped counts at the
+///                 ends; empty bins get a share of 1e-4 of the quantized histogram; zeros are left out, as they are exact in
+///                 any case. Ties go to the widest.
 /// mse             the bin borders lo ≤ 0 ≤ hi with the least squared error: with s = (hi - lo) / 255 an element counts
 ///                 the square of its distance from the nearest of lo, 0 and hi where it is beyond lo or hi or nearer than
 ///                 s / 2, and s² / 12 everywhere else. Ties go to the widest.

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int kSide = Histogram::kSide;
 constexpr double kEmptyShare = 1e-4;
+/// A threshold is this part less than the one before.
+constexpr int kFinest = 256;
 
 double x_log_x(double x) noexcept {
   return x > 0 ? x * std::log(x) : 0;
@@ -71,7 +73,7 @@ quant::Range kl_range(const Histogram& histogram, const Extremes& seen) {
   Span best = whole;
   const Divergence divergence(histogram.counts());
   double least = std::numeric_limits<double>::infinity();
-  for (int t = std::max(kSide - whole.first, whole.last - kSide); t > 0; --t) {
+  for (int t = std::max(kSide - whole.first, whole.last - kSide); t > 0; t -= std::max(1, t / kFinest)) {
     const Span span{std::max(whole.first, kSide - t), std::min(whole.last, kSide + t)};
     if (span.last - span.first < kLevels) break;
     const double found = divergence.of(span);

@@ -65,6 +65,11 @@ Support explains(const tuning::CostProfile& profile, const tuning::CostLayout& l
   return tuning::explains(tuning::fit_costs(layout, profile), profile);
 }
 
+void take(Costs& costs, tuning::CostProfile profile) {
+  costs.profile = std::move(profile);
+  costs.tables = tuning::fit_costs(costs.layout, costs.profile);
+}
+
 tuning::CostMachine machine_of(const runtime::Adaptor& adaptor, const QuantizeOptions& options) {
   return {options.machine.cpu, options.machine.isa, fmt::format("inc-cpp {}, {}", INC_VERSION, adaptor.version()),
           threads()};
@@ -128,7 +133,7 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
 }  // namespace
 
 tuning::CostModel Costs::model(const tuning::TuningSpace& space) const {
-  return {layout, tuning::fit_costs(layout, profile), profile.batch, space};
+  return {layout, tables, profile.batch, space};
 }
 
 std::optional<Costs> find_costs(const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
@@ -136,7 +141,7 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
                                 const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,
                                 const QuantizeOptions& options, std::vector<std::string>& notes) {
   if (!config.tuning.cost_model.keep_back || space.nodes.empty()) return {};
-  Costs costs{tuning::cost_layout(model.fused, space), {}, {}, false, {}, space, allowed.bf16_policies};
+  Costs costs{tuning::cost_layout(model.fused, space), {}, {}, {}, false, {}, space, allowed.bf16_policies};
   const tuning::CostMachine here = machine_of(adaptor, options);
   std::optional<tuning::CostProfile> profile;
   if (options.ranks->first())
@@ -144,8 +149,8 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
   const std::string told = options.ranks->broadcast(profile ? tuning::costs_text(*profile) : std::string());
   if (told.empty()) return {};
   if (!profile) profile = tuning::costs_from(told);
-  costs.profile = tuning::adapted(*profile, costs.layout);
-  if (const Support s = explains(costs.profile, costs.layout); !s) {
+  take(costs, tuning::adapted(*profile, costs.layout));
+  if (const Support s = tuning::explains(costs.tables, costs.profile); !s) {
     notes.push_back(fmt::format("Speed was not compared operator by operator: {}.", s.why_not()));
     return {};
   }
@@ -166,13 +171,13 @@ void refine_costs(Costs& costs, const config::Config& config, const LoadedModel&
   if (!explains(profile, costs.layout)) return;
   profile.seconds += costs.profile.seconds;
   tuning::write_costs(path, profile);
-  costs.profile = std::move(profile);
+  take(costs, std::move(profile));
 }
 
 void resume_costs(Costs& costs, const LoadedModel& model, const std::filesystem::path& directory) {
   const auto path = directory / kSearchCosts;
   if (!std::filesystem::exists(path)) return;
-  costs.profile = tuning::adapted(read_fitting(path, costs.layout, model), costs.layout);
+  take(costs, tuning::adapted(read_fitting(path, costs.layout, model), costs.layout));
 }
 
 void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes) {

@@ -12,6 +12,7 @@ namespace inc::pipeline {
 struct Costs {
   tuning::CostLayout layout;
   tuning::CostProfile profile;
+  tuning::CostTables tables;  ///< fitted to it
   tuning::Verdict verdict;
   bool measured = false;          ///< on this machine, in this run or by a profile of it; otherwise an estimate
   std::string source;             ///< "measured", "estimated (profile of …)"

@@ -98,6 +98,17 @@ Measured measure(const Result& result, std::optional<Measured> fp32, const ir::G
   return measured;
 }
 
+/// Nothing is measured in a run that is told to end: what was found is written at once.
+template <class Measure>
+auto unless_stopped(const QuantizeOptions& options, const Measure& measure) -> decltype(measure()) {
+  if (options.should_stop && options.should_stop()) return {};
+  try {
+    return measure();
+  } catch (const search::Interrupted&) {
+    return {};
+  }
+}
+
 std::string decided(const Result& result) {
   if (result.best == nullptr) return result.outcome == nullptr ? "" : "no quantized candidate could be executed";
   return result.best->met ? "returned to FP32 by the search to meet the accuracy target"
@@ -199,9 +210,11 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.resolved_config = config::write_config(result.config);
   const search::Point point = chosen_point(result);
   result.candidates.go_on();
-  const std::optional<Measured> fp32 = fp32_alone(result);
+  report.notes = result.notes;
+  const std::optional<Measured> fp32 = unless_stopped(options, [&] { return fp32_alone(result); });
   const tuning::Candidate candidate = result.candidates.build(point);
-  const Measured measured = measure(result, fp32, candidate.graph, adaptor);
+  write_model(result.config, candidate, report.directory / kModel, report.notes);
+  const Measured measured = unless_stopped(options, [&] { return measure(result, fp32, candidate.graph, adaptor); });
   report.baseline = {result.baseline.accuracy, measured.fp32_ms};
   describe_result(result, report);
   report.result.latency_ms = measured.result_ms;
@@ -212,7 +225,6 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   report.statistics = statistics(candidate.graph, report.ops);
   report.metrics = result.metrics;
   report.choices = result.choices;
-  report.notes = result.notes;
   if (const Support s = bf16_allowed(result.config, adaptor); !s && names_bf16(result.config))
     report.notes.push_back(fmt::format("BF16 is not used: {}.", s.why_not()));
   describe_calibration(result, point, report);
@@ -224,7 +236,6 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
                     moved->moved, moved->growth_after, moved->growth_before));
   if (std::string risk = quant::describe(quant::saturation_report(candidate.graph)); !risk.empty())
     report.notes.push_back(std::move(risk));
-  write_model(result.config, candidate, report.directory / kModel, report.notes);
   report.result.model_bytes = static_cast<std::int64_t>(std::filesystem::file_size(report.directory / kModel));
   report.result.fp32_model_bytes = file_bytes(result.model);
   const search::History none;

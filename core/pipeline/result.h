@@ -35,8 +35,8 @@ struct Result {
   const Costs* costs = nullptr;
 };
 
-/// Measures the candidate against FP32, writes model.onnx, report.json and report.html, returns the report. Of several ranks
-/// only the first has anything to do.
+/// Writes model.onnx, measures the candidate against FP32, writes report.json and report.html, returns the report. In a run
+/// that is told to end nothing is measured any more. Of several ranks only the first has anything to do.
 report::Report finish(const Result& result, const runtime::Adaptor& adaptor, const QuantizeOptions& options);
 
 /// The directory exists then, made by rank 0. Without --resume an old journal in it is gone: what a run leaves before it has

@@ -132,13 +132,15 @@ TEST_P(AttentionStep, GivesTheNumbersOfItsOperatorsInBf16) {
   EXPECT_TRUE(testing::agree(found->run(inputs)[0], wanted[0], kScoresRoundedOrNot));
 }
 
-TEST_P(AttentionStep, QuantizesItsResultItself) {
+TEST_P(AttentionStep, QuantizesItsResultItselfWhereRowsFillAVector) {
   Spec spec = GetParam();
   spec.quantized = true;
   Made made(spec);
   const auto inputs = made.b.inputs();
   const auto found = onednn::make_adaptor()->prepare(made.b.graph);
-  for (const auto& step : found->profile(inputs, 1)) EXPECT_NE(step.op_type, "QuantizeLinear");
+  const auto steps = found->profile(inputs, 1);
+  const bool apart = std::any_of(steps.begin(), steps.end(), [](const auto& s) { return s.op_type == "QuantizeLinear"; });
+  EXPECT_EQ(apart, spec.depth < 16);
   const auto wanted = reference::make_adaptor()->prepare(made.b.graph)->run(inputs);
   EXPECT_TRUE(testing::agree(found->run(inputs)[0], wanted[0], testing::QStep{}));
 }

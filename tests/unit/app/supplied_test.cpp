@@ -137,6 +137,32 @@ TEST_F(SuppliedRun, StopsInsideAnEvaluation) {
   EXPECT_EQ(report.cost.trials, 0);
 }
 
+TEST_F(SuppliedRun, WritesWhatItFoundWhenItIsInterruptedInTheLastStep) {
+  struct Ending final : eval::Dataset {
+    Ending(const eval::Dataset& whole, const int& count) : rows(whole), evaluations(count) {}
+    std::int64_t size() const override { return rows.size(); }
+    eval::Sample get(std::int64_t index) const override {
+      if (evaluations >= 2) throw search::Interrupted{};
+      return rows.get(index);
+    }
+    bool labelled() const override { return false; }
+    std::string describe() const override { return rows.describe(); }
+    const eval::Dataset& rows;
+    const int& evaluations;
+  };
+  const Rows whole(rows);
+  options.supplied.calibration = {{std::make_shared<Ending>(whole, evaluations), 4}};
+  const report::Report report = run();
+  EXPECT_TRUE(report.result.met);
+  EXPECT_EQ(report.cost.trials, 1);
+  EXPECT_TRUE(std::isnan(report.result.latency_ms)) << report.result.latency_ms;
+  const auto written = app::make_adaptor()->prepare(onnx_io::import_model(directory.path() / "model.onnx"));
+  const auto again = closeness();
+  again->run({}, *written);
+  EXPECT_DOUBLE_EQ(again->value(), report.result.accuracy);
+  EXPECT_TRUE(std::filesystem::exists(directory.path() / "report.json"));
+}
+
 TEST_F(SuppliedRun, AsksTheProgramsStrategy) {
   struct LastInFp32 final : search::Strategy {
     explicit LastInFp32(search::SearchSpace given) : space(std::move(given)) {}
