@@ -19,7 +19,7 @@ foreach(variant ${variants})
   elseif(variant MATCHES "x86_avx512vnni\\.cpp$")
     list(APPEND flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mprefer-vector-width=512)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # false alarms inside its own AVX512 header
-      list(APPEND flags -Wno-maybe-uninitialized)
+      list(APPEND flags -Wno-maybe-uninitialized -Wno-uninitialized)
     endif()
   endif()
   set_source_files_properties(${variant} PROPERTIES COMPILE_OPTIONS "${flags}")

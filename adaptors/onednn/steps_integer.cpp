@@ -82,6 +82,7 @@ void set_output(Work& w, const Anchor& a) {
     default:
       w.finish.output = a.sink->scale.dtype == DType::Int8 ? Output::Int8 : Output::UInt8;
       w.finish.out_scale = a.sink->scale.scale;
+      w.finish.inverse = kernels::exact_inverse(w.finish.out_scale);
       w.finish.out_zero_point = a.sink->scale.zero_point;
   }
 }

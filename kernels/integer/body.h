@@ -133,11 +133,13 @@ void run_panel(const IntegerPanel& p) {
   const F finish(p);
   alignas(64) std::int32_t initial[kMostWidth];
   if (p.weight_sums != nullptr)
-    for (std::int64_t c = 0; c < kWidth; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
-  IntegerTile t{p.weights, p.taps, p.taps + p.tap_count, p.run_bytes, sums, p.band, p.pixels, initial, p.weights, 0};
+    for (std::int64_t c = 0; c < p.width; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
+  IntegerTile t{p.weights, p.taps,  p.taps + p.tap_count,   p.run_bytes, sums,    p.band,
+                p.pixels,  p.steps, p.steps + p.step_count, p.width,     initial, p.weights,
+                0};
   const std::int64_t tiles = (p.pixel_count + p.rows - 1) / p.rows, stride = p.stride, columns = p.columns;
   const std::int64_t least = p.pixel_count / tiles, larger = p.pixel_count % tiles;
-  if (p.next_weights != nullptr) t.next = p.next_weights, t.next_step = 4 * kWidth / tiles;
+  if (p.next_weights != nullptr) t.next = p.next_weights, t.next_step = 4 * p.width / tiles;
   std::byte* dst_pixel = p.dst;
   const std::byte* addend_pixel = p.residual;
   for (std::int64_t i = 0; i < tiles; ++i) {
@@ -155,7 +157,7 @@ void run_panel(const IntegerPanel& p) {
           finish.whole(c, from, addend, dst);
         else
           finish.some(c, from, addend, dst, left);
-        from += kWidth, dst += stride * F::kOut, addend += stride * F::kAdd;
+        from += p.width, dst += stride * F::kOut, addend += stride * F::kAdd;
       }
     }
     t.pixels += rows;

@@ -15,17 +15,24 @@ using std::int64_t;
 INC_KERNEL_DECLARE(void multiply_panel(const IntegerPanel& panel) noexcept)
 namespace avx512vnni {
 void multiply_panel(const IntegerPanel& panel) noexcept;
-}
+/// Where `bounded`, or results are numbers; false, and nothing done, for what it is not made for.
+/// `far`: results and residuals are more than the second-level cache holds.
+bool multiply_in_turns(const IntegerPanel& panel, bool far) noexcept;
+}  // namespace avx512vnni
 INC_KERNEL_DECLARE(void widen(const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed,
                               std::int32_t zero_point) noexcept)
 
 namespace {
 
 constexpr int64_t kBandBytes = 256 << 10;  // stays in the second-level cache while all panels pass over it
-constexpr int64_t kSlack = 64;             // read behind the last number of a band, times weights of zero
+constexpr int64_t kFarResults = 768 << 10;
+constexpr int64_t kSlack = 64;  // read behind the last number of a band, times weights of zero
 
 int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
+}
+int64_t results(const IntegerShape& s) {
+  return s.images * s.out_height * s.out_width * s.out_channels;
 }
 int64_t up(int64_t a, int64_t b) {
   return ceil_div(a, b) * b;
@@ -65,6 +72,17 @@ Run runs(const IntegerShape& s, int64_t columns) {
   return r;
 }
 
+constexpr int64_t kVnniRows[] = {0, 12, 12, 8, 6};  // of a tile, by vectors of 16 channels
+
+/// Panels of 64 channels or, where that leaves a narrow one, of 48; of 32 where few pixels pass over weights that do not
+/// stay in the first-level cache.
+int64_t vnni_width(const IntegerShape& s) {
+  const int64_t vectors = ceil_div(s.out_channels / s.groups, 16);
+  const int64_t depth = s.channels / s.groups * s.kernel_height * s.kernel_width;
+  if (depth >= 2048 && s.out_height * s.out_width <= 64) return 16 * std::min<int64_t>(vectors, 2);
+  return 16 * (vectors < 4 ? vectors : vectors % 4 == 1 || vectors == 6 ? 3 : 4);
+}
+
 /// Which rows and columns of the data a band holds.
 void place(IntegerPlan& p) {
   const IntegerShape& s = p.shape;
@@ -79,6 +97,15 @@ void place(IntegerPlan& p) {
   p.columns = p.in_place ? s.width : thin ? s.out_width : columns;
 }
 
+/// Of a band's data. With VNNI the results of a product, and a residual as large, stay in the cache as well until all panels
+/// have been through, where they do not anyway.
+int64_t band_bytes_for(const IntegerPlan& p) {
+  const IntegerShape& s = p.shape;
+  if (!p.vnni || s.kernel_height != 1 || s.kernel_width != 1 || results(s) <= kFarResults) return kBandBytes;
+  const int64_t all = static_cast<int64_t>(p.packed_bytes()) > kBandBytes ? 4 * kBandBytes : kBandBytes;
+  return all * s.channels * p.pixel_rows * p.pixel_columns / (s.channels + 2 * s.out_channels);
+}
+
 void widen_on(Isa isa, const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed, std::int32_t zero) noexcept {
   switch (isa) {
     case Isa::Baseline:
@@ -90,8 +117,18 @@ void widen_on(Isa isa, const std::byte* src, std::int16_t* dst, int64_t count, b
   }
 }
 
+bool is_far(const IntegerPlan& plan, const IntegerFinish& f) {
+  const int64_t out = f.output == IntegerFinish::Output::Float ? 4 : 1;
+  const int64_t in = f.residual == IntegerFinish::Residual::None ? 0 : f.residual == IntegerFinish::Residual::Float ? 4 : 1;
+  return results(plan.shape) * (out + in) > (1 << 20);
+}
+
 void multiply_panel_on(const IntegerPlan& plan, const IntegerPanel& panel) noexcept {
-  if (plan.vnni) return avx512vnni::multiply_panel(panel);
+  if (plan.vnni) {
+    const bool may = panel.bounded || panel.finish->output == IntegerFinish::Output::Float;
+    if (!may || !avx512vnni::multiply_in_turns(panel, is_far(plan, *panel.finish))) avx512vnni::multiply_panel(panel);
+    return;
+  }
   switch (plan.isa) {
     case Isa::Baseline:
       return baseline::multiply_panel(panel);
@@ -104,7 +141,7 @@ void multiply_panel_on(const IntegerPlan& plan, const IntegerPanel& panel) noexc
 
 /// What holds for all panels of a call.
 struct Call {
-  bool plain = false;
+  bool bounded = false, plain = false;
   std::int32_t low = 0, high = 0;
 };
 
@@ -117,26 +154,31 @@ float most(const float* values, int64_t count) noexcept {
   return std::max(std::max(found[0], found[1]), std::max(found[2], found[3]));
 }
 
-/// Quantization without activation and factors where every value is finite and its quotient by the scale of the output
-/// fits int32.
-bool is_plain(const IntegerPlan& p, const IntegerFinish& f) noexcept {
+/// Quantization, behind no activation or Gelu, where every value is finite and its quotient by the scale of the output fits
+/// int32, up to a residual of numbers.
+bool is_bounded(const IntegerPlan& p, const IntegerFinish& f) noexcept {
   if (f.output == IntegerFinish::Output::Float || f.output == IntegerFinish::Output::Int32) return false;
-  if (f.residual == IntegerFinish::Residual::Float || f.factor != nullptr) return false;
-  if (f.activation != IntegerActivation::None || !(f.out_scale > 1e-30f && f.out_scale < 1e30f)) return false;
+  if (f.activation != IntegerActivation::None && f.activation != IntegerActivation::Gelu) return false;
+  if (!(f.out_scale > 1e-30f && f.out_scale < 1e30f)) return false;
   float value = static_cast<float>(p.depth()) * 255 * 255 * most(f.scale, p.shape.out_channels) * std::abs(f.run_scale);
   if (f.bias != nullptr) value += most(f.bias, p.shape.out_channels);
-  if (f.residual != IntegerFinish::Residual::None) value += 512 * std::abs(f.residual_scale);
+  if (f.residual == IntegerFinish::Residual::UInt8 || f.residual == IntegerFinish::Residual::Int8)
+    value += 512 * std::abs(f.residual_scale);
+  if (f.factor != nullptr) value *= most(f.factor, p.shape.out_channels);
   return value / f.out_scale < 1e9f;
 }
 
 Call prepare(const IntegerPlan& p, const IntegerFinish& f) noexcept {
-  if (!is_plain(p, f)) return {};
+  if (!is_bounded(p, f)) return {};
+  const bool plain =
+      f.activation == IntegerActivation::None && f.factor == nullptr && f.residual != IntegerFinish::Residual::Float;
+  if (!plain) return {true};
   const Affine8 as{f.out_scale, f.out_zero_point, f.output == IntegerFinish::Output::Int8};
   std::byte ends[2];
   quantize(&f.low, &ends[0], 1, as);
   quantize(&f.high, &ends[1], 1, as);
   const auto number = [&](std::byte q) { return as.is_signed ? static_cast<std::int8_t>(q) : static_cast<std::int32_t>(q); };
-  return {true, number(ends[0]), number(ends[1])};
+  return {true, true, number(ends[0]), number(ends[1])};
 }
 
 /// One share of the work.
@@ -214,36 +256,40 @@ class Worker {
   void multiply(int64_t panel, int64_t pixel, int64_t pixels) noexcept {
     const int64_t group = panel / p_.panels, per_group = s_.out_channels / s_.groups;
     const int64_t inside = panel % p_.panels * p_.width, channel = group * per_group + inside;
-    const auto bytes = static_cast<int64_t>(p_.packed_bytes()) / (s_.groups * p_.panels);
+    const int64_t width = p_.panel_width(inside), bytes = width * p_.channel_bytes();
     const int64_t out = f_.output == IntegerFinish::Output::Float || f_.output == IntegerFinish::Output::Int32 ? 4 : 1;
     const int64_t added = f_.residual == IntegerFinish::Residual::Float ? 4 : 1;
     IntegerPanel t{};
     t.band = band_ + group * (s_.channels / s_.groups) * size_;
     t.pixels = p_.pixels.data();
     t.pixel_count = pixels;
-    t.rows = p_.rows;
+    t.rows = p_.vnni ? kVnniRows[width / 16] : p_.rows;
     t.taps = p_.taps.data();
     t.tap_count = static_cast<int64_t>(p_.taps.size());
     t.run_bytes = p_.run * size_;
-    t.weights = o_.packed + panel * bytes;
+    t.steps = p_.steps.data();
+    t.step_count = static_cast<int64_t>(p_.steps.size());
+    t.width = width;
+    t.weights = o_.packed + (group * p_.group_width() + inside) * p_.channel_bytes();
     if (panel + 1 < s_.groups * p_.panels) t.next_weights = t.weights + bytes;
     if (p_.vnni) {
       t.weight_sums = reinterpret_cast<const std::int32_t*>(t.weights);
       t.zero_point = unsigned_zero();
-      t.weights += p_.width * 4;
+      t.weights += width * 4;
     }
     t.wide = p_.wide;
-    t.columns = std::min(p_.width, per_group - inside);
+    t.columns = std::min(width, per_group - inside);
     float room[3][kMostWidth] = {};
     const auto values = [&](const float* from, float* spare) -> const float* {
       if (from == nullptr) return nullptr;
-      if (t.columns == p_.width) return from + channel;
+      if (t.columns == width) return from + channel;
       std::copy_n(from + channel, t.columns, spare);
       return spare;
     };
     t.scale = f_.scale != nullptr ? values(f_.scale, room[0]) : room[0];
     t.bias = f_.bias != nullptr ? values(f_.bias, room[1]) : room[1];
     t.factor = values(f_.factor, room[2]);
+    t.bounded = call_.bounded;
     t.plain = call_.plain;
     t.low = call_.low, t.high = call_.high;
     t.stride = s_.out_channels;
@@ -283,11 +329,12 @@ void pack_as(const IntegerPlan& p, const IntegerWeights& w, W* to) noexcept {
   const int64_t together = p.vnni ? 4 : 2;
   for (int64_t group = 0; group < s.groups; ++group)
     for (int64_t panel = 0; panel < p.panels; ++panel) {
+      const int64_t width = p.panel_width(panel * p.width);
       auto* sums = reinterpret_cast<std::int32_t*>(to);
-      if (p.vnni) to += p.width * 4, std::fill_n(sums, p.width, 0);
+      if (p.vnni) to += width * 4, std::fill_n(sums, width, 0);
       for (int64_t tap = 0; tap < taps; ++tap)
         for (int64_t k = 0; k < p.run; k += together)
-          for (int64_t c = 0; c < p.width; ++c)
+          for (int64_t c = 0; c < width; ++c)
             for (int64_t i = k; i < k + together; ++i) {
               const int64_t inside = panel * p.width + c;
               const bool real = inside < per_group && i < p.real_run;
@@ -304,12 +351,40 @@ int64_t IntegerPlan::band_height(int64_t out_rows) const noexcept {
   return (out_rows - 1) * pixel_rows + (shape.kernel_height - 1) * shape.dilation_height + 1;
 }
 
+int64_t IntegerPlan::channel_bytes() const noexcept {
+  return depth() * (wide ? 2 : 1) + (vnni ? 4 : 0);
+}
+
+int64_t IntegerPlan::panel_width(int64_t first) const noexcept {
+  return vnni ? std::min(width, up(shape.out_channels / shape.groups - first, 16)) : width;
+}
+
+int64_t IntegerPlan::group_width() const noexcept {
+  const int64_t last = (panels - 1) * width;
+  return last + panel_width(last);
+}
+
 std::size_t IntegerPlan::packed_bytes() const noexcept {
-  return static_cast<std::size_t>(shape.groups * panels * width * (depth() * (wide ? 2 : 1) + (vnni ? 4 : 0)));
+  return static_cast<std::size_t>(shape.groups * group_width() * channel_bytes());
 }
 
 std::size_t IntegerPlan::workspace_bytes(int workers) const noexcept {
   return band_bytes(*this) * static_cast<std::size_t>(workers);
+}
+
+/// The two products and their sum are within 2^-47 of the quotient before the last rounding. That rounds as the quotient
+/// does unless a number lies as near to where rounding changes from or to a half; those products with the scale are exact
+/// here.
+Inverse exact_inverse(float scale) noexcept {
+  if (!(scale > 1e-20f && scale < 1e20f)) return {};
+  for (int k = 0; k < 512; ++k)
+    for (const float away : {0.0f, 1e3f}) {
+      const float half = static_cast<float>(k) + 0.5f;
+      const double product = (static_cast<double>(half) + std::nextafterf(half, away)) / 2 * scale;
+      if (std::abs(product - static_cast<float>(product)) <= 0x1p-46 * product) return {};
+    }
+  const float high = 1.0f / scale;
+  return {high, static_cast<float>(1.0 / scale - high)};
 }
 
 bool fits_int32(const IntegerShape& s, bool wide) noexcept {
@@ -319,8 +394,13 @@ bool fits_int32(const IntegerShape& s, bool wide) noexcept {
 
 bool faster_than_library(const IntegerShape& s) noexcept {
   const int64_t depth = s.channels * s.kernel_height * s.kernel_width, pixels = s.out_height * s.out_width;
-  if (has_vnni())
-    return s.groups == 1 && pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
+  if (has_vnni()) {
+    if (s.groups != 1 || depth < 32) return false;
+    if (s.height == 1 && s.width == 1) return s.images >= 24 && s.out_channels >= 24;
+    if (s.kernel_height == 1 && s.kernel_width == 1 && pixels > 1)
+      return s.out_channels >= 24 && (depth >= 128 || results(s) <= kFarResults);
+    return pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
+  }
   return isa() == Isa::Avx2 && s.height == 1 && s.width == 1 && s.groups == 1 && s.images <= 32;
 }
 
@@ -330,8 +410,8 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
   p.isa = isa();
   p.wide = wide;
   p.vnni = has_vnni() && !wide;
-  p.width = p.isa == Isa::Avx512 ? 32 : 16;
-  p.rows = p.vnni ? 14 : p.isa == Isa::Avx512 ? 12 : p.isa == Isa::Avx2 ? 6 : 4;
+  p.width = p.vnni ? vnni_width(s) : p.isa == Isa::Avx512 ? 32 : 16;
+  p.rows = p.isa == Isa::Avx512 ? 12 : p.isa == Isa::Avx2 ? 6 : 4;
   p.panels = ceil_div(s.out_channels / s.groups, p.width);
   place(p);
   const Run run = runs(s, p.columns);
@@ -342,7 +422,10 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
   for (int64_t y = 0; y < run.taps_high; ++y)
     for (int64_t x = 0; x < run.taps_wide; ++x)
       p.taps.push_back(y * s.dilation_height * line + x * s.dilation_width * pixel);
-  const int64_t lines = std::max<int64_t>(1, kBandBytes / line) - (p.band_height(1) - p.pixel_rows);
+  if (p.vnni)
+    for (const int64_t tap : p.taps)
+      for (int64_t k = 0; k < p.run; k += 4) p.steps.push_back(static_cast<std::int32_t>(tap + k));
+  const int64_t lines = std::max<int64_t>(1, band_bytes_for(p) / line) - (p.band_height(1) - p.pixel_rows);
   p.band = std::clamp<int64_t>(lines / p.pixel_rows, 1, s.out_height);
   p.band = ceil_div(s.out_height, ceil_div(s.out_height, p.band));
   for (int64_t y = 0; y < p.band; ++y)

@@ -1,9 +1,10 @@
 #pragma once
-// Products of 8-bit integers summed exactly in int32 on CPUs without VNNI: convolutions over channels-last data and
+// Products of 8-bit integers summed exactly in int32, with VNNI or without: convolutions over channels-last data and
 // multiplications of matrices, with everything behind the sums in the same pass.
 //
-// Data are widened to int16, less their zero point, one band of rows at a time; padding becomes zeros there. Pairs of
-// products of int16 cannot overflow int32 (vpmaddwd), so weights may use all 8 bits, and all 9 bits less a zero point.
+// Without VNNI data are widened to int16, less their zero point, one band of rows at a time; padding becomes zeros there.
+// Pairs of products of int16 cannot overflow int32 (vpmaddwd), so weights may use all 8 bits, and all 9 bits less a zero
+// point.
 //
 // GOP/s of one Zen 5 core, ours : the library's saturating kernel : FP32 (bench_integer):
 //                            INC_MAX_ISA=avx2   avx512_core
@@ -48,11 +49,12 @@ struct IntegerPlan {
   bool vnni = false;                  ///< data stay 8-bit, in fours
   bool in_place = false;              ///< unsigned data are read where they are: no padding, no number behind the last
   bool wide = false;                  ///< packed as int16 instead of int8
-  std::int64_t width = 16, rows = 4;  ///< of a tile: output channels and pixels
+  std::int64_t width = 16, rows = 4;  ///< of a tile: output channels and pixels; with VNNI the last panel may be narrower
   std::int64_t panels = 1;            ///< of `width` channels, per group
   std::vector<std::int64_t> taps;     ///< bytes from an output pixel's first number to the start of each run
   std::int64_t run = 0;               ///< numbers of a tap, a multiple of 4
   std::int64_t real_run = 0;          ///< without what fills up
+  std::vector<std::int32_t> steps;    ///< with VNNI: taps, four numbers by four
   std::int64_t band = 1;              ///< output rows that are widened together
   std::int64_t columns = 0;           ///< of a widened row
   std::int64_t row_step = 1, column_step = 1;      ///< input rows and columns per widened one
@@ -62,6 +64,9 @@ struct IntegerPlan {
   std::int64_t number_bytes() const noexcept { return vnni ? 1 : 2; }
   std::int64_t depth() const noexcept { return static_cast<std::int64_t>(taps.size()) * run; }
   std::int64_t band_height(std::int64_t out_rows) const noexcept;
+  std::int64_t channel_bytes() const noexcept;                  ///< of packed weights
+  std::int64_t panel_width(std::int64_t first) const noexcept;  ///< by its first channel within the group
+  std::int64_t group_width() const noexcept;                    ///< of all panels
   std::size_t packed_bytes() const noexcept;
   std::size_t workspace_bytes(int workers) const noexcept;
 };
@@ -71,15 +76,24 @@ IntegerPlan plan_integers(const IntegerShape& shape, bool wide);
 /// The sums of any 8-bit data and weights stay within int32.
 bool fits_int32(const IntegerShape& shape, bool wide) noexcept;
 /// Where the library's sums are exact too, and it takes longer, on the CPU and under the cap that plan_integers() obeys.
-/// - With VNNI: deep convolutions on at most 7×7 pixels, whose time is that of the weights' way through the caches; ours
-///   fetches the next panel's while it multiplies. Inside a network, on one Zen 5 core, times of brgconv's: 3×3 512→512
-///   0.89; 1×1 2048→512 0.85 to 0.96, 960→320 0.85, 576→160 0.84, 960→160 0.93 to 0.99. Elsewhere the library is level
-///   (3×3 on 14×14 and more 1.02, deep 1×1 0.96 to 1.05) or ahead (1×1 of 64 channels 1.2, of 16 to 32 channels 1.3 to
-///   1.5, up to 16 rows of a product 1.1 to 1.5).
+/// - With VNNI: our tiles are finished row by row while the next is multiplied, and the next weights are fetched. Inside
+///   networks, batch 1, one Zen 5 core, times of the library's (brgconv, brgemm): 1×1 144→24 on 56×56 and 32→192 on 28×28
+///   0.86, 64→384 0.87, 384→64 0.83 to 0.95, 96→576 0.90, 576→96 0.95, 320→1280 on 7×7 0.91; 256→64 on 56×56 0.93, 512→128
+///   0.92, 128→512 and 256→1024 with a residual 0.86 and 0.90, 512→2048 0.74, with strides 0.79 to 0.91; 128×768×768 0.94.
+///   The library stays where it is ahead or level: 24→144 on 56×56 1.05, 16→96 on 112×112 1.1, to 16 channels 1.9, few
+///   channels to results that leave the cache (64→256 on 56×56 1.0 to 1.4), few rows of a product 1.1 to 1.5, 3×3 but for
+///   deep ones on at most 7×7 pixels, whose weights pass through the caches only once (512→512 0.89).
 /// - With AVX2 alone: products of up to 32 rows; GOP/s ours : library's on the same core, 1×4096×4096 50 : 10,
 ///   4×768×3072 161 : 49, 16×768×3072 155 : 114, 32×768×768 181 : 167, 128×768×768 182 : 197.
 bool faster_than_library(const IntegerShape& shape) noexcept;
 void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept;
+
+/// 1 / scale as a sum of two numbers such that x * high + x * low, rounded once behind the products, rounds to the same
+/// 8-bit number as x / scale for every x. Zeros where there is none (about one scale in 2000).
+struct Inverse {
+  float high = 0, low = 0;
+};
+Inverse exact_inverse(float scale) noexcept;
 
 /// The smooth ones within 4e-7 (1 + |x|).
 enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSigmoid, Sigmoid, Tanh, Silu, Gelu, GeluTanh };
@@ -104,6 +118,7 @@ struct IntegerFinish {
   float low = -__builtin_inff(), high = __builtin_inff();
   float out_scale = 1;
   std::int32_t out_zero_point = 0;
+  Inverse inverse = {};  ///< of out_scale, by exact_inverse(): saves divisions
 };
 
 struct IntegerOperands {

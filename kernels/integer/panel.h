@@ -14,15 +14,19 @@ struct IntegerPanel {
   std::int64_t pixel_count, rows;
   const std::int64_t* taps;
   std::int64_t tap_count, run_bytes;
+  const std::int32_t* steps;  ///< with VNNI: bytes from a pixel to each four numbers
+  std::int64_t step_count;
   const std::byte* weights;
   const std::byte* next_weights;  ///< of the panel that follows, or none
   bool wide;
-  std::int64_t columns;             ///< real channels of the panel
+  std::int64_t width;               ///< channels of the panel, with those that fill up
+  std::int64_t columns;             ///< real ones
   const float *scale, *bias;        ///< of its channels, readable to kMostWidth
   const float* factor;              ///< likewise, or none
   const std::int32_t* weight_sums;  ///< with VNNI: of each channel, readable likewise
   std::int32_t zero_point;          ///< with VNNI: of the data as unsigned numbers
-  bool plain;                       ///< quantization alone, of values so small that none over- or underflows
+  bool bounded;                     ///< quantization and factors at most, of values so small that none over- or underflows
+  bool plain;                       ///< and no factors
   std::int32_t low, high;           ///< then: what the clip leaves of the output's numbers
   std::byte* dst;                   ///< first pixel and channel
   const std::byte* residual;        ///< likewise
@@ -39,6 +43,9 @@ struct IntegerTile {
   std::int32_t* sums;
   const std::byte* band;
   const std::int32_t* pixels;
+  const std::int32_t* steps;
+  const std::int32_t* steps_end;
+  std::int64_t width;
   const std::int32_t* initial;
   const std::byte* next;   ///< of the weights that follow: fetched while the tile is multiplied,
   std::int64_t next_step;  ///< as far with each four numbers of a run

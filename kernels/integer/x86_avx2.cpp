@@ -71,7 +71,7 @@
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
-constexpr std::int64_t kWidth = 16, kLanes = 16;
+constexpr std::int64_t kLanes = 16;
 static_assert(offsetof(IntegerTile, sums) == 32 && offsetof(IntegerTile, pixels) == 48, "as in INC_TILE");
 
 template <int kRows, bool kWide>

@@ -122,7 +122,8 @@ std::vector<std::byte> expected(const IntegerShape& s, const Data& d, const Inte
   return out;
 }
 
-std::vector<std::byte> found(const IntegerShape& s, const Data& d, const IntegerFinish& finish, bool wide, int workers) {
+std::vector<std::byte> found(const IntegerShape& s, const Data& d, IntegerFinish finish, bool wide, int workers) {
+  finish.inverse = exact_inverse(finish.out_scale);
   const IntegerPlan plan = plan_integers(s, wide);
   std::vector<std::byte> packed(plan.packed_bytes()), workspace(plan.workspace_bytes(workers) + 64, std::byte{0x5a});
   const int64_t area = s.kernel_height * s.kernel_width;
@@ -247,6 +248,76 @@ TEST_P(IntegerKernels, FinishInTheOrderOfTheContract) {
         f.out_zero_point = output == Output::UInt8 ? 100 : -3;
         expect_equal(s, d, f);
       }
+}
+
+TEST_P(IntegerKernels, QuantizeTilesOfAnyShape) {
+  for (const int64_t pixels : {5, 6, 7, 11, 12, 13, 29, 49})
+    for (const int64_t depth : {3, 4, 16, 37, 68})
+      for (const int64_t out : {8, 16, 24, 32, 40, 48, 64, 80, 96, 100, 144}) {
+        const IntegerShape s = product(pixels, depth, out);
+        const bool is_signed = (pixels + out) % 3 == 0;
+        const Data d = make_data(s, is_signed, is_signed ? -7 : 130, 0);
+        for (int kind = 0; kind < 6; ++kind) {
+          IntegerFinish f;
+          f.output = kind > 3 ? Output::Float : (depth + kind) % 2 == 0 ? Output::UInt8 : Output::Int8;
+          f.residual = kind == 1 ? Residual::UInt8 : kind == 2 || kind == 4 ? Residual::Float : Residual::None;
+          f.scale = d.scale.data(), f.bias = d.bias.data(), f.run_scale = 0.7f;
+          if (kind == 3) f.factor = d.factor.data();
+          f.residual_data = d.residual.data(), f.residual_scale = 0.03f, f.residual_zero_point = 101;
+          if (depth % 4 == 0) f.low = 0.0f, f.high = 2.5f;
+          f.out_scale = 0.037f, f.out_zero_point = f.output == Output::UInt8 ? 20 : -100;
+          expect_equal(s, d, f);
+        }
+      }
+}
+
+TEST_P(IntegerKernels, QuantizeResidualsOfAnySize) {
+  const IntegerShape s = product(13, 8, 64);
+  Data d = make_data(s, false, 0, 0);
+  auto* numbers = reinterpret_cast<float*>(d.residual.data());
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const float v : {inf, -inf, std::nanf(""), 3e38f, -3e38f, 1e20f}) *numbers = v, numbers += 7;
+  IntegerFinish f{.output = Output::UInt8, .residual = Residual::Float, .scale = d.scale.data(), .bias = d.bias.data()};
+  f.residual_data = d.residual.data(), f.out_scale = 0.04f, f.out_zero_point = 7;
+  expect_equal(s, d, f);
+}
+
+TEST_P(IntegerKernels, QuantizeGelu) {
+  const IntegerShape s = product(30, 4, 64);
+  Data d = make_data(s, false, 128, 0);
+  for (const float scale : {1e-5f, 1e-4f, 3e-4f}) {
+    std::fill(d.scale.begin(), d.scale.end(), scale);
+    IntegerFinish f{.output = Output::UInt8, .activation = IntegerActivation::Gelu, .scale = d.scale.data()};
+    f.bias = d.bias.data(), f.out_scale = 0.031f, f.out_zero_point = 60;
+    const auto is = found(s, d, f, false, 1);
+    f.output = Output::Float;
+    const auto should = expected(s, d, f);
+    for (int64_t i = 0; i < output_size(s); ++i) {
+      const float v = reinterpret_cast<const float*>(should.data())[i];
+      const double exact = std::clamp(v / 0.031 + 60, 0.0, 255.0);
+      ASSERT_NEAR(static_cast<int>(is[at(i)]), exact, 0.5 + 4e-7 * (1 + std::abs(v)) / 0.031 + 1e-4) << v;
+    }
+  }
+}
+
+TEST(IntegerKernels, InvertsScalesExactly) {
+  Rng rng(5);
+  int found = 0;
+  for (int i = 0; i < 300; ++i) {
+    const float scale = static_cast<float>(0.001 + rng.uniform());
+    const Inverse inverse = exact_inverse(scale);
+    if (inverse.high == 0) continue;
+    ++found;
+    for (int k = -300; k <= 300; ++k) {
+      float x = (static_cast<float>(k) + 0.5f) * scale;
+      for (int j = 0; j < 4; ++j) x = std::nextafterf(x, -1e9f);
+      for (int j = 0; j < 9; ++j, x = std::nextafterf(x, 1e9f))
+        ASSERT_EQ(std::rint(std::fma(x, inverse.high, x * inverse.low)), std::rint(x / scale)) << x << " / " << scale;
+    }
+  }
+  EXPECT_GT(found, 290);
+  EXPECT_EQ(exact_inverse(0.0f).high, 0.0f);
+  EXPECT_EQ(exact_inverse(-1.0f).high, 0.0f);
 }
 
 TEST_P(IntegerKernels, ApproachSmoothActivations) {

@@ -1,0 +1,274 @@
+// Panels of 8-bit results and of numbers: while a tile is multiplied, the one before it is finished row by row, so that the
+// units that multiply do not wait for those that convert. Rounds as the contract says, operation by operation, but for the
+// quotient by the scale of the output (exact_inverse()). Included once, behind body.h.
+#include <algorithm>
+#include <cmath>
+
+namespace inc::kernels::INC_KERNEL_ISA {
+namespace {
+
+/// gelu(x) = max(x, 0) - f(|x|), with f(x) = x (1 - erf(x / sqrt 2)) / 2 by polynomials on 16 parts of 0 to 5.6, behind
+/// which it is below 7e-8; within 2e-7.
+struct GeluTable {
+  static constexpr int kDegree = 5;
+  static constexpr double kEnd = 5.6;
+  alignas(64) float c[kDegree + 1][16];
+
+  /// Through Chebyshev's points, by Newton's differences.
+  GeluTable() {
+    for (int part = 0; part < 16; ++part) {
+      double at[kDegree + 1], d[kDegree + 1], power[kDegree + 1] = {};
+      for (int i = 0; i <= kDegree; ++i) {
+        at[i] = 0.5 - 0.5 * std::cos(M_PI * (i + 0.5) / (kDegree + 1));
+        const double x = (part + at[i]) * kEnd / 16;
+        d[i] = 0.5 * x * std::erfc(x * M_SQRT1_2);
+      }
+      for (int j = 1; j <= kDegree; ++j)
+        for (int i = kDegree; i >= j; --i) d[i] = (d[i] - d[i - 1]) / (at[i] - at[i - j]);
+      for (int j = kDegree; j >= 0; --j) {  // power = power * (x - at[j]) + d[j]
+        for (int i = kDegree; i > 0; --i) power[i] = power[i - 1] - at[j] * power[i];
+        power[0] = d[j] - at[j] * power[0];
+      }
+      for (int i = 0; i <= kDegree; ++i) c[i][part] = static_cast<float>(power[i]);
+    }
+  }
+
+  INC_ALWAYS __m512 operator()(__m512 x) const {
+    const __m512 none = _mm512_setzero_ps(), sign = _mm512_set1_ps(-0.0f);
+    __m512 part = _mm512_mul_ps(_mm512_andnot_ps(sign, x), _mm512_set1_ps(static_cast<float>(16 / kEnd)));
+    part = _mm512_min_ps(part, _mm512_set1_ps(15.99999f));
+    const __m512i index = _mm512_maskz_cvttps_epi32(0xffff, part);
+    const __m512 rest = _mm512_sub_ps(part, _mm512_maskz_cvtepi32_ps(0xffff, index));
+    __m512 y = _mm512_permutexvar_ps(index, _mm512_load_ps(c[kDegree]));
+#pragma GCC unroll 8
+    for (int i = kDegree - 1; i >= 0; --i) y = _mm512_fmadd_ps(y, rest, _mm512_permutexvar_ps(index, _mm512_load_ps(c[i])));
+    return _mm512_sub_ps(_mm512_max_ps(x, none), y);
+  }
+};
+
+/// What is the same for all pixels. Bytes of signed results are less -128 until the end.
+template <int kVectors, Residual kResidual, bool kFactor, bool kGelu>
+struct Bytes {
+  alignas(64) float scale[kMostWidth], bias[kMostWidth], factor[kMostWidth];
+  __m512 high, low, far, residual_scale;
+  __m512i zero, least, most, flip, residual_zero;
+  __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  __mmask64 real;
+  bool whole;
+  const GeluTable* gelu = nullptr;
+
+  explicit Bytes(const IntegerPanel& p) {
+    const Finish& f = *p.finish;
+    const std::int32_t shift = f.output == Output::Int8 ? 128 : 0;
+    std::uint8_t ends[2][kMostWidth] = {};
+    for (std::int64_t c = 0; c < 16 * kVectors; ++c) {
+      scale[c] = p.scale[c] * f.run_scale;
+      bias[c] = p.bias[c];
+      factor[c] = kFactor ? p.factor[c] : 1.0f;
+      const std::uint8_t a = bound(f.low * factor[c], f.out_scale, f.out_zero_point + shift);
+      const std::uint8_t b = bound(f.high * factor[c], f.out_scale, f.out_zero_point + shift);
+      ends[0][c] = std::min(a, b), ends[1][c] = std::max(a, b);
+    }
+    least = _mm512_loadu_si512(ends[0]), most = _mm512_loadu_si512(ends[1]);
+    high = _mm512_set1_ps(f.inverse.high), low = _mm512_set1_ps(f.inverse.low);
+    far = _mm512_set1_ps(1000 * f.out_scale);
+    zero = _mm512_set1_epi16(static_cast<short>(f.out_zero_point + shift));
+    flip = _mm512_set1_epi8(static_cast<char>(shift));
+    residual_scale = _mm512_set1_ps(f.residual_scale), residual_zero = _mm512_set1_epi32(f.residual_zero_point);
+    if constexpr (kGelu) {
+      static const GeluTable kTable;
+      gelu = &kTable;
+    }
+    whole = p.columns == 16 * kVectors;
+    real = p.columns == 64 ? ~__mmask64{0} : (__mmask64{1} << p.columns) - 1;
+  }
+
+  /// What a clip leaves of the numbers, as they are quantized.
+  static INC_ALWAYS std::uint8_t bound(float x, float step, std::int32_t zero_point) {
+    x /= step;
+    x = x == x ? x : 0.0f;
+    x = std::min(std::max(x, -1000.0f), 1000.0f);
+    return static_cast<std::uint8_t>(std::min(std::max(__builtin_rintf(x) + static_cast<float>(zero_point), 0.0f), 255.0f));
+  }
+
+  template <int kVector>
+  INC_ALWAYS __m512 residual(const std::byte* from) const {
+    if constexpr (kResidual == Residual::Float) {
+      const auto* numbers = reinterpret_cast<const float*>(from) + 16 * kVector;
+      return whole ? _mm512_loadu_ps(numbers) : _mm512_maskz_loadu_ps(static_cast<__mmask16>(real >> 16 * kVector), numbers);
+    }
+    from += 16 * kVector;
+    const __m128i bytes = whole ? load_16(from) : _mm_maskz_loadu_epi8(static_cast<__mmask16>(real >> 16 * kVector), from);
+    const __m512i q = _mm512_sub_epi32(_mm512_cvtepu8_epi32(bytes), residual_zero);
+    return _mm512_mul_ps(residual_scale, _mm512_cvtepi32_ps(q));
+  }
+
+  /// Behind the activation.
+  template <int kVector>
+  INC_ALWAYS __m512 number(const std::int32_t* sums, const std::byte* addend) const {
+    __m512 x = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * kVector));
+    x = _mm512_add_ps(_mm512_mul_ps(x, _mm512_load_ps(scale + 16 * kVector)), _mm512_load_ps(bias + 16 * kVector));
+    if constexpr (kResidual != Residual::None) x = _mm512_add_ps(x, residual<kVector>(addend));
+    if constexpr (kGelu) x = (*gelu)(x);
+    return x;
+  }
+
+  template <int kVector>
+  INC_ALWAYS __m512i steps(const std::int32_t* sums, const std::byte* addend) const {
+    constexpr __mmask16 kAll = 0xffff;  // gcc 12 takes the unmasked form for an uninitialized value
+    __m512 x = number<kVector>(sums, addend);
+    if constexpr (kResidual == Residual::Float) {  // which may be anything
+      x = _mm512_maskz_max_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, _mm512_sub_ps(_mm512_setzero_ps(), far));
+      x = _mm512_min_ps(x, far);
+    }
+    if constexpr (kFactor) x = _mm512_mul_ps(x, _mm512_load_ps(factor + 16 * kVector));
+    return _mm512_maskz_cvtps_epi32(kAll, _mm512_fmadd_ps(x, high, _mm512_mul_ps(x, low)));
+  }
+
+  INC_ALWAYS __m512i pair(__m512i a, __m512i b) const { return _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero); }
+
+  INC_ALWAYS void row(const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
+    const __m512i a = steps<0>(sums, addend);
+    __m512i front = a, back = a;
+    if constexpr (kVectors > 1) front = steps<1>(sums, addend);
+    front = pair(a, front), back = front;
+    if constexpr (kVectors > 2) {
+      back = steps<2>(sums, addend);
+      __m512i last = back;
+      if constexpr (kVectors > 3) last = steps<3>(sums, addend);
+      back = pair(back, last);
+    }
+    const __m512i q = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(front, back));
+    _mm512_mask_storeu_epi8(dst, real, _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(q, least), most), flip));
+  }
+};
+
+/// The same for results that are numbers, without activation and factors.
+template <int kVectors, Residual kResidual>
+struct Numbers : Bytes<kVectors, kResidual, false, false> {
+  using Base = Bytes<kVectors, kResidual, false, false>;
+  __m512 floor, ceiling;
+
+  explicit Numbers(const IntegerPanel& p)
+      : Base(p), floor(_mm512_set1_ps(p.finish->low)), ceiling(_mm512_set1_ps(p.finish->high)) {}
+
+  template <int kVector>
+  INC_ALWAYS void store(const std::int32_t* sums, const std::byte* addend, float* dst) const {
+    __m512 x = Base::template number<kVector>(sums, addend);
+    x = _mm512_min_ps(ceiling, _mm512_max_ps(floor, x));
+    _mm512_mask_storeu_ps(dst + 16 * kVector, static_cast<__mmask16>(this->real >> 16 * kVector), x);
+  }
+
+  INC_ALWAYS void row(const std::int32_t* sums, const std::byte* addend, std::byte* to) const {
+    auto* dst = reinterpret_cast<float*>(to);
+    store<0>(sums, addend, dst);
+    if constexpr (kVectors > 1) store<1>(sums, addend, dst);
+    if constexpr (kVectors > 2) store<2>(sums, addend, dst);
+    if constexpr (kVectors > 3) store<3>(sums, addend, dst);
+  }
+};
+
+/// Rows of few lines far apart are not foreseen by the machine.
+INC_ALWAYS void fetch(const std::byte* from, std::int64_t ahead, std::int64_t bytes) {
+  for (std::int64_t i = 0; i < bytes; i += 64) _mm_prefetch(from + ahead + i, _MM_HINT_T0);
+}
+
+template <int kVectors, int kRows, class Rows>
+void run_rows(const IntegerPanel& p, bool far) {
+  const Rows finish(p);
+  alignas(64) std::int32_t initial[kMostWidth], sums[2][16 * kVectors * kRows];
+  for (std::int64_t c = 0; c < 16 * kVectors; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
+  const std::int64_t tiles = (p.pixel_count + kRows - 1) / kRows, each = p.step_count / kRows;
+  const std::int64_t out = p.stride * size_of_output(p.finish->output), in = p.stride * size_of_residual(p.finish->residual);
+  const std::byte* next = p.next_weights != nullptr ? p.next_weights : p.weights;
+  const std::int64_t next_step = p.next_weights != nullptr ? 64 * kVectors / tiles : 0;
+  std::int64_t before = 0;
+  for (std::int64_t i = 0; i <= tiles; ++i) {
+    const std::int32_t* row = sums[(i + 1) & 1];
+    const std::byte* addend = p.residual == nullptr ? p.dst : p.residual + before * in;
+    std::byte* dst = p.dst + before * out;
+    if (i == tiles) {
+      for (int r = 0; r < kRows; ++r, row += 16 * kVectors, dst += out, addend += in) finish.row(row, addend, dst);
+      return;
+    }
+    before = std::min(i * kRows, p.pixel_count - kRows);
+    Sums<kVectors, kRows> now(initial, p.band, p.pixels + before, p.weights, next, next_step);
+    const std::int32_t* step = p.steps;
+    if (i != 0)
+      for (int r = 0; r < kRows; ++r, row += 16 * kVectors, dst += out, addend += in) {
+        finish.row(row, addend, dst);
+        if (far) {
+          if (p.residual != nullptr) fetch(addend, 2 * kRows * in, in / p.stride * 16 * kVectors);
+          fetch(dst, 2 * kRows * out, out / p.stride * 16 * kVectors);
+        }
+        now.add(step, step + each);
+      }
+    now.add(step, p.steps + p.step_count);
+    now.store(sums[i & 1]);
+    next = now.next;
+  }
+}
+
+template <int kVectors, int kRows>
+bool run_numbers(const IntegerPanel& p, bool far) {
+  if (p.factor != nullptr || p.finish->activation != IntegerActivation::None) return false;
+  if (p.finish->residual == Residual::None)
+    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::None>>(p, far), true;
+  if (p.finish->residual == Residual::Float)
+    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::Float>>(p, far), true;
+  return false;
+}
+
+template <int kVectors, int kRows>
+bool run_bytes(const IntegerPanel& p, bool far) {
+  const bool factor = p.factor != nullptr, gelu = p.finish->activation == IntegerActivation::Gelu;
+  if (!(p.finish->inverse.high > 0) || (p.finish->activation != IntegerActivation::None && !gelu)) return false;
+  if (p.finish->residual == Residual::None && !(factor && gelu)) {
+    if (factor)
+      run_rows<kVectors, kRows, Bytes<kVectors, Residual::None, true, false>>(p, far);
+    else if (gelu)
+      run_rows<kVectors, kRows, Bytes<kVectors, Residual::None, false, true>>(p, far);
+    else
+      run_rows<kVectors, kRows, Bytes<kVectors, Residual::None, false, false>>(p, far);
+    return true;
+  }
+  if (factor || gelu) return false;
+  switch (p.finish->residual) {
+    case Residual::UInt8:
+      run_rows<kVectors, kRows, Bytes<kVectors, Residual::UInt8, false, false>>(p, far);
+      return true;
+    case Residual::Float:
+      run_rows<kVectors, kRows, Bytes<kVectors, Residual::Float, false, false>>(p, far);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The last tile begins early enough to be whole: whichever height makes the tiles together less high.
+template <int kVectors, int kMore, int kFewer>
+bool choose_rows(const IntegerPanel& p, bool far) {
+  if (p.pixel_count < kFewer) return false;
+  if (p.finish->output == Output::Float) return p.pixel_count >= kMore && run_numbers<kVectors, kMore>(p, far);
+  const auto height = [&](std::int64_t rows) { return (p.pixel_count + rows - 1) / rows * rows; };
+  if (kFewer != kMore && (p.pixel_count < kMore || height(kFewer) < height(kMore)))
+    return run_bytes<kVectors, kFewer>(p, far);
+  return run_bytes<kVectors, kMore>(p, far);
+}
+
+}  // namespace
+
+bool multiply_in_turns(const IntegerPanel& p, bool far) noexcept {
+  switch (p.width / 16) {
+    case 2:
+      return choose_rows<2, 12, 10>(p, far);
+    case 3:
+      return choose_rows<3, 8, 8>(p, far);
+    case 4:
+      return choose_rows<4, 6, 5>(p, far);
+    default:
+      return false;
+  }
+}
+
+}  // namespace inc::kernels::INC_KERNEL_ISA
