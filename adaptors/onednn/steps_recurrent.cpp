@@ -24,7 +24,8 @@ struct Product {
   dnnl::matmul primitive;
   Desc x, weights, y, scratchpad;
   int packed = -1, pad = -1;
-  bool alone = false;  ///< more threads would sum in another order
+  bool alone = false;                              ///< more threads would sum in another order
+  std::int64_t rows = 0, k = 0, n = 0, pitch = 0;  ///< of a product in our own kernel; rows 0: the library's
 };
 
 struct Direction {
@@ -107,12 +108,36 @@ std::optional<Product> product(Builder& b, std::int64_t rows, ir::Tensor weights
   return made;
 }
 
+constexpr std::int64_t kFewRows = 4, kCachedWeights = 1 << 18;
+
+/// From [n, k] to what kernels::add_product takes.
+ir::Tensor panels(const ir::Tensor& weights) {
+  const std::int64_t n = weights.shape()[0], k = weights.shape()[1];
+  ir::Tensor packed(DType::Float, {k, n});
+  const float* from = weights.data<float>();
+  float* to = packed.mutable_data<float>();
+  for (std::int64_t first = 0; first < n; first += kernels::kProductPanel)
+    for (std::int64_t i = 0; i < k; ++i)
+      for (std::int64_t c = first; c < std::min(n, first + kernels::kProductPanel); ++c) *to++ = from[c * k + i];
+  return packed;
+}
+
+std::optional<Product> state_product(Builder& b, std::int64_t rows, ir::Tensor weights, std::int64_t pitch) {
+  const std::int64_t n = weights.shape()[0], k = weights.shape()[1];
+  if (rows > kFewRows || n * k > kCachedWeights) return product(b, rows, std::move(weights), pitch);
+  const Desc desc = plain_desc(DType::Float, {k, n});
+  Product made;
+  made.packed = b.packed(b.add_known(panels(weights)), desc, desc);
+  made.rows = rows, made.k = k, made.n = n, made.pitch = pitch;
+  return made;
+}
+
 std::optional<Direction> direction(Builder& b, const ir::Node& node, const Cell& c, std::int64_t index) {
   const ir::Tensor &w = *b.known(node.inputs[1]), &r = *b.known(node.inputs[2]);
   const std::int64_t rows = c.gates * c.hidden, joint = c.kind == Kind::Gru ? 2 * c.hidden : rows;
   auto input = product(b, c.steps * c.batch, rows_of(w, index, 0, rows), rows);
-  auto state = product(b, c.batch, rows_of(r, index, 0, joint), rows);
-  auto candidate = joint < rows ? product(b, c.batch, rows_of(r, index, joint, rows), c.hidden) : Product{};
+  auto state = state_product(b, c.batch, rows_of(r, index, 0, joint), rows);
+  auto candidate = joint < rows ? state_product(b, c.batch, rows_of(r, index, joint, rows), c.hidden) : Product{};
   if (!input || !state || !candidate) return std::nullopt;
   Direction made{std::move(*input), std::move(*state), std::move(*candidate), {}, {}, index == 1 || c.reverse};
   read_biases(b, node, c, index, made);
@@ -159,6 +184,7 @@ class Walk {
   }
 
   void multiply(const Product& p, float* x, float* y) {
+    if (p.rows > 0) return kernels::add_product(x, f_.as<float>(p.packed), y, p.rows, p.k, p.n, p.pitch);
     std::unordered_map<int, dnnl::memory> args{{DNNL_ARG_SRC, dnnl::memory(p.x, cpu(), x)},
                                                {DNNL_ARG_WEIGHTS, dnnl::memory(p.weights, cpu(), f_.at(p.packed))},
                                                {DNNL_ARG_DST, dnnl::memory(p.y, cpu(), y)}};

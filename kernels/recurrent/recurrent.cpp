@@ -11,6 +11,8 @@ INC_KERNEL_DECLARE(void gru_reset_row(const float* gates, const float* state, fl
 INC_KERNEL_DECLARE(void gru_row(const float* gates, const float* recurrent, float* state, int64_t hidden,
                                 bool reset_after) noexcept)
 INC_KERNEL_DECLARE(void rnn_row(const float* gates, float* state, int64_t count, bool relu) noexcept)
+INC_KERNEL_DECLARE(void add_few_rows(const float* x, const float* w, float* y, int64_t rows, int64_t k, int64_t n,
+                                     int64_t pitch) noexcept)
 
 namespace {
 
@@ -45,6 +47,10 @@ void gru_cell(const float* gates, const float* recurrent, float* state, int64_t 
 
 void rnn_cell(const float* gates, float* state, int64_t count, bool relu) noexcept {
   INC_KERNEL_CALL(rnn_row, gates, state, count, relu);
+}
+
+void add_product(const float* x, const float* w, float* y, int64_t rows, int64_t k, int64_t n, int64_t pitch) noexcept {
+  INC_KERNEL_CALL(add_few_rows, x, w, y, rows, k, n, pitch);
 }
 
 }  // namespace inc::kernels

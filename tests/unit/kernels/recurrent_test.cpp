@@ -1,0 +1,54 @@
+#include "kernels/recurrent/recurrent.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/base/rng.h"
+#include "kernels/isa.h"
+
+namespace inc::kernels {
+namespace {
+
+class Recurrent : public ::testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    cap_isa(Isa::Avx512);
+    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
+    cap_isa(GetParam());
+  }
+  void TearDown() override { cap_isa(Isa::Avx512); }
+};
+
+TEST_P(Recurrent, ProductsAreAddedRowByRowAndNothingElseIsTouched) {
+  Rng rng(7);
+  const std::int64_t k = 37, n = 71, pitch = 80;
+  for (const std::int64_t rows : {1, 2, 3, 4}) {
+    std::vector<float> x(static_cast<std::size_t>(rows * k)), w(static_cast<std::size_t>(k * n)),
+        y(static_cast<std::size_t>(rows * pitch));
+    for (auto* v : {&x, &w, &y})
+      for (float& e : *v) e = static_cast<float>(2 * rng.uniform() - 1);
+    const std::vector<float> before = y;
+    const auto weight = [&](std::int64_t i, std::int64_t c) {
+      const std::int64_t first = c / kProductPanel * kProductPanel, width = std::min(kProductPanel, n - first);
+      return w[static_cast<std::size_t>(first * k + i * width + c - first)];
+    };
+    add_product(x.data(), w.data(), y.data(), rows, k, n, pitch);
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t c = 0; c < pitch; ++c) {
+        const auto at = static_cast<std::size_t>(r * pitch + c);
+        double sum = static_cast<double>(before[at]);
+        for (std::int64_t i = 0; c < n && i < k; ++i)
+          sum += static_cast<double>(x[static_cast<std::size_t>(r * k + i)]) * static_cast<double>(weight(i, c));
+        EXPECT_NEAR(y[at], sum, c < n ? 4e-6 : 0.0) << "37 sums of at most 1 in FP32";
+      }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, Recurrent, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& test) {
+  return std::string(test.param == Isa::Baseline ? "Scalar" : test.param == Isa::Avx2 ? "Avx2" : "Avx512");
+});
+
+}  // namespace
+}  // namespace inc::kernels
