@@ -40,9 +40,9 @@ struct Pairs8 {
     q = _mm256_xor_si256(q, _mm256_set1_epi8(static_cast<char>(flip)));
     const __m128i first = _mm256_castsi256_si128(q), second = _mm256_extracti128_si256(q, 1);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to[0]), first);
-    _mm_storeh_pd(reinterpret_cast<double*>(to[1]), _mm_castsi128_pd(first));
+    _mm_storeh_pi(reinterpret_cast<__m64*>(to[1]), _mm_castsi128_ps(first));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to[2]), second);
-    _mm_storeh_pd(reinterpret_cast<double*>(to[3]), _mm_castsi128_pd(second));
+    _mm_storeh_pi(reinterpret_cast<__m64*>(to[3]), _mm_castsi128_ps(second));
   }
 };
 

@@ -1,5 +1,7 @@
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "kernels/integer/panel.h"
 #define INC_KERNEL_ISA avx512
 
@@ -29,7 +31,9 @@ void multiply(const IntegerTile& t) {
       const __m512i low = load_weights<kWide>(w), high = load_weights<kWide>(w + kStep);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
-        const __m512i x = _mm512_set1_epi32(*reinterpret_cast<const std::int32_t*>(rows[r] + k));
+        std::int32_t two;
+        std::memcpy(&two, rows[r] + k, 4);
+        const __m512i x = _mm512_set1_epi32(two);
         sums[r][0] = _mm512_add_epi32(sums[r][0], _mm512_madd_epi16(x, low));
         sums[r][1] = _mm512_add_epi32(sums[r][1], _mm512_madd_epi16(x, high));
       }
