@@ -22,7 +22,8 @@ constexpr double kSmoothingPays = 0.5, kMethodPays = 0.75;
 constexpr double kTolerated = 1.25;
 constexpr std::int64_t kProbed = 24;
 /// Samples for bias correction: the divergence that is left is the same from 32 to 200 of them, within 4 %, on six models.
-constexpr std::int64_t kCorrected = 100;
+/// A sample takes about two of the FP32 pass over the evaluation set, of which a sixteenth may go into the correction.
+constexpr std::int64_t kFewestCorrected = 32, kMostCorrected = 100, kEvaluatedPerCorrected = 32;
 constexpr RangeMethod kOtherMethods[] = {RangeMethod::Kl, RangeMethod::Mse, RangeMethod::Percentile};
 
 bool leaves_smoothing_open(const config::Config& config) {
@@ -143,10 +144,15 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
 }
 
 std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
-                                                    const QuantizeOptions& options) {
+                                                    const AccuracyTask* evaluated, const QuantizeOptions& options) {
   if (task == nullptr || !config.quantization.value_or(config::Quantization{}).recipes.fast_bias_correction) return {};
   calib::CorrectionOptions wanted;
-  wanted.samples = std::min(task->samples, kCorrected);
+  std::int64_t most = kMostCorrected;
+  if (evaluated != nullptr && evaluated->data) {
+    const std::int64_t all = evaluated->samples < 0 ? evaluated->data->size() : evaluated->samples;
+    most = std::clamp(std::min(all, evaluated->data->size()) / kEvaluatedPerCorrected, kFewestCorrected, kMostCorrected);
+  }
+  wanted.samples = std::min(task->samples, most);
   wanted.qdq = qdq_options(config);
   if (!options.ranks->several()) wanted.should_stop = options.should_stop;
   return tuning::CorrectionSource{*task->data, std::move(wanted)};

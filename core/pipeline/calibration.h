@@ -24,8 +24,9 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
                      const runtime::Adaptor& adaptor, const runtime::Executable& fp32, const tuning::SpaceOptions& allowed,
                      tuning::TuningSpace space, const QuantizeOptions& options);
 
-/// Where corrections take their samples from; nothing when the recipe is off or no ranges are calibrated.
+/// Where corrections take their samples from; nothing when the recipe is off or no ranges are calibrated. Fewer samples
+/// where `evaluated` has few: the correction takes its share of an evaluation.
 std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
-                                                    const QuantizeOptions& options);
+                                                    const AccuracyTask* evaluated, const QuantizeOptions& options);
 
 }  // namespace inc::pipeline

@@ -51,7 +51,8 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
   if ((task || options.ranks->several()) && stop_requested(options)) throw interrupted_early();
   const tuning::TuningSpace& space = calibrated.space;
   tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
-                                      allowed.bf16_policies, corrections(config, task_or_null, options));
+                                      allowed.bf16_policies,
+                                      corrections(config, task_or_null, task ? &*task : nullptr, options));
   Result result{config, model, options.supplied, space, candidates, directory, stages, calibrated.seconds, std::move(notes)};
   result.choices = calibrated.choices;
   result.costs = costs ? &*costs : nullptr;
