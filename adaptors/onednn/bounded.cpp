@@ -15,7 +15,7 @@ std::optional<BoundedChannels> bounded_channels(const Builder& b, const Anchor& 
     low = 0;
   else if (name == "clip")
     low = a.epilogue.alpha, high = a.epilogue.beta;
-  else if (name != "none")
+  else if (name != "none" && !activates_apart(a, Arithmetic::Int8))
     return {};
   std::vector<float> bias(channels, 0.0f);
   if (!a.bias.none()) {

@@ -13,7 +13,8 @@ struct BoundedChannels {
   std::vector<float> scale, shift, low, high;
 };
 
-/// Nothing for other activations, and for factors that are not one per channel. `step`: the output's scale, 1 for FP32.
+/// Nothing for other activations, but those that finish() makes a step of, and for factors that are not one per channel.
+/// `step`: the output's scale, 1 for FP32.
 std::optional<BoundedChannels> bounded_channels(const Builder& builder, const Anchor& anchor, bool with_factors, float step);
 
 /// Padding in front of the first pixel along a spatial axis of a convolution or pool.

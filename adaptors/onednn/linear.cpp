@@ -153,6 +153,8 @@ std::optional<kernels::Smooth> smooth(const Anchor& a) {
   return std::nullopt;
 }
 
+}  // namespace
+
 /// A pass over the result costs less than the library's post-operation, but a residual would have to be FP32 too; what a
 /// product in BF16 gains is lost on the way of twice the bytes (BERT 2 %).
 bool activates_apart(const Anchor& a, Arithmetic arithmetic) {
@@ -161,6 +163,8 @@ bool activates_apart(const Anchor& a, Arithmetic arithmetic) {
   if (arithmetic == Arithmetic::Bf16 && !a.node.op.ends_with("Conv")) return false;
   return a.residual.none() && a.bf16_casts.empty() && !a.sums;
 }
+
+namespace {
 
 /// The slot of the result.
 int activate(Builder& b, const Anchor& a, const Attempt& attempt, int from) {

@@ -96,6 +96,8 @@ class Epilogue {
   std::int32_t sum_zero_point_ = 0;
 };
 
+/// The activation of the group is smooth and had better be a step of its own, as finish() makes it.
+bool activates_apart(const Anchor& anchor, Arithmetic arithmetic);
 /// The type of the data input, weights and a residual that were not quantized.
 DType real_type(Arithmetic arithmetic);
 int constant_floats(Builder& builder, const std::vector<float>& values, ir::Shape shape);

@@ -25,7 +25,7 @@ std::optional<kernels::DepthwiseShape> read_shape(const Builder& b, const ir::No
 }
 
 bool convolve(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape, bool with_factors) {
-  const bool seen = a.sink && with_factors == a.factors.has_value();
+  const bool apart = activates_apart(a, Arithmetic::Int8), seen = !apart && a.sink && with_factors == a.factors.has_value();
   const DType to = seen ? a.sink->scale.dtype : DType::Float;
   const auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);
   if (!constants) return false;
@@ -52,7 +52,7 @@ bool convolve(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape,
   Step& step = b.step(a.node, std::string("inc:depthwise8:") + shared->isa, {x}, {y, scratch},
                       [=](Frame& f) { kernels::depthwise8(*shared, f.at(x), f.at(y), f.at(scratch), shares); });
   step.profile.isa = shared->isa;
-  finish(b, a, {Arithmetic::Int8, false, false, !seen, with_factors}, step, y);
+  finish(b, a, {Arithmetic::Int8, false, false, !seen, with_factors, apart}, step, y);
   return true;
 }
 
@@ -68,7 +68,8 @@ bool emit_depthwise(Builder& b, const ir::Node& node) {
   if (!a.integer || !a.residual.none() || !a.input->run_scale.none() || a.weights->zero_point != 0 || !a.bf16_casts.empty())
     return false;
   a.note.clear();
-  return (a.factors && convolve(b, a, *shape, true)) || convolve(b, a, *shape, false);
+  const bool within = a.factors && !activates_apart(a, Arithmetic::Int8);
+  return (within && convolve(b, a, *shape, true)) || convolve(b, a, *shape, false);
 }
 
 }  // namespace inc::onednn

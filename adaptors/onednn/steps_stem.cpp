@@ -37,11 +37,11 @@ struct Stem {
   Anchor anchor;
   std::shared_ptr<const kernels::Stem8> packed;
   DType to;
-  bool with_factors, seen;
+  bool with_factors, seen, apart;
 };
 
 std::optional<Stem> pack(const Builder& b, const Anchor& a, const kernels::StemShape& shape, bool with_factors) {
-  const bool seen = a.sink && with_factors == a.factors.has_value();
+  const bool apart = activates_apart(a, Arithmetic::Int8), seen = !apart && a.sink && with_factors == a.factors.has_value();
   const DType to = seen ? a.sink->scale.dtype : DType::Float;
   const auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);
   if (!constants) return {};
@@ -58,7 +58,7 @@ std::optional<Stem> pack(const Builder& b, const Anchor& a, const kernels::StemS
   group.out_zero = seen ? a.sink->scale.zero_point : 0;
   auto packed = kernels::pack_stem8(group);
   if (!packed) return {};
-  return Stem{a, std::make_shared<const kernels::Stem8>(std::move(*packed)), to, with_factors, seen};
+  return Stem{a, std::make_shared<const kernels::Stem8>(std::move(*packed)), to, with_factors, seen, apart};
 }
 
 std::optional<Stem> find(Builder& b, const ir::Node& node) {
@@ -73,7 +73,7 @@ std::optional<Stem> find(Builder& b, const ir::Node& node) {
   const bool library_wins = !kernels::has_vnni() && shape->channels > 1;  // where its sums are exact
   if (a.note.empty() && library_wins) return {};
   a.note.clear();
-  if (a.factors)
+  if (a.factors && !activates_apart(a, Arithmetic::Int8))
     if (auto stem = pack(b, a, *shape, true)) return stem;
   return pack(b, a, *shape, false);
 }
@@ -94,7 +94,7 @@ void emit(Builder& b, const Stem& stem, int x, float scale) {
       kernels::stem8(*packed, f.as<float>(x), scale, f.at(y), f.at(scratch), shares);
   });
   step.profile.isa = packed->isa;
-  finish(b, stem.anchor, {Arithmetic::Int8, false, false, !stem.seen, stem.with_factors}, step, y);
+  finish(b, stem.anchor, {Arithmetic::Int8, false, false, !stem.seen, stem.with_factors, stem.apart}, step, y);
 }
 
 }  // namespace

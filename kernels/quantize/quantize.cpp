@@ -123,14 +123,33 @@ void dequantize_channels(const std::byte* src, float* dst, int64_t outer, int64_
   });
 }
 
+namespace {
+
+/// Few columns are taken several rows at once, beside their factors as often.
+void quantize_product_columns(const float* src, std::byte* dst, int64_t rows, int64_t columns, const float* factor,
+                              const Affine8& as) noexcept {
+  constexpr int64_t kMost = 1024;
+  const auto zero = static_cast<float>(as.zero_point);
+  const int64_t times = std::max<int64_t>(1, std::min(rows, kMost / std::max<int64_t>(1, columns))), wide = columns * times;
+  std::array<float, static_cast<std::size_t>(kMost)> repeated{};
+  if (times > 1)
+    for (int64_t i = 0; i < wide; ++i) repeated[static_cast<std::size_t>(i)] = factor[i % columns];
+  const float* factors = times > 1 ? repeated.data() : factor;
+  parallel_for(rows / times, kGrain / std::max<int64_t>(1, wide) + 1, [&](int64_t begin, int64_t end) {
+    INC_KERNEL_CALL(quantize_product_rows, src + begin * wide, dst + begin * wide, end - begin, wide, factors, as.scale,
+                    zero, as.is_signed);
+  });
+  const int64_t done = rows / times * wide;
+  INC_KERNEL_CALL(quantize_product_rows, src + done, dst + done, rows % times, columns, factor, as.scale, zero,
+                  as.is_signed);
+}
+
+}  // namespace
+
 void quantize_products(const float* src, std::byte* dst, int64_t outer, int64_t channels, int64_t inner, const float* factor,
                        const Affine8& as) noexcept {
   const auto zero = static_cast<float>(as.zero_point);
-  if (inner == 1)
-    return parallel_for(outer, kGrain / std::max<int64_t>(1, channels) + 1, [&](int64_t begin, int64_t end) {
-      INC_KERNEL_CALL(quantize_product_rows, src + begin * channels, dst + begin * channels, end - begin, channels, factor,
-                      as.scale, zero, as.is_signed);
-    });
+  if (inner == 1) return quantize_product_columns(src, dst, outer, channels, factor, as);
   const auto split = [&](int64_t i, int64_t from, int64_t to) {
     INC_KERNEL_CALL(quantize_product, src + i * inner + from, dst + i * inner + from, to - from, factor[i % channels],
                     as.scale, zero, as.is_signed);

@@ -164,6 +164,24 @@ TEST_P(Kernels, CopyAnyStrides) {
     }
 }
 
+TEST_P(Kernels, QuantizedProductsTakeTheFactorOfTheirColumn) {
+  for (const std::int64_t columns : {1, 3, 16, 24, 513, 1030})
+    for (const std::int64_t rows : {1, 2, 41, 130}) {
+      Rng rng(static_cast<std::uint64_t>(columns * rows));
+      std::vector<float> x(static_cast<std::size_t>(rows * columns)), factor(static_cast<std::size_t>(columns));
+      for (float& v : x) v = static_cast<float>(rng.uniform() * 20 - 10);
+      for (float& v : factor) v = static_cast<float>(rng.uniform() * 3);
+      for (const Affine8 as : {Affine8{0.07f, 99, false}, Affine8{0.11f, -7, true}}) {
+        std::vector<float> product(x);
+        for (std::size_t i = 0; i < x.size(); ++i) product[i] = x[i] * factor[i % factor.size()];
+        std::vector<std::byte> got(x.size() + 1, std::byte{0x5a}), want(got);
+        quantize_products(x.data(), got.data(), rows, columns, 1, factor.data(), as);
+        quantize(product.data(), want.data(), rows * columns, as);
+        ASSERT_EQ(got, want) << rows << " × " << columns;
+      }
+    }
+}
+
 TEST(Move, FillRepeatsElementsOfEverySize) {
   const std::byte value[] = {std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4},
                              std::byte{5}, std::byte{6}, std::byte{7}, std::byte{8}};
