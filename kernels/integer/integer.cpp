@@ -98,11 +98,13 @@ void place(IntegerPlan& p) {
 }
 
 /// Of a band's data. With VNNI the results of a product, and a residual as large, stay in the cache as well until all panels
-/// have been through, where they do not anyway.
+/// have been through, where they do not anyway; large weights pass through half as often.
 int64_t band_bytes_for(const IntegerPlan& p) {
   const IntegerShape& s = p.shape;
-  if (!p.vnni || s.kernel_height != 1 || s.kernel_width != 1 || results(s) <= kFarResults) return kBandBytes;
-  const int64_t all = static_cast<int64_t>(p.packed_bytes()) > kBandBytes ? 4 * kBandBytes : kBandBytes;
+  if (!p.vnni || s.kernel_height != 1 || s.kernel_width != 1) return kBandBytes;
+  const bool large = static_cast<int64_t>(p.packed_bytes()) > kBandBytes;
+  if (results(s) <= kFarResults) return large ? 2 * kBandBytes : kBandBytes;
+  const int64_t all = large ? 4 * kBandBytes : kBandBytes;
   return all * s.channels * p.pixel_rows * p.pixel_columns / (s.channels + 2 * s.out_channels);
 }
 
@@ -397,8 +399,7 @@ bool faster_than_library(const IntegerShape& s) noexcept {
   if (has_vnni()) {
     if (s.groups != 1 || depth < 32) return false;
     if (s.height == 1 && s.width == 1) return s.images >= 24 && s.out_channels >= 24;
-    if (s.kernel_height == 1 && s.kernel_width == 1 && pixels > 1)
-      return s.out_channels >= 24 && (depth >= 128 || results(s) <= kFarResults);
+    if (s.kernel_height == 1 && s.kernel_width == 1 && pixels > 1) return s.out_channels >= 24;
     return pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
   }
   return isa() == Isa::Avx2 && s.height == 1 && s.width == 1 && s.groups == 1 && s.images <= 32;
