@@ -284,7 +284,7 @@ class Worker {
     float room[3][kMostWidth] = {};
     const auto values = [&](const float* from, float* spare) -> const float* {
       if (from == nullptr) return nullptr;
-      if (t.columns == width) return from + channel;
+      if (channel + kMostWidth <= s_.out_channels) return from + channel;
       std::copy_n(from + channel, t.columns, spare);
       return spare;
     };
