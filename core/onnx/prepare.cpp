@@ -16,6 +16,7 @@
 #include "core/onnx/normalize.h"
 #include "core/onnx/onnx_io.h"
 #include "core/onnx/proto.h"
+#include "core/onnx/widen.h"
 #include "core/ops/ops.h"
 
 namespace inc::onnx_io {
@@ -253,6 +254,11 @@ Constants prepare(onnx::ModelProto& model, ExternalData& external) {
   infer_types(model);
   reclaim_constants(*model.mutable_graph(), constants);
   take_constants(*model.mutable_graph(), constants, external);
+  if (widen_halves(model, constants)) {
+    lend_constants(*model.mutable_graph(), constants);
+    infer_types(model);
+    reclaim_constants(*model.mutable_graph(), constants);
+  }
   return constants;
 }
 

@@ -645,6 +645,15 @@ class Inputs(Session):
             self.assertGreaterEqual(self.written.opset_import[0].version, 13)
             self.same_in_onnxruntime()
 
+    def test_models_in_fp16_become_int8_behind_the_same_inputs_and_outputs(self):
+        self.put(small_nets.halved(small_nets.convolutions()))
+        self.quantize({})
+        kinds = [v.type.tensor_type.elem_type for v in [*self.written.graph.input, *self.written.graph.output]]
+        self.assertEqual(kinds, [onnx.TensorProto.FLOAT16] * 2)
+        self.assertEqual({self.ops[name]["precision"] for name in ("first", "depthwise", "pointwise", "last")}, {"int8"})
+        # An output is rounded to FP16, onnxruntime's model in FP16 after every operator.
+        self.same_in_onnxruntime()
+
     def test_a_fixed_batch_with_bias_correction(self):
         model = small_nets.convolutions(batch=8)
         self.put(model, small_nets.samples(model, 64))

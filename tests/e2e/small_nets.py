@@ -74,12 +74,23 @@ def without_anchors():
     return network(nodes, {"x": (["N", 12], "float32")}, {"y": ["N", 12]}, {})
 
 
+def halved(model):
+    """The network in FP16: weights, inputs, outputs."""
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    return model
+
+
 def samples(model, count=32, seed=4):
     """input name → array whose first axis counts samples."""
     rng, data = np.random.default_rng(seed), {}
     for value in model.graph.input:
         shape = [d.dim_value for d in value.type.tensor_type.shape.dim][1:]
-        data[value.name] = rng.normal(size=[count, *shape]).astype(np.float32)
+        kind = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        data[value.name] = rng.normal(size=[count, *shape]).astype(kind)
     if "mask" in data:
         data["mask"] = (np.arange(data["mask"].shape[1]) < rng.integers(2, 7, [count, 1])).astype(np.float32)
     return data
