@@ -286,7 +286,8 @@ TEST_F(JournalTest, CreateReplacesAnOldJournal) {
 }
 
 TEST_F(JournalTest, AJournalThatCannotBeWrittenIsABackendError) {
-  EXPECT_THROW(Journal::create("/nonexistent/journal.jsonl", kRun), BackendError);
+  std::ofstream(path_) << "a file, not a directory";
+  EXPECT_THROW(Journal::create(path_ + "/journal.jsonl", kRun), BackendError);
 }
 
 }  // namespace
