@@ -19,7 +19,7 @@ PassList cleanup_list() {
 }
 
 void add_expansions(PassList& list) {
-  add(list, expand_qlinear_conv, expand_qlinear_matmul, expand_integer_product, expand_movement);
+  add(list, expand_qlinear_conv, expand_qlinear_matmul, expand_integer_product, expand_movement, expand_einsum);
 }
 
 PassList fusion_list() {

@@ -39,6 +39,9 @@ Rule expand_qlinear_conv();  ///< quantized operators become Q/DQ around the ope
 Rule expand_qlinear_matmul();
 Rule expand_integer_product();  ///< MatMulInteger or ConvInteger, Cast, Mul
 Rule expand_movement();         ///< operators that move 8-bit data
+/// Einsum of one or two operands without "..." and repeated letters, as Transpose, ReduceSum, Reshape, Mul and MatMul. A
+/// contracted dimension that nobody knows is taken to be that of the other operand, not 1.
+Rule expand_einsum();
 
 Rule lower_group();
 Rule lower_bfloat16();
