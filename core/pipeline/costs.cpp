@@ -189,6 +189,12 @@ void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<st
     if (named.size() < kMostNamed) named.push_back(fmt::format("{} ({:.1f} µs)", kept.name, kept.microseconds));
   }
   if (names.empty()) return;
+  const bool whole = std::all_of(costs.verdict.kept.begin(), costs.verdict.kept.end(),
+                                 [](const tuning::KeptBack& kept) { return kept.microseconds == 0; });
+  if (whole) {
+    notes.push_back(fmt::format("Everything stays in FP32: {}.", costs.verdict.kept.front().reason));
+    return;
+  }
   if (names.size() > named.size()) named.push_back(fmt::format("{} more", names.size() - named.size()));
   notes.push_back(
       fmt::format("Kept back because INT8 or BF16 would be slower there ({}): {}.", costs.source, joined(named)));

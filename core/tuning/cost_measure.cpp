@@ -294,7 +294,7 @@ CostProfile measure_costs(const CostTask& task, const CostLayout& layout, const 
   constexpr int kMostChecks = 3;
   CostMeter meter(task, layout, options);
   CostProfile profile = meter.measure();
-  for (int i = 0; !options.thorough && !meter.settled() && i < kMostChecks && (i == 0 || meter.left() > 0); ++i) {
+  for (int i = 0; !options.thorough && !meter.settled() && i < kMostChecks && (i <= 1 || meter.left() > 0); ++i) {
     const Classes next = to_verify(layout, profile);
     if (next.empty()) break;
     const std::size_t known = profile.checks.size();

@@ -143,6 +143,20 @@ const CostCheck* best_check(const CostProfile& profile) {
   return best;
 }
 
+bool clear(const CostProfile& profile, const CostCheck& check, const KeepBackMargin& margin) {
+  return left(profile, check) <= 1 - margin.clearly && check.won >= margin.won;
+}
+
+/// Whether some figure says that FP32 takes less time than every first option, or than what was checked.
+bool fp32_seems_faster(const CostLayout& layout, const CostProfile& profile, const CostTables& tables,
+                       const KeepBackMargin& margin) {
+  const Classes first = first_of(layout), last = last_of(layout);
+  if (run_ms(profile, tables, last) * margin.slower < run_ms(profile, tables, first)) return true;
+  return std::any_of(profile.checks.begin(), profile.checks.end(), [&](const CostCheck& check) {
+    return check.fp32_ms * margin.slower < std::min(check.ms, check.fastest_ms);
+  });
+}
+
 /// Whole runs that took turns where there are such, otherwise what the model says.
 void settle(Verdict& verdict, const CostLayout& layout, const CostProfile& profile, const CostTables& tables,
             const KeepBackMargin& margin) {
@@ -152,13 +166,19 @@ void settle(Verdict& verdict, const CostLayout& layout, const CostProfile& profi
   verdict.ms = check != nullptr ? check->ms : run_ms(profile, tables, verdict.classes);
   verdict.fastest_ms = check != nullptr ? check->fastest_ms : run_ms(profile, tables, first);
   verdict.fp32_ms = check != nullptr ? check->fp32_ms : run_ms(profile, tables, last);
-  const double share = check != nullptr ? left(profile, *check) : verdict.ms / verdict.fastest_ms;
-  const bool clear = share <= 1 - margin.clearly && (check == nullptr || check->won >= margin.won);
-  if (!clear) {
+  const bool gains =
+      check != nullptr ? clear(profile, *check, margin) : verdict.ms <= (1 - margin.clearly) * verdict.fastest_ms;
+  if (!gains) {
     verdict.classes = first;
     verdict.ms = verdict.fastest_ms;
   }
-  if (verdict.fp32_ms * margin.slower < verdict.ms) {
+  const CostCheck* whole = profile.check(last);
+  const bool refuted = whole != nullptr && !clear(profile, *whole, margin);
+  if (refuted && verdict.classes == last) {
+    verdict.classes = first;
+    verdict.ms = verdict.fastest_ms;
+  }
+  if (!refuted && verdict.fp32_ms * margin.slower < verdict.ms) {
     verdict.classes = last;
     verdict.ms = verdict.fp32_ms;
   }
@@ -173,8 +193,10 @@ Classes cheapest(const CostTables& tables, const CostLayout& layout, const std::
 }
 
 Classes to_verify(const CostLayout& layout, const CostProfile& profile, const KeepBackMargin& margin) {
-  const Classes best = cheapest(fit_costs(layout, profile), layout, margins(layout, profile, margin));
-  const bool known = best == first_of(layout) || best == last_of(layout) || profile.check(best) != nullptr;
+  const CostTables tables = fit_costs(layout, profile);
+  const Classes best = cheapest(tables, layout, margins(layout, profile, margin)), last = last_of(layout);
+  if (profile.check(last) == nullptr && (best == last || fp32_seems_faster(layout, profile, tables, margin))) return last;
+  const bool known = best == first_of(layout) || best == last || profile.check(best) != nullptr;
   return known ? Classes{} : best;
 }
 

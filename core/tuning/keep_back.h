@@ -37,13 +37,13 @@ struct Verdict {
 /// helps. `margins`: milliseconds per dimension.
 std::vector<std::uint8_t> cheapest(const CostTables& tables, const CostLayout& layout, const std::vector<double>& margins);
 
-/// What to measure next to be sure of the verdict: the assignment that the profile calls cheapest, empty when it has been
-/// measured already.
+/// What to measure next to be sure of the verdict: everything in FP32 where a figure calls that faster, then the assignment
+/// that the profile calls cheapest; empty when it has been measured already.
 std::vector<std::uint8_t> to_verify(const CostLayout& layout, const CostProfile& profile, const KeepBackMargin& margin = {});
 
-/// A pure function of the profile. An assignment gives way to one whose check was better, or that was checked when it was not,
-/// to every first option where the check shows no clear gain, and to FP32 where that is faster. `source` ends the reasons: "measured", "estimated (profile
-/// of …)".
+/// A pure function of the profile. An assignment gives way to one whose check was better, or that was checked when it was
+/// not, to every first option where the check shows no clear gain, and to FP32 where that is faster and its own check, if
+/// there was one, says so too. `source` ends the reasons: "measured", "estimated (profile of …)".
 Verdict keep_back(const CostLayout& layout, const CostProfile& profile, const std::string& source,
                   const KeepBackMargin& margin = {});
 

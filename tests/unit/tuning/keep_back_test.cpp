@@ -109,6 +109,17 @@ TEST(KeepBack, AGraphThatIsSlowerAsAWholeStaysInFp32) {
   EXPECT_EQ(verdict.kept.size(), 3u);
 }
 
+TEST(KeepBack, Fp32AsAWholeIsCheckedFirstAndGivesWayWhenItsCheckShowsNoGain) {
+  const CostLayout layout = chain(3);
+  CostProfile profile = measured(layout, {{1.05f, 1.05f, 1.05f}, {1, 1, 1}, 0});
+  ASSERT_EQ(to_verify(layout, profile), Classes(3, 1));
+  profile.checks.push_back({Classes(3, 1), 3.0, 3.3, 3.0, 0.5});
+  EXPECT_THAT(to_verify(layout, profile), IsEmpty());
+  EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
+  profile.checks.back().won = 1;
+  EXPECT_EQ(keep_back(layout, profile, "measured").classes, Classes(3, 1));
+}
+
 TEST(KeepBack, GivesWayWhenTheCheckShowsNoGain) {
   const CostLayout layout = chain(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
