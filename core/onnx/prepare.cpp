@@ -12,6 +12,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "core/onnx/choices.h"
 #include "core/onnx/contrib.h"
 #include "core/onnx/normalize.h"
 #include "core/onnx/onnx_io.h"
@@ -236,6 +237,7 @@ void check(onnx::ModelProto model, bool types) {
 Constants prepare(onnx::ModelProto& model, ExternalData& external) {
   normalize(model);
   expect_versions(model);
+  inline_choices(model);
   claim_contrib(model);
   refuse_forms(model);
   const Axes axes = take_axes(model);
