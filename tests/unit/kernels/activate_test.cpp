@@ -9,22 +9,12 @@
 
 #include "core/base/parallel.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-class Activate : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
-  }
-  void TearDown() override {
-    cap_isa(Isa::Avx512);
-    set_threads(0);
-  }
-};
+class Activate : public EveryIsa {};
 
 constexpr Smooth kAll[] = {Smooth::Sigmoid, Smooth::Silu, Smooth::Gelu, Smooth::GeluTanh};
 
@@ -101,9 +91,7 @@ TEST_P(Activate, DoesNotDependOnTheNumberOfThreads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, Activate, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& param) {
-  return std::string(param.param == Isa::Baseline ? "Scalar" : param.param == Isa::Avx2 ? "Avx2" : "Avx512");
-});
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Activate, kIsas, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

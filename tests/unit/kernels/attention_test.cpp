@@ -9,24 +9,14 @@
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
 using I64 = std::int64_t;
 
-class AttentionKernel : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
-  }
-  void TearDown() override {
-    cap_isa(Isa::Avx512);
-    set_threads(0);
-  }
-};
+class AttentionKernel : public EveryIsa {};
 
 /// [batch, rows, heads, columns] seen as matrices of rows × columns: what a Reshape and a Transpose of heads make.
 struct Heads {
@@ -238,10 +228,7 @@ TEST_P(AttentionKernel, KeepsNanWhereARowHasOne) {
   for (std::size_t i = 0; i < found.size(); ++i) EXPECT_EQ(std::isnan(found[i]), i / 4 == 1) << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, AttentionKernel, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512),
-                         [](const auto& item) {
-                           return item.param == Isa::Baseline ? "Baseline" : item.param == Isa::Avx2 ? "Avx2" : "Avx512";
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryIsa, AttentionKernel, kIsas, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

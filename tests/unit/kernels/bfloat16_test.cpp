@@ -11,19 +11,12 @@
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/isa.h"
 #include "kernels/normalize/normalize.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-class BFloat16Kernels : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
-  }
-  void TearDown() override { cap_isa(Isa::Avx512); }
-};
+class BFloat16Kernels : public EveryIsa {};
 
 std::vector<std::uint16_t> bits_of(const std::vector<BFloat16>& values) {
   std::vector<std::uint16_t> bits;
@@ -126,10 +119,7 @@ TEST_P(BFloat16Kernels, UnaryAndNormalizationsRoundTheResultInFp32Once) {
   EXPECT_TRUE(bits_of(found) == bits_of(narrowed(real)));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BFloat16Kernels, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512),
-                         [](const auto& item) {
-                           return item.param == Isa::Baseline ? "Baseline" : item.param == Isa::Avx2 ? "Avx2" : "Avx512";
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryIsa, BFloat16Kernels, kIsas, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

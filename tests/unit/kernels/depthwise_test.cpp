@@ -10,27 +10,12 @@
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-struct Way {
-  Isa isa;
-  bool vnni;
-};
-
-class Depthwise : public ::testing::TestWithParam<Way> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam().isa || (GetParam().vnni && !has_vnni())) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam().isa, GetParam().vnni);
-  }
-  void TearDown() override {
-    cap_isa(Isa::Avx512);
-    set_threads(0);
-  }
-};
+class Depthwise : public EveryIsa {};
 
 /// A group with its arrays: random numbers of the full range, channels that saturate, bounds that cut.
 struct Problem {
@@ -192,16 +177,7 @@ TEST_P(Depthwise, RefusesScalesWhoseResultsLeaveTheIntegers) {
   EXPECT_FALSE(pack_depthwise8(problem.group).has_value());
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, Depthwise,
-                         ::testing::Values(Way{Isa::Baseline, false}, Way{Isa::Avx2, false}, Way{Isa::Avx512, false},
-                                           Way{Isa::Avx512, true}),
-                         [](const auto& param) {
-                           const Way& way = param.param;
-                           return std::string(way.vnni                   ? "Avx512Vnni"
-                                              : way.isa == Isa::Baseline ? "Scalar"
-                                              : way.isa == Isa::Avx2     ? "Avx2"
-                                                                         : "Avx512");
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Depthwise, kIsasAndVnni, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

@@ -10,6 +10,7 @@
 
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
@@ -163,21 +164,7 @@ IntegerShape convolution(int64_t images, int64_t size, int64_t channels, int64_t
   return s;
 }
 
-struct Variant {
-  Isa isa;
-  bool vnni;
-  const char* name;
-};
-
-class IntegerKernels : public ::testing::TestWithParam<Variant> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam().isa || (GetParam().vnni && !has_vnni())) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam().isa, GetParam().vnni);
-  }
-  void TearDown() override { cap_isa(Isa::Avx512); }
-};
+class IntegerKernels : public EveryIsa {};
 
 TEST_P(IntegerKernels, MultiplyMatricesOfAnyShape) {
   for (const int64_t m : {1, 2, 5, 7, 13, 24, 300})
@@ -370,10 +357,7 @@ TEST(IntegerKernels, KnowsWhichSumsFit) {
   EXPECT_FALSE(fits_int32(product(1, 33026, 1), true));
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryIsa, IntegerKernels,
-                         ::testing::Values(Variant{Isa::Baseline, false, "scalar"}, Variant{Isa::Avx2, false, "avx2"},
-                                           Variant{Isa::Avx512, false, "avx512"}, Variant{Isa::Avx512, true, "vnni"}),
-                         [](const auto& variant) { return std::string(variant.param.name); });
+INSTANTIATE_TEST_SUITE_P(EveryIsa, IntegerKernels, kIsasAndVnni, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

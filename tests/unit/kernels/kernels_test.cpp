@@ -14,19 +14,12 @@
 #include "kernels/move/move.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/reduce/reduce.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-class Kernels : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
-  }
-  void TearDown() override { cap_isa(Isa::Avx512); }
-};
+class Kernels : public EveryIsa {};
 
 std::vector<float> awkward(std::int64_t count, float scale) {
   const float inf = std::numeric_limits<float>::infinity();
@@ -194,9 +187,7 @@ TEST(Move, FillRepeatsElementsOfEverySize) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Kernels, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& item) {
-  return item.param == Isa::Baseline ? "Baseline" : item.param == Isa::Avx2 ? "Avx2" : "Avx512";
-});
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Kernels, kIsas, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

@@ -8,19 +8,12 @@
 
 #include "core/base/rng.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-class Normalize : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
-  }
-  void TearDown() override { cap_isa(Isa::Avx512); }
-};
+class Normalize : public EveryIsa {};
 
 TEST_P(Normalize, SoftmaxAcrossTakesEachColumnByItself) {
   Rng rng(5);
@@ -41,9 +34,7 @@ TEST_P(Normalize, SoftmaxAcrossTakesEachColumnByItself) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, Normalize, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& test) {
-  return std::string(test.param == Isa::Baseline ? "Scalar" : test.param == Isa::Avx2 ? "Avx2" : "Avx512");
-});
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Normalize, kIsas, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

@@ -10,22 +10,12 @@
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-class Pool8 : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
-  }
-  void TearDown() override {
-    cap_isa(Isa::Avx512);
-    set_threads(0);
-  }
-};
+class Pool8 : public EveryIsa {};
 
 std::vector<std::byte> numbers(std::int64_t count) {
   Rng rng(static_cast<std::uint64_t>(count));
@@ -141,9 +131,7 @@ TEST_P(Pool8, MeansOfColumnsAndRuns) {
       }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, Pool8, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& param) {
-  return std::string(param.param == Isa::Baseline ? "Scalar" : param.param == Isa::Avx2 ? "Avx2" : "Avx512");
-});
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Pool8, kIsas, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

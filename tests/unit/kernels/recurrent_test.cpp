@@ -7,19 +7,12 @@
 
 #include "core/base/rng.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-class Recurrent : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam()) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam());
-  }
-  void TearDown() override { cap_isa(Isa::Avx512); }
-};
+class Recurrent : public EveryIsa {};
 
 TEST_P(Recurrent, ProductsAreAddedRowByRowAndNothingElseIsTouched) {
   Rng rng(7);
@@ -46,9 +39,7 @@ TEST_P(Recurrent, ProductsAreAddedRowByRowAndNothingElseIsTouched) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, Recurrent, ::testing::Values(Isa::Baseline, Isa::Avx2, Isa::Avx512), [](const auto& test) {
-  return std::string(test.param == Isa::Baseline ? "Scalar" : test.param == Isa::Avx2 ? "Avx2" : "Avx512");
-});
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Recurrent, kIsas, name_of);
 
 }  // namespace
 }  // namespace inc::kernels

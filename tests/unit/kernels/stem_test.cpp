@@ -11,27 +11,12 @@
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
 namespace {
 
-struct Way {
-  Isa isa;
-  bool vnni;
-};
-
-class Stem : public ::testing::TestWithParam<Way> {
- protected:
-  void SetUp() override {
-    cap_isa(Isa::Avx512);
-    if (isa() < GetParam().isa || (GetParam().vnni && !has_vnni())) GTEST_SKIP() << "this CPU lacks the instruction set";
-    cap_isa(GetParam().isa, GetParam().vnni);
-  }
-  void TearDown() override {
-    cap_isa(Isa::Avx512);
-    set_threads(0);
-  }
-};
+class Stem : public EveryIsa {};
 
 constexpr float kScale = 0.037f;
 
@@ -170,16 +155,7 @@ TEST_P(Stem, RefusesScalesThatLeaveInt32) {
   EXPECT_FALSE(pack_stem8(p.group));
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, Stem,
-                         ::testing::Values(Way{Isa::Baseline, false}, Way{Isa::Avx2, false}, Way{Isa::Avx512, false},
-                                           Way{Isa::Avx512, true}),
-                         [](const auto& param) {
-                           const Way& way = param.param;
-                           return std::string(way.vnni                   ? "Avx512Vnni"
-                                              : way.isa == Isa::Baseline ? "Scalar"
-                                              : way.isa == Isa::Avx2     ? "Avx2"
-                                                                         : "Avx512");
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryIsa, Stem, kIsasAndVnni, name_of);
 
 }  // namespace
 }  // namespace inc::kernels
