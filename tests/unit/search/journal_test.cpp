@@ -287,7 +287,7 @@ TEST_F(JournalTest, CreateReplacesAnOldJournal) {
 
 TEST_F(JournalTest, AJournalThatCannotBeWrittenIsABackendError) {
   std::ofstream(path_) << "a file, not a directory";
-  EXPECT_THROW(Journal::create(path_ + "/journal.jsonl", kRun), BackendError);
+  EXPECT_THROW(Journal::create(path_ / "journal.jsonl", kRun), BackendError);
 }
 
 }  // namespace
