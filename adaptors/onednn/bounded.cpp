@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace inc::onednn {
+namespace {
 
+/// `step`: the output's scale, 1 for FP32.
 std::optional<BoundedChannels> bounded_channels(const Builder& b, const Anchor& a, bool with_factors, float step) {
   const auto channels = static_cast<std::size_t>(b.shape(a.weight)[0]);
   const std::string& name = a.epilogue.activation;
@@ -34,6 +37,15 @@ std::optional<BoundedChannels> bounded_channels(const Builder& b, const Anchor& 
     c.high.push_back(bound(factor < 0 ? low : high));
   }
   return c;
+}
+
+}  // namespace
+
+std::optional<BoundedForm> bounded_form(const Builder& b, const Anchor& a, bool with_factors) {
+  const bool apart = activates_apart(a, Arithmetic::Int8), seen = !apart && a.sink && with_factors == a.factors.has_value();
+  auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);
+  if (!constants) return {};
+  return BoundedForm{std::move(*constants), seen ? a.sink->scale.dtype : DType::Float, seen, apart};
 }
 
 std::int64_t padding_before(const ir::Node& node, std::size_t axis, std::int64_t in, std::int64_t out, std::int64_t window,

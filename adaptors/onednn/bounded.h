@@ -13,9 +13,34 @@ struct BoundedChannels {
   std::vector<float> scale, shift, low, high;
 };
 
-/// Nothing for other activations, but those that finish() makes a step of, and for factors that are not one per channel.
-/// `step`: the output's scale, 1 for FP32.
-std::optional<BoundedChannels> bounded_channels(const Builder& builder, const Anchor& anchor, bool with_factors, float step);
+/// How such a group ends: what its kernel is given, and what is left to steps behind it.
+struct BoundedForm {
+  BoundedChannels constants;
+  DType to;    ///< that the kernel writes
+  bool seen;   ///< the kernel quantizes for the group's sink
+  bool apart;  ///< the activation is a step of its own
+};
+
+/// Nothing for activations that neither cut nor are a step of their own, and for factors that are not one per channel.
+std::optional<BoundedForm> bounded_form(const Builder& builder, const Anchor& anchor, bool with_factors);
+
+/// What a kernel's packing takes; points into the form and into the weights.
+template <class Group, class Shape>
+Group bounded_group(const Builder& builder, const Anchor& anchor, const BoundedForm& form, const Shape& shape) {
+  using Out = decltype(Group::out);
+  Group group;
+  group.shape = shape;
+  group.weights = builder.known(anchor.weights->q)->template data<std::int8_t>();
+  group.scale = form.constants.scale.data();
+  group.shift = form.constants.shift.data();
+  group.low = form.constants.low.data();
+  group.high = form.constants.high.data();
+  group.signed_input = anchor.input->scale.dtype == DType::Int8;
+  group.input_zero = anchor.input->scale.zero_point;
+  group.out = form.to == DType::UInt8 ? Out::U8 : form.to == DType::Int8 ? Out::S8 : Out::F32;
+  group.out_zero = form.seen ? anchor.sink->scale.zero_point : 0;
+  return group;
+}
 
 /// Padding in front of the first pixel along a spatial axis of a convolution or pool.
 std::int64_t padding_before(const ir::Node& node, std::size_t axis, std::int64_t in, std::int64_t out, std::int64_t window,

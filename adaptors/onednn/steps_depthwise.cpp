@@ -9,9 +9,6 @@
 namespace inc::onednn {
 namespace {
 
-using kernels::DepthwiseGroup;
-using kernels::DepthwiseOut;
-
 /// Nothing for anything but one filter per channel in two dimensions.
 std::optional<kernels::DepthwiseShape> read_shape(const Builder& b, const ir::Node& node) {
   const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
@@ -25,34 +22,21 @@ std::optional<kernels::DepthwiseShape> read_shape(const Builder& b, const ir::No
 }
 
 bool convolve(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape, bool with_factors) {
-  const bool apart = activates_apart(a, Arithmetic::Int8), seen = !apart && a.sink && with_factors == a.factors.has_value();
-  const DType to = seen ? a.sink->scale.dtype : DType::Float;
-  const auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);
-  if (!constants) return false;
-  DepthwiseGroup group;
-  group.shape = shape;
-  group.weights = b.known(a.weights->q)->data<std::int8_t>();
-  group.scale = constants->scale.data();
-  group.shift = constants->shift.data();
-  group.low = constants->low.data();
-  group.high = constants->high.data();
-  group.signed_input = a.input->scale.dtype == DType::Int8;
-  group.input_zero = a.input->scale.zero_point;
-  group.out = to == DType::UInt8 ? DepthwiseOut::U8 : to == DType::Int8 ? DepthwiseOut::S8 : DepthwiseOut::F32;
-  group.out_zero = seen ? a.sink->scale.zero_point : 0;
-  auto packed = kernels::pack_depthwise8(group);
+  const auto form = bounded_form(b, a, with_factors);
+  if (!form) return false;
+  auto packed = kernels::pack_depthwise8(bounded_group<kernels::DepthwiseGroup>(b, a, *form, shape));
   if (!packed) return false;
   const auto shared = std::make_shared<const kernels::Depthwise8>(std::move(*packed));
   const int shares = threads();
   const int x = b.in(a.input->q, channels_last_desc(a.input->scale.dtype, b.shape(a.x)));
   const ir::Shape& out = b.shape(a.node.outputs[0]);
-  const int y = b.scratch(to, out, channels_last_desc(to, out));
+  const int y = b.scratch(form->to, out, channels_last_desc(form->to, out));
   const ir::Shape bytes{std::max<std::int64_t>(1, shared->scratch_bytes * shares)};
   const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
   Step& step = b.step(a.node, std::string("inc:depthwise8:") + shared->isa, {x}, {y, scratch},
                       [=](Frame& f) { kernels::depthwise8(*shared, f.at(x), f.at(y), f.at(scratch), shares); });
   step.profile.isa = shared->isa;
-  finish(b, a, {Arithmetic::Int8, false, false, !seen, with_factors, apart}, step, y);
+  finish(b, a, {Arithmetic::Int8, false, false, !form->seen, with_factors, form->apart}, step, y);
   return true;
 }
 

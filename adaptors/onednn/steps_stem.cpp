@@ -9,8 +9,6 @@
 namespace inc::onednn {
 namespace {
 
-using kernels::StemOut;
-
 /// Nothing for anything but one group over few channels in one or two dimensions.
 std::optional<kernels::StemShape> read_shape(const Builder& b, const ir::Node& node) {
   const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
@@ -41,24 +39,12 @@ struct Stem {
 };
 
 std::optional<Stem> pack(const Builder& b, const Anchor& a, const kernels::StemShape& shape, bool with_factors) {
-  const bool apart = activates_apart(a, Arithmetic::Int8), seen = !apart && a.sink && with_factors == a.factors.has_value();
-  const DType to = seen ? a.sink->scale.dtype : DType::Float;
-  const auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);
-  if (!constants) return {};
-  kernels::StemGroup group;
-  group.shape = shape;
-  group.weights = b.known(a.weights->q)->data<std::int8_t>();
-  group.scale = constants->scale.data();
-  group.shift = constants->shift.data();
-  group.low = constants->low.data();
-  group.high = constants->high.data();
-  group.signed_input = a.input->scale.dtype == DType::Int8;
-  group.input_zero = a.input->scale.zero_point;
-  group.out = to == DType::UInt8 ? StemOut::U8 : to == DType::Int8 ? StemOut::S8 : StemOut::F32;
-  group.out_zero = seen ? a.sink->scale.zero_point : 0;
-  auto packed = kernels::pack_stem8(group);
+  const auto form = bounded_form(b, a, with_factors);
+  if (!form) return {};
+  auto packed = kernels::pack_stem8(bounded_group<kernels::StemGroup>(b, a, *form, shape));
   if (!packed) return {};
-  return Stem{a, std::make_shared<const kernels::Stem8>(std::move(*packed)), to, with_factors, seen, apart};
+  return Stem{a,          std::make_shared<const kernels::Stem8>(std::move(*packed)), form->to, with_factors, form->seen,
+              form->apart};
 }
 
 std::optional<Stem> find(Builder& b, const ir::Node& node) {
