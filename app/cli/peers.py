@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """One other engine, ready to be timed.
 
-    peers.py onnxruntime|openvino MODEL --threads N [--shape name=1x3]... [--hint f32|bf16] [--profile]
+    peers.py onnxruntime|openvino MODEL --threads N [--shape name=1x3]... [--hint f32|bf16] [--profile [--json]]
 
 Says {"engine", "version", "prepare_ms", "peak_rss_bytes"} when it is ready, or {"engine", "absent": why}. Then each line
 "run SECONDS RUNS" on standard input is answered by {"ms": [...], "peak_rss_bytes"}: the runs that fit into the seconds, at least
 one; as many as RUNS says where that is not negative. Inputs are random: floats uniform in [0, 1), integers 0 or 1.
---profile: the engine's own profiler says where the time of a run goes, by operator type and kernel; nothing else is done.
+--profile: the engine's own profiler says where the time of a run goes, by operator type and kernel; nothing else is done. With
+--json: by node, [{"operator", "kernel", "name", "ms"}].
 """
 import argparse
 import collections
@@ -57,6 +58,8 @@ class Onnxruntime:
 
     def profile(self, runs):
         """Milliseconds of a run by (operator, kernel, name)."""
+        for _ in range(runs):
+            self.run()
         path = self.session.end_profiling()
         with open(path) as f:
             events = [e for e in json.load(f) if e.get("cat") == "Node" and e["name"].endswith("_kernel_time")]
@@ -91,8 +94,13 @@ class Openvino:
     def run(self):
         self.request.infer()
 
-    def profile(self, _):
-        return {(p.node_type, p.exec_type, p.node_name): 1e3 * p.real_time.total_seconds() for p in self.request.profiling_info}
+    def profile(self, runs):
+        times = collections.defaultdict(list)
+        for _ in range(runs):
+            self.run()
+            for p in self.request.profiling_info:
+                times[p.node_type, p.exec_type, p.node_name].append(1e3 * p.real_time.total_seconds())
+        return {node: sorted(ms)[len(ms) // 2] for node, ms in times.items()}
 
 
 ENGINES = {"onnxruntime": Onnxruntime, "openvino": Openvino}
@@ -120,11 +128,12 @@ def serve(name, engine, orders):
         say(ms=ms, peak_rss_bytes=peak_rss_bytes())
 
 
-def print_profile(engine):
-    for _ in range(RUNS_OF_PROFILE):
-        engine.run()
+def print_profile(engine, as_json):
+    profile = engine.profile(RUNS_OF_PROFILE)
+    if as_json:
+        return print(json.dumps([{"operator": o, "kernel": k, "name": n, "ms": ms} for (o, k, n), ms in profile.items() if ms > 0]))
     totals, counts = collections.Counter(), collections.Counter()
-    for (kind, kernel, _), ms in engine.profile(RUNS_OF_PROFILE).items():
+    for (kind, kernel, _), ms in profile.items():
         if ms > 0:
             totals[kind, kernel] += ms
             counts[kind, kernel] += 1
@@ -141,6 +150,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shape", action="append", default=[])
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--hint", choices=("f32", "bf16"), default="f32")
     args = parser.parse_args()
     args.shapes = {name: [int(d) for d in dims.split("x")] for name, dims in (text.rsplit("=", 1) for text in args.shape)}
@@ -151,7 +161,7 @@ def main():
     except Exception as error:  # whatever an engine throws is its reason
         return say(engine=args.engine, absent=str(error).strip().splitlines()[0][:200])
     if args.profile:
-        return print_profile(engine)
+        return print_profile(engine, args.json)
     serve(args.engine, engine, sys.stdin)
 
 
