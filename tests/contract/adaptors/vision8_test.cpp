@@ -60,6 +60,29 @@ TEST(Vision8, RunsDepthwiseConvolutionsOnIntegersWhateverTheWeights) {
           }
 }
 
+TEST(Vision8, RunsPointwiseConvolutionsInAKernelOfOursWithVnni) {
+  onednn::apply_isa_cap();
+  if (!kernels::has_vnni() || onednn::isa_name().find("amx") != std::string::npos) GTEST_SKIP() << "no AVX512-VNNI";
+  for (const DType type : {DType::UInt8, DType::Int8})
+    for (const std::int64_t out : {16, 24, 96, 144})
+      for (const std::string activation : {"none", "relu", "clip"})
+        for (const bool factors : {false, true}) {
+          GroupSpec s;
+          s.x = {2, 24, 9, 8};
+          s.w = {out, 24, 1, 1};
+          s.weight_limit = 127;
+          s.activation = activation;
+          s.beta = 6.0f;
+          s.factors = factors;
+          s.input_type = s.output_type = type;
+          s.input_zero = type == DType::Int8 ? -9 : 117;
+          s.output_zero = type == DType::Int8 ? 3 : 128;
+          GroupBuilder builder(11);
+          builder.group(s);
+          EXPECT_EQ(checked_kernel(builder, "Conv"), "inc:pointwise8") << out << " channels";
+        }
+}
+
 void pool(GroupBuilder& b, const std::string& op, const ir::Shape& x, const ir::Attrs& attrs, float out_scale) {
   const ir::ValueId in = b.through_8_bits(b.input(x), DType::UInt8, 100, 0.02f);
   b.graph.add_output(b.quantize(b.node(op, {in}, attrs), DType::UInt8, out_scale == 0.02f ? 100 : 90, out_scale));

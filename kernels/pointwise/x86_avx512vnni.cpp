@@ -1,0 +1,197 @@
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "kernels/pointwise/variant.h"
+
+#define INC_INLINE inline __attribute__((always_inline))
+
+namespace inc::kernels::avx512vnni {
+namespace {
+
+using I64 = std::int64_t;
+using V = __m512i;
+
+INC_INLINE V splat_unit(const std::byte* from) {
+  std::int32_t unit;
+  std::memcpy(&unit, from, sizeof unit);
+  return _mm512_set1_epi32(unit);
+}
+
+INC_INLINE V multiply_add(V sum, V x, V w) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));  // gcc 12 copies the sums around the builtin
+  return sum;
+}
+
+/// Four vectors as bytes, in groups of four channels.
+struct Packer {
+  V low, high, zero, flip;
+  explicit Packer(const PointwiseRun& r)
+      : low(_mm512_loadu_si512(r.block->low8)),
+        high(_mm512_loadu_si512(r.block->high8)),
+        zero(_mm512_set1_epi16(static_cast<short>(r.out_zero + (r.out == PointwiseOut::S8 ? 128 : 0)))),
+        flip(_mm512_set1_epi8(static_cast<char>(r.out == PointwiseOut::S8 ? 128 : 0))) {}
+
+  INC_INLINE V interleaved(V a, V b, V c, V d) const {
+    const V ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
+    const V cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
+    return _mm512_packus_epi16(ab, cd);
+  }
+  INC_INLINE V held(V bytes) const { return _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(bytes, low), high), flip); }
+};
+
+/// Vectors one behind the other.
+INC_INLINE V ordered(V bytes) {
+  return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes);
+}
+
+/// P pixels times C vectors of channels.
+template <int C, int P>
+struct Tile {
+  V sum[P][C];
+
+  INC_INLINE void multiply(const PointwiseRun& r, const std::byte* x, const std::byte*& next, V flip) {
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j) {
+      const V init = _mm512_load_si512(r.block->init + 16 * j);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) sum[p][j] = init;
+    }
+    const std::byte* w = r.weights;
+    const I64 step = r.src_step;
+    for (I64 u = 0; u < r.units; ++u, x += 4, w += 64 * C, next += 64) {
+      _mm_prefetch(next, _MM_HINT_T0);
+      V right[C];
+#pragma GCC unroll 4
+      for (int j = 0; j < C; ++j) right[j] = _mm512_load_si512(w + 64 * j);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const V left = _mm512_xor_si512(splat_unit(x + p * step), flip);
+#pragma GCC unroll 4
+        for (int j = 0; j < C; ++j) sum[p][j] = multiply_add(sum[p][j], left, right[j]);
+      }
+    }
+  }
+
+  INC_INLINE __m512 scaled(int p, __m512 scale, __m512 shift, int j) const {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[p][j]), scale, shift);
+  }
+
+  INC_INLINE void store_floats(const PointwiseRun& r, std::byte* y) const {
+    const PointwiseBlock& b = *r.block;
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j) {
+      const __m512 scale = _mm512_load_ps(b.scale + 16 * j), shift = _mm512_load_ps(b.shift + 16 * j);
+      const __m512 low = _mm512_load_ps(b.low + 16 * j), high = _mm512_load_ps(b.high + 16 * j);
+      const I64 rest = b.channels - 16 * j;
+      const auto mask = static_cast<__mmask16>(rest >= 16 ? 0xffff : (1 << rest) - 1);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p)
+        _mm512_mask_storeu_ps(y + p * r.dst_step + 64 * j, mask,
+                              _mm512_min_ps(high, _mm512_max_ps(low, scaled(p, scale, shift, j))));
+    }
+  }
+
+  INC_INLINE void store_bytes(const PointwiseRun& r, std::byte* y) {
+    const PointwiseBlock& b = *r.block;
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j) {
+      const __m512 scale = _mm512_load_ps(b.scale + 16 * j), shift = _mm512_load_ps(b.shift + 16 * j);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) sum[p][j] = _mm512_cvtps_epi32(scaled(p, scale, shift, j));
+    }
+    const Packer packer(r);
+    const I64 step = r.dst_step, channels = b.channels;
+    if constexpr (C == 4) {
+      const __mmask64 mask = channels == 64 ? ~__mmask64{0} : (__mmask64{1} << channels) - 1;
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p)
+        _mm512_mask_storeu_epi8(y + p * step, mask,
+                                packer.held(packer.interleaved(sum[p][0], sum[p][1], sum[p][2], sum[p][3])));
+    } else if constexpr (C == 3) {
+      const __mmask64 mask = (__mmask64{1} << channels) - 1;
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p)
+        _mm512_mask_storeu_epi8(y + p * step, mask,
+                                packer.held(ordered(packer.interleaved(sum[p][0], sum[p][1], sum[p][2], sum[p][2]))));
+    } else if constexpr (C == 2) {
+      const auto mask = static_cast<__mmask32>((std::uint64_t{1} << channels) - 1);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; p += 2) {
+        constexpr bool kTwo = P > 1;
+        const int q = kTwo ? p + 1 : p;
+        const V bytes = packer.held(ordered(packer.interleaved(sum[p][0], sum[p][1], sum[q][0], sum[q][1])));
+        _mm256_mask_storeu_epi8(y + p * step, mask, _mm512_castsi512_si256(bytes));
+        if (kTwo) _mm256_mask_storeu_epi8(y + q * step, mask, _mm512_extracti64x4_epi64(bytes, 1));
+      }
+    } else if constexpr (P < 4) {
+      const auto mask = static_cast<__mmask16>((1 << channels) - 1);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const V bytes = packer.held(ordered(packer.interleaved(sum[p][0], sum[p][0], sum[p][0], sum[p][0])));
+        _mm_mask_storeu_epi8(y + p * step, mask, _mm512_castsi512_si128(bytes));
+      }
+    } else {
+      const auto mask = static_cast<__mmask16>((1 << channels) - 1);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; p += 4) {
+        const V bytes = packer.held(ordered(packer.interleaved(sum[p][0], sum[p + 1][0], sum[p + 2][0], sum[p + 3][0])));
+        if (step == 16) {
+          _mm512_storeu_si512(y + 16 * p, bytes);
+          continue;
+        }
+        _mm_mask_storeu_epi8(y + p * step, mask, _mm512_castsi512_si128(bytes));
+        _mm_mask_storeu_epi8(y + (p + 1) * step, mask, _mm512_extracti32x4_epi32(bytes, 1));
+        _mm_mask_storeu_epi8(y + (p + 2) * step, mask, _mm512_extracti32x4_epi32(bytes, 2));
+        _mm_mask_storeu_epi8(y + (p + 3) * step, mask, _mm512_extracti32x4_epi32(bytes, 3));
+      }
+    }
+  }
+};
+
+struct Place {
+  const std::byte* x;
+  std::byte* y;
+  const std::byte* next;
+  I64 left;
+  V flip;
+};
+
+/// As many tiles of that many pixels as there are pixels for.
+template <int C, int P>
+void tiles(const PointwiseRun& r, Place& at) {
+  const I64 line = 64 * r.units;
+  for (; at.left >= P; at.left -= P, at.x += P * r.src_step, at.y += P * r.dst_step) {
+    if (at.next + line > r.next_end) at.next = r.weights;
+    Tile<C, P> tile;
+    tile.multiply(r, at.x, at.next, at.flip);
+    if (r.out == PointwiseOut::F32)
+      tile.store_floats(r, at.y);
+    else
+      tile.store_bytes(r, at.y);
+  }
+}
+
+template <int C, int... P>
+void all_tiles(const PointwiseRun& r, Place& at) {
+  (tiles<C, P>(r, at), ...);
+}
+
+}  // namespace
+
+void run_pointwise(const PointwiseRun& r) noexcept {
+  Place at{r.src, r.dst, r.next, r.pixels, _mm512_set1_epi8(static_cast<char>(r.signed_input ? 128 : 0))};
+  switch (r.block->vectors) {
+    case 1:
+      return all_tiles<1, 16, 8, 4, 2, 1>(r, at);
+    case 2:
+      return all_tiles<2, 12, 8, 4, 2, 1>(r, at);
+    case 3:
+      return all_tiles<3, 8, 4, 2, 1>(r, at);
+    default:
+      if (r.block->pixels == 6) return all_tiles<4, 6, 4, 2, 1>(r, at);
+      return all_tiles<4, 5, 4, 2, 1>(r, at);
+  }
+}
+
+}  // namespace inc::kernels::avx512vnni
