@@ -68,7 +68,7 @@ struct Work {
 
 DType output_type(const Anchor& a) {
   if (a.sums) return a.cast.none() ? DType::Int32 : DType::Float;
-  return a.sink ? a.sink->scale.dtype : DType::Float;
+  return a.sink ? a.sink->scale.dtype : a.bf16_casts.empty() ? DType::Float : DType::BFloat16;
 }
 
 void set_output(Work& w, const Anchor& a) {
@@ -79,6 +79,9 @@ void set_output(Work& w, const Anchor& a) {
       return;
     case DType::Float:
       w.finish.output = Output::Float;
+      return;
+    case DType::BFloat16:
+      w.finish.output = Output::BFloat16;
       return;
     default:
       w.finish.output = a.sink->scale.dtype == DType::Int8 ? Output::Int8 : Output::UInt8;
@@ -126,19 +129,20 @@ int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const I
 
 /// The library's sums are not exact, pass through FP32 where they exceed 2^24, or take longer; not where sums are short and
 /// a pass behind the library's kernel activates (yolox_nano 4.7 ms to 6.0, kwt1 26 to 32; BERT, 768 deep, 33.0 to 31.9).
-bool chosen(const Anchor& a, const IntegerShape& shape) {
+bool chosen(const Builder& b, const Anchor& a, const IntegerShape& shape) {
   if (!a.note.empty()) return true;
   if (a.sums && a.cast.none() && !a.floats) return true;
   if (shape.channels * shape.kernel_height * shape.kernel_width < kDeep && activates_apart(a, Arithmetic::Int8))
     return false;
   const bool amx = isa_name().find("amx") != std::string::npos, alike = has_vnni() == kernels::has_vnni();
-  return alike && !amx && a.bf16_casts.empty() && kernels::faster_than_library(shape);
+  const bool adds_numbers = !a.residual.none() && b.pending_dequantize(a.residual) == nullptr;
+  return alike && !amx && kernels::faster_than_library(shape, adds_numbers);
 }
 
 }  // namespace
 
 bool emit_integers(Builder& b, Anchor& a, const IntegerForm& form) {
-  if (!a.integer || !chosen(a, form.shape)) return false;
+  if (!a.integer || !chosen(b, a, form.shape)) return false;
   const IntegerShape& s = form.shape;
   const bool wide = a.weights->zero_point != 0;
   if (std::min(s.channels, s.out_channels) < s.groups * kLeastChannels && s.groups > 1) return false;

@@ -74,11 +74,16 @@ INC_ALWAYS Floats residual(const Finish& f, const std::byte* from) {
   return mul(all(f.residual_scale), add(q, all(-static_cast<float>(f.residual_zero_point))));
 }
 
-constexpr std::int64_t size_of_residual(Residual kind) {
-  return kind == Residual::Float ? 4 : 1;
-}
-constexpr std::int64_t size_of_output(Output kind) {
-  return kind == Output::Float || kind == Output::Int32 ? 4 : 1;
+/// To the nearest, ties to even; NaN stays NaN.
+INC_ALWAYS void store_bf16(std::byte* to, Floats x) {
+  std::uint32_t bits[kLanes];
+  std::uint16_t halves[kLanes];
+  store(reinterpret_cast<float*>(bits), x);
+  for (std::int64_t i = 0; i < kLanes; ++i) {
+    const std::uint32_t nearest = bits[i] + 0x7fffu + ((bits[i] >> 16) & 1u);
+    halves[i] = static_cast<std::uint16_t>(((bits[i] & 0x7fffffffu) > 0x7f800000u ? bits[i] | 0x400000u : nearest) >> 16);
+  }
+  std::memcpy(to, halves, sizeof halves);
 }
 
 INC_ALWAYS void copy_bytes(const std::byte* from, std::byte* to, std::int64_t bytes) {
@@ -96,7 +101,7 @@ struct Channels {
 
 template <Output kOutput, Residual kResidual, bool kPlain>
 struct Finisher {
-  static constexpr std::int64_t kOut = size_of_output(kOutput), kAdd = size_of_residual(kResidual);
+  static constexpr std::int64_t kOut = size_of(kOutput), kAdd = size_of(kResidual);
   const Finish f;
   const bool has_factor;
   const Quantizer quantizer;
@@ -112,6 +117,7 @@ struct Finisher {
     x = activate(f, x);
     if (has_factor) x = mul(x, c.factor);
     if constexpr (kOutput == Output::Float) return store(reinterpret_cast<float*>(dst), x);
+    if constexpr (kOutput == Output::BFloat16) return store_bf16(dst, x);
     const float zero = static_cast<float>(f.out_zero_point), lo = kOutput == Output::UInt8 ? 0.0f : -128.0f;
     x = zero_where_nan(div(x, all(f.out_scale)));
     store_8(dst, min(max(x, all(lo - zero)), all(lo + 255.0f - zero)), f.out_zero_point);
@@ -197,6 +203,8 @@ void multiply_panel(const IntegerPanel& p) noexcept {
       return p.plain ? run_panel<Output::Int8, true>(p) : run_panel<Output::Int8, false>(p);
     case Output::Float:
       return run_panel<Output::Float, false>(p);
+    case Output::BFloat16:
+      return run_panel<Output::BFloat16, false>(p);
     case Output::Int32:
       return run_panel<Output::Int32, Residual::None, false>(p);
   }

@@ -74,13 +74,15 @@ Run runs(const IntegerShape& s, int64_t columns) {
 
 constexpr int64_t kVnniRows[] = {0, 12, 12, 8, 6};  // of a tile, by vectors of 16 channels
 
-/// Panels of 64 channels or, where that leaves a narrow one, of 48; of 32 where few pixels pass over weights that do not
-/// stay in the first-level cache.
+/// Panels of 64 channels or, where that leaves a narrow one, of 48; of 48 too where sums are long and those leave none: 768
+/// deep they stay in the first-level cache, and 8 pixels at once rarely leave some over (128×768×768 0.95 of the time of 64,
+/// 128×768×3072 0.92; 49×160×960 1.1). Of 32 where few pixels pass over weights that do not stay there.
 int64_t vnni_width(const IntegerShape& s) {
   const int64_t vectors = ceil_div(s.out_channels / s.groups, 16);
   const int64_t depth = s.channels / s.groups * s.kernel_height * s.kernel_width;
   if (depth >= 2048 && s.out_height * s.out_width <= 64) return 16 * std::min<int64_t>(vectors, 2);
-  return 16 * (vectors < 4 ? vectors : vectors % 4 == 1 || vectors == 6 ? 3 : 4);
+  const bool thirds = vectors % 4 == 1 || vectors == 6 || (vectors % 3 == 0 && depth >= 512);
+  return 16 * (vectors < 4 ? vectors : thirds ? 3 : 4);
 }
 
 /// Which rows and columns of the data a band holds.
@@ -120,14 +122,13 @@ void widen_on(Isa isa, const std::byte* src, std::int16_t* dst, int64_t count, b
 }
 
 bool is_far(const IntegerPlan& plan, const IntegerFinish& f) {
-  const int64_t out = f.output == IntegerFinish::Output::Float ? 4 : 1;
-  const int64_t in = f.residual == IntegerFinish::Residual::None ? 0 : f.residual == IntegerFinish::Residual::Float ? 4 : 1;
-  return results(plan.shape) * (out + in) > (1 << 20);
+  return results(plan.shape) * (size_of(f.output) + size_of(f.residual)) > (1 << 20);
 }
 
 void multiply_panel_on(const IntegerPlan& plan, const IntegerPanel& panel) noexcept {
   if (plan.vnni) {
-    const bool may = panel.bounded || panel.finish->output == IntegerFinish::Output::Float;
+    const IntegerFinish::Output to = panel.finish->output;
+    const bool may = panel.bounded || to == IntegerFinish::Output::Float || to == IntegerFinish::Output::BFloat16;
     if (!may || !avx512vnni::multiply_in_turns(panel, is_far(plan, *panel.finish))) avx512vnni::multiply_panel(panel);
     return;
   }
@@ -159,7 +160,7 @@ float most(const float* values, int64_t count) noexcept {
 /// Quantization, behind no activation or Gelu, where every value is finite and its quotient by the scale of the output fits
 /// int32, up to a residual of numbers.
 bool is_bounded(const IntegerPlan& p, const IntegerFinish& f) noexcept {
-  if (f.output == IntegerFinish::Output::Float || f.output == IntegerFinish::Output::Int32) return false;
+  if (size_of(f.output) != 1) return false;
   if (f.activation != IntegerActivation::None && f.activation != IntegerActivation::Gelu) return false;
   if (!(f.out_scale > 1e-30f && f.out_scale < 1e30f)) return false;
   float value = static_cast<float>(p.depth()) * 255 * 255 * most(f.scale, p.shape.out_channels) * std::abs(f.run_scale);
@@ -259,8 +260,6 @@ class Worker {
     const int64_t group = panel / p_.panels, per_group = s_.out_channels / s_.groups;
     const int64_t inside = panel % p_.panels * p_.width, channel = group * per_group + inside;
     const int64_t width = p_.panel_width(inside), bytes = width * p_.channel_bytes();
-    const int64_t out = f_.output == IntegerFinish::Output::Float || f_.output == IntegerFinish::Output::Int32 ? 4 : 1;
-    const int64_t added = f_.residual == IntegerFinish::Residual::Float ? 4 : 1;
     IntegerPanel t{};
     t.band = band_ + group * (s_.channels / s_.groups) * size_;
     t.pixels = p_.pixels.data();
@@ -295,8 +294,9 @@ class Worker {
     t.plain = call_.plain;
     t.low = call_.low, t.high = call_.high;
     t.stride = s_.out_channels;
-    t.dst = o_.dst + (pixel * s_.out_channels + channel) * out;
-    if (f_.residual_data != nullptr) t.residual = f_.residual_data + (pixel * s_.out_channels + channel) * added;
+    t.dst = o_.dst + (pixel * s_.out_channels + channel) * size_of(f_.output);
+    if (f_.residual_data != nullptr)
+      t.residual = f_.residual_data + (pixel * s_.out_channels + channel) * size_of(f_.residual);
     t.finish = &f_;
     multiply_panel_on(p_, t);
   }
@@ -394,10 +394,11 @@ bool fits_int32(const IntegerShape& s, bool wide) noexcept {
   return count * 255 * (wide ? 255 : 128) <= INT32_MAX;
 }
 
-bool faster_than_library(const IntegerShape& s) noexcept {
+bool faster_than_library(const IntegerShape& s, bool adds_numbers) noexcept {
   const int64_t depth = s.channels * s.kernel_height * s.kernel_width, pixels = s.out_height * s.out_width;
   if (has_vnni()) {
     if (s.groups != 1 || depth < 32) return false;
+    if (adds_numbers && depth < 128 && results(s) > kFarResults) return false;
     if (s.height == 1 && s.width == 1) return s.images >= 24 && s.out_channels >= 24;
     if (s.kernel_height == 1 && s.kernel_width == 1 && pixels > 1) return s.out_channels >= 24;
     return pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
@@ -429,6 +430,7 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
   const int64_t lines = std::max<int64_t>(1, band_bytes_for(p) / line) - (p.band_height(1) - p.pixel_rows);
   p.band = std::clamp<int64_t>(lines / p.pixel_rows, 1, s.out_height);
   p.band = ceil_div(s.out_height, ceil_div(s.out_height, p.band));
+  if (p.vnni && s.out_width == 1) p.band = std::min(up(p.band, kVnniRows[p.width / 16]), s.out_height);
   for (int64_t y = 0; y < p.band; ++y)
     for (int64_t x = 0; x < s.out_width; ++x)
       p.pixels.push_back(static_cast<std::int32_t>(y * p.pixel_rows * line + x * p.pixel_columns * pixel));

@@ -80,13 +80,13 @@ bool fits_int32(const IntegerShape& shape, bool wide) noexcept;
 ///   networks, batch 1, one Zen 5 core, times of the library's (brgconv, brgemm): 1×1 144→24 on 56×56 and 32→192 on 28×28
 ///   0.86, 64→384 0.87, 384→64 0.83 to 0.95, 96→576 0.90, 576→96 0.95, 320→1280 on 7×7 0.91; 256→64 on 56×56 0.93, 512→128
 ///   0.92, 128→512 and 256→1024 with a residual 0.86 and 0.90, 512→2048 0.74, with strides 0.79 to 0.91; 128×768×768 0.93,
-///   128×3072×768 0.96. The same with batch 16 0.82 to 0.90. 64→256 on 56×56 is level: 0.97, to numbers 0.97, with a
-///   residual of numbers 1.27. The library stays where it is ahead: 24→144 on 56×56 1.06, 16→96 on 112×112 1.1, to 16
-///   channels 1.9, few rows of a product 1.1 to 1.5; or level: 3×3 but for deep ones on at most 7×7 pixels, where weights
-///   make the time (0.89).
+///   128×3072×768 0.96. The same with batch 16 0.82 to 0.90. 64→256 on 56×56 is level: 0.97, to numbers 0.97. The library
+///   stays where it is ahead: that with a residual of numbers (`adds_numbers`), which it sums in place, 1.27; 24→144 on
+///   56×56 1.06, 16→96 on 112×112 1.1, to 16 channels 1.9, few rows of a product 1.1 to 1.5; or level: 3×3 but for deep ones
+///   on at most 7×7 pixels, where weights make the time (0.89).
 /// - With AVX2 alone: products of up to 32 rows; GOP/s ours : library's on the same core, 1×4096×4096 50 : 10,
 ///   4×768×3072 161 : 49, 16×768×3072 155 : 114, 32×768×768 181 : 167, 128×768×768 182 : 197.
-bool faster_than_library(const IntegerShape& shape) noexcept;
+bool faster_than_library(const IntegerShape& shape, bool adds_numbers = false) noexcept;
 void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept;
 
 /// 1 / scale as a sum of two numbers such that x * high + x * low, rounded once behind the products, rounds to the same
@@ -101,9 +101,9 @@ enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSi
 
 /// From a sum to the result, in this order:
 ///   x = float(sum) * (scale[c] * run_scale) + bias[c];  x += residual;  x = activation(x);  x = clip(x, low, high);
-///   x *= factor[c];  result = quantize(x) as in kernels/quantize, or x.
+///   x *= factor[c];  result = quantize(x) as in kernels/quantize, or x, or x rounded to BF16.
 struct IntegerFinish {
-  enum class Output : std::uint8_t { UInt8, Int8, Float, Int32 };  ///< Int32: the sum itself, nothing else
+  enum class Output : std::uint8_t { UInt8, Int8, Float, BFloat16, Int32 };  ///< Int32: the sum itself, nothing else
   enum class Residual : std::uint8_t { None, UInt8, Int8, Float };
   Output output = Output::Float;
   Residual residual = Residual::None;

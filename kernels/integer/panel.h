@@ -8,6 +8,15 @@ namespace inc::kernels {
 
 constexpr std::int64_t kMostWidth = 64, kMostRows = 16;
 
+/// Bytes of a number.
+constexpr std::int64_t size_of(IntegerFinish::Output kind) {
+  using Output = IntegerFinish::Output;
+  return kind == Output::Float || kind == Output::Int32 ? 4 : kind == Output::BFloat16 ? 2 : 1;
+}
+constexpr std::int64_t size_of(IntegerFinish::Residual kind) {
+  return kind == IntegerFinish::Residual::Float ? 4 : kind == IntegerFinish::Residual::None ? 0 : 1;
+}
+
 struct IntegerPanel {
   const std::byte* band;       ///< widened data, at the first channel of the group
   const std::int32_t* pixels;  ///< bytes to each pixel

@@ -143,8 +143,17 @@ struct Bytes {
   }
 };
 
+INC_ALWAYS __m256i to_bf16(__m512 x) {
+  const __m512i bits = _mm512_castps_si512(x), one = _mm512_set1_epi32(1);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), one);
+  const __m512i nearest = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  const __mmask16 none = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(nearest, none, quiet), 16));
+}
+
 /// The same for results that are numbers, without activation and factors.
-template <int kVectors, Residual kResidual>
+template <int kVectors, Residual kResidual, Output kOutput>
 struct Numbers : Bytes<kVectors, kResidual, false, false> {
   using Base = Bytes<kVectors, kResidual, false, false>;
   __m512 floor, ceiling;
@@ -153,14 +162,18 @@ struct Numbers : Bytes<kVectors, kResidual, false, false> {
       : Base(p), floor(_mm512_set1_ps(p.finish->low)), ceiling(_mm512_set1_ps(p.finish->high)) {}
 
   template <int kVector>
-  INC_ALWAYS void store(const std::int32_t* sums, const std::byte* addend, float* dst) const {
+  INC_ALWAYS void store(const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
+    const auto those = static_cast<__mmask16>(this->real >> 16 * kVector);
     __m512 x = Base::template number<kVector>(sums, addend);
     x = _mm512_min_ps(ceiling, _mm512_max_ps(floor, x));
-    _mm512_mask_storeu_ps(dst + 16 * kVector, static_cast<__mmask16>(this->real >> 16 * kVector), x);
+    dst += 16 * kVector * size_of(kOutput);
+    if constexpr (kOutput == Output::BFloat16)
+      _mm256_mask_storeu_epi16(dst, those, to_bf16(x));
+    else
+      _mm512_mask_storeu_ps(dst, those, x);
   }
 
-  INC_ALWAYS void row(const std::int32_t* sums, const std::byte* addend, std::byte* to) const {
-    auto* dst = reinterpret_cast<float*>(to);
+  INC_ALWAYS void row(const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
     store<0>(sums, addend, dst);
     if constexpr (kVectors > 1) store<1>(sums, addend, dst);
     if constexpr (kVectors > 2) store<2>(sums, addend, dst);
@@ -179,7 +192,7 @@ void run_rows(const IntegerPanel& p, bool far) {
   alignas(64) std::int32_t initial[kMostWidth], sums[2][16 * kVectors * kRows];
   for (std::int64_t c = 0; c < 16 * kVectors; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
   const std::int64_t tiles = (p.pixel_count + kRows - 1) / kRows, each = p.step_count / kRows;
-  const std::int64_t out = p.stride * size_of_output(p.finish->output), in = p.stride * size_of_residual(p.finish->residual);
+  const std::int64_t out = p.stride * size_of(p.finish->output), in = p.stride * size_of(p.finish->residual);
   const std::byte* next = p.next_weights != nullptr ? p.next_weights : p.weights;
   const std::int64_t next_step = p.next_weights != nullptr ? 64 * kVectors / tiles : 0;
   std::int64_t before = 0;
@@ -212,10 +225,13 @@ void run_rows(const IntegerPanel& p, bool far) {
 template <int kVectors, int kRows>
 bool run_numbers(const IntegerPanel& p, bool far) {
   if (p.factor != nullptr || p.finish->activation != IntegerActivation::None) return false;
+  const bool halves = p.finish->output == Output::BFloat16;
+  if (p.finish->residual == Residual::None && halves)
+    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::None, Output::BFloat16>>(p, far), true;
   if (p.finish->residual == Residual::None)
-    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::None>>(p, far), true;
-  if (p.finish->residual == Residual::Float)
-    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::Float>>(p, far), true;
+    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::None, Output::Float>>(p, far), true;
+  if (p.finish->residual == Residual::Float && !halves)
+    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::Float, Output::Float>>(p, far), true;
   return false;
 }
 
@@ -249,7 +265,7 @@ bool run_bytes(const IntegerPanel& p, bool far) {
 template <int kVectors, int kMore, int kFewer>
 bool choose_rows(const IntegerPanel& p, bool far) {
   if (p.pixel_count < kFewer) return false;
-  if (p.finish->output == Output::Float) return p.pixel_count >= kMore && run_numbers<kVectors, kMore>(p, far);
+  if (size_of(p.finish->output) > 1) return p.pixel_count >= kMore && run_numbers<kVectors, kMore>(p, far);
   const auto height = [&](std::int64_t rows) { return (p.pixel_count + rows - 1) / rows * rows; };
   if (kFewer != kMore && (p.pixel_count < kMore || height(kFewer) < height(kMore)))
     return run_bytes<kVectors, kFewer>(p, far);

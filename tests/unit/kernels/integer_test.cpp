@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/bfloat16.h"
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "tests/unit/kernels/every_isa.h"
@@ -99,9 +100,12 @@ float activated(const IntegerFinish& f, float x) {
   return std::min(std::max(x, f.low), f.high);
 }
 
+int64_t bytes_of(Output output) {
+  return output == Output::UInt8 || output == Output::Int8 ? 1 : output == Output::BFloat16 ? 2 : 4;
+}
+
 std::vector<std::byte> expected(const IntegerShape& s, const Data& d, const IntegerFinish& f) {
-  const bool small = f.output == Output::UInt8 || f.output == Output::Int8;
-  std::vector<std::byte> out(at(output_size(s) * (small ? 1 : 4)));
+  std::vector<std::byte> out(at(output_size(s) * bytes_of(f.output)));
   int64_t i = 0;
   for (int64_t image = 0; image < s.images; ++image)
     for (int64_t y = 0; y < s.out_height; ++y)
@@ -118,7 +122,9 @@ std::vector<std::byte> expected(const IntegerShape& s, const Data& d, const Inte
           if (f.factor != nullptr) v *= d.factor[at(c)];
           if (f.output == Output::Int32) reinterpret_cast<std::int32_t*>(out.data())[i] = total;
           if (f.output == Output::Float) reinterpret_cast<float*>(out.data())[i] = v;
-          if (small) quantize(&v, &out[at(i)], 1, {f.out_scale, f.out_zero_point, f.output == Output::Int8});
+          if (f.output == Output::BFloat16) reinterpret_cast<BFloat16*>(out.data())[i] = BFloat16(v);
+          if (bytes_of(f.output) == 1)
+            quantize(&v, &out[at(i)], 1, {f.out_scale, f.out_zero_point, f.output == Output::Int8});
         }
   return out;
 }
@@ -130,8 +136,7 @@ std::vector<std::byte> found(const IntegerShape& s, const Data& d, IntegerFinish
   const int64_t area = s.kernel_height * s.kernel_width;
   pack_integers(plan, {d.weights.data(), s.channels / s.groups * area, area, s.kernel_width, 1, d.weight_zero_point},
                 packed.data());
-  const bool small = finish.output == Output::UInt8 || finish.output == Output::Int8;
-  std::vector<std::byte> out(at(output_size(s) * (small ? 1 : 4)) + 64, std::byte{0xa5});
+  std::vector<std::byte> out(at(output_size(s) * bytes_of(finish.output)) + 64, std::byte{0xa5});
   IntegerOperands operands{d.src.data(), d.src_signed,     d.src_zero_point, packed.data(),
                            out.data(),   workspace.data(), workers};
   multiply_integers(plan, operands, finish);
@@ -214,7 +219,7 @@ TEST_P(IntegerKernels, TakeAwayZeroPointsOfWeights) {
 
 TEST_P(IntegerKernels, FinishInTheOrderOfTheContract) {
   const IntegerShape s = convolution(2, 7, 12, 37, 3, 1, 1);
-  for (const Output output : {Output::UInt8, Output::Int8, Output::Float})
+  for (const Output output : {Output::UInt8, Output::Int8, Output::Float, Output::BFloat16})
     for (const Residual residual : {Residual::None, Residual::UInt8, Residual::Int8, Residual::Float})
       for (const IntegerActivation activation : {IntegerActivation::None, IntegerActivation::LeakyRelu,
                                                  IntegerActivation::HardSwish, IntegerActivation::HardSigmoid}) {
@@ -244,9 +249,12 @@ TEST_P(IntegerKernels, QuantizeTilesOfAnyShape) {
         const IntegerShape s = product(pixels, depth, out);
         const bool is_signed = (pixels + out) % 3 == 0;
         const Data d = make_data(s, is_signed, is_signed ? -7 : 130, 0);
-        for (int kind = 0; kind < 6; ++kind) {
+        for (int kind = 0; kind < 7; ++kind) {
           IntegerFinish f;
-          f.output = kind > 3 ? Output::Float : (depth + kind) % 2 == 0 ? Output::UInt8 : Output::Int8;
+          f.output = kind == 6                 ? Output::BFloat16
+                     : kind > 3                ? Output::Float
+                     : (depth + kind) % 2 == 0 ? Output::UInt8
+                                               : Output::Int8;
           f.residual = kind == 1 ? Residual::UInt8 : kind == 2 || kind == 4 ? Residual::Float : Residual::None;
           f.scale = d.scale.data(), f.bias = d.bias.data(), f.run_scale = 0.7f;
           if (kind == 3) f.factor = d.factor.data();
@@ -337,6 +345,8 @@ TEST_P(IntegerKernels, RoundHalvesToEvenAndSaturate) {
   d.scale[5] = std::numeric_limits<float>::infinity();
   d.scale[6] = std::nanf("");
   expect_equal(s, d, {.output = Output::Int8, .scale = d.scale.data(), .out_scale = 0.5f, .out_zero_point = -9});
+  EXPECT_TRUE(std::isnan(static_cast<float>(reinterpret_cast<const BFloat16*>(
+      found(s, d, {.output = Output::BFloat16, .scale = d.scale.data()}, false, 1).data())[6])));
 }
 
 TEST_P(IntegerKernels, AgreeForAnyNumberOfShares) {
