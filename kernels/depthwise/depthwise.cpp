@@ -39,6 +39,26 @@ DepthwiseVariant choose(const DepthwiseGroup& g) {
   return {};
 }
 
+/// Whole vectors; what is left in the narrowest parts that hold it, over channels that others hold too where there are any.
+std::vector<DepthwisePart> parts_of(I64 channels, I64 lanes) {
+  std::vector<DepthwisePart> parts;
+  const auto add = [&](I64 first, int strips) {
+    const I64 width = lanes / strips;
+    if (first + width > channels) first = channels > width ? channels - width : 0;
+    parts.push_back({first, channels < width ? channels : width, strips});
+  };
+  I64 first = 0;
+  for (; first + lanes <= channels; first += lanes) add(first, 1);
+  const I64 rest = channels - first;
+  if (rest > 3 * lanes / 4)
+    add(first, 1);
+  else if (rest > lanes / 4)
+    add(first, 2);
+  if (rest > lanes / 2 && rest <= 3 * lanes / 4) add(first + lanes / 2, 4);
+  if (rest > 0 && rest <= lanes / 4) add(first, 4);
+  return parts;
+}
+
 /// What the inputs are seen as, and what is turned to see them so: quads take u8 numbers only.
 std::int32_t shifted_zero(const DepthwiseGroup& g, DepthwiseForm form) {
   return g.input_zero + (form == DepthwiseForm::Quads && g.signed_input ? 128 : 0);
@@ -48,11 +68,22 @@ I64 first_channel(const Depthwise8& p, I64 block) {
   return block + 1 < p.blocks || p.shape.channels < p.lanes ? block * p.lanes : p.shape.channels - p.lanes;
 }
 
-/// The channel behind each place of a block: quads come out of the interleaving in groups of four.
+/// The channel behind each place of a block, or more than there are: quads come out of the interleaving in groups of four,
+/// and those of several strips repeat.
 I64 channel_at(const Depthwise8& p, DepthwiseForm form, I64 block, I64 place) {
+  if (form != DepthwiseForm::Quads) return first_channel(p, block) + place;
+  const DepthwisePart& part = p.parts[static_cast<std::size_t>(block)];
   const I64 j = place / 16, lane = place % 16 / 4, i = place % 4;
-  const I64 natural = first_channel(p, block) + (form == DepthwiseForm::Quads ? 16 * lane + 4 * j + i : place);
-  return p.pixels > 1 ? natural % p.shape.channels : natural;
+  const I64 inside = (16 * lane + 4 * j + i) % (p.lanes / part.strips);
+  return inside < part.channels ? part.first + inside : p.shape.channels;
+}
+
+/// The channel behind each byte of a block of results.
+I64 byte_channel_at(const Depthwise8& p, DepthwiseForm form, I64 block, I64 place) {
+  if (form != DepthwiseForm::Quads) return first_channel(p, block) + place;
+  const DepthwisePart& part = p.parts[static_cast<std::size_t>(block)];
+  const I64 inside = place % (p.lanes / part.strips);
+  return inside < part.channels ? part.first + inside : p.shape.channels;
 }
 
 void pack_taps(Depthwise8& p, const DepthwiseGroup& g) {
@@ -112,7 +143,7 @@ void pack_constants(Depthwise8& p, const DepthwiseGroup& g, DepthwiseForm form) 
   auto *low8 = reinterpret_cast<std::uint8_t*>(low), *high8 = reinterpret_cast<std::uint8_t*>(high);
   for (I64 i = 0; i < places; ++i) {
     const I64 c = channel_at(p, form, i / p.lanes, i % p.lanes),
-              natural = channel_at(p, DepthwiseForm::Taps, i / p.lanes, i % p.lanes);
+              natural = byte_channel_at(p, form, i / p.lanes, i % p.lanes);
     if (natural < g.shape.channels && real) low[i] = g.low[natural], high[i] = g.high[natural];
     if (natural < g.shape.channels && !real)
       low8[i] = bound(g.low[natural], p.out_zero), high8[i] = bound(g.high[natural], p.out_zero);
@@ -156,10 +187,11 @@ std::optional<Depthwise8> pack_depthwise8(const DepthwiseGroup& g) {
   p.sweep = variant.sweep;
   p.lanes = variant.lanes;
   p.rows = variant.rows;
-  p.blocks = (g.shape.channels + p.lanes - 1) / p.lanes;
+  if (variant.form == DepthwiseForm::Quads) p.parts = parts_of(g.shape.channels, p.lanes);
+  for (const DepthwisePart& part : p.parts) p.strips = std::max<I64>(p.strips, part.strips);
+  p.blocks = p.parts.empty() ? (g.shape.channels + p.lanes - 1) / p.lanes : static_cast<I64>(p.parts.size());
   p.blocks_at_once = variant.blocks;
   p.slots = variant.slots;
-  p.pixels = variant.pixels;
   p.scratch_width = variant.scratch_width;
   p.scratch_bytes = (variant.scratch_bytes + 63) / 64 * 64;
   p.isa = vnni ? "avx512_core_vnni" : isa_name();
@@ -188,6 +220,8 @@ void depthwise8(const Depthwise8& p, const std::byte* src, std::byte* dst, std::
   job.weight_bytes = p.weight_lines * 64;
   job.blocks = p.blocks;
   job.rows = p.rows;
+  job.strips = p.strips;
+  job.parts = p.parts.data();
   job.slots = p.slots;
   job.scratch_width = p.scratch_width;
   job.input_zero = p.input_zero;
@@ -197,7 +231,8 @@ void depthwise8(const Depthwise8& p, const std::byte* src, std::byte* dst, std::
   job.real = p.out == DepthwiseOut::F32;
   const DepthwiseShape& s = p.shape;
   const I64 strips = s.batch * ((s.out_height + p.rows - 1) / p.rows);
-  const I64 parts = (p.blocks + p.blocks_at_once - 1) / p.blocks_at_once, tasks = strips * parts;
+  const I64 calls = (strips + p.strips - 1) / p.strips;
+  const I64 parts = (p.blocks + p.blocks_at_once - 1) / p.blocks_at_once, tasks = calls * parts;
   parallel_for(shares, 1, [&](I64 first, I64 last) {
     for (I64 share = first; share < last; ++share)
       for (I64 i = tasks * share / shares; i < tasks * (share + 1) / shares; ++i) {

@@ -7,7 +7,7 @@
 //   FP32 output:   min(max(t, low[c]), high[c])
 // One core of a Zen 5, GOP/s, against oneDNN 3.2 in INT8 and FP32 on the shapes of MobileNetV2 at 224 pixels, DS-CNN and
 // MobileNetV1 0.25 (batch 1):
-//   AVX512-VNNI: 3×3 stride 1 168–243 (66–84, 59–97), with 8 channels 71 (42, 35); stride 2 61–151 (48–80, 47–72);
+//   AVX512-VNNI: 3×3 stride 1 192–300 (66–84, 59–97), with 8 channels 93 (42, 35); stride 2 153–220 (48–80, 47–72);
 //   5×5 145 (112, 94), stride 2 106 (101, 74); 7×7 125–172 (108–122, 86–102)
 //   AVX2: 3×3 stride 1 34–81 (19–36, 38–54), stride 2 38–60 (21–33, 41–48); 5×5 84 (48, 57), stride 2 65 (44, 54);
 //   7×7 109 (54, 62)
@@ -47,6 +47,12 @@ struct alignas(64) DepthwiseLine {
 
 struct DepthwiseJob;
 
+/// Channels of a block where bytes of four rows are interleaved; strips of output rows that share the lanes.
+struct DepthwisePart {
+  std::int64_t first = 0, channels = 0;
+  int strips = 1;  ///< 1, 2 or 4
+};
+
 /// A packed group, for the ISA that ran when it was packed.
 struct Depthwise8 {
   DepthwiseShape shape;
@@ -58,11 +64,12 @@ struct Depthwise8 {
   std::int64_t blocks = 1;  ///< the last one may overlap the one before it
   std::int64_t rows = 1;    ///< output rows of a strip
   std::int64_t blocks_at_once = 1;
-  std::int64_t pixels = 1;  ///< that share the lanes
+  std::int64_t strips = 1;           ///< of one call
+  std::vector<DepthwisePart> parts;  ///< of interleaved bytes, one for each block
   std::int64_t slots = 1, scratch_width = 0;
   std::int64_t scratch_bytes = 0;  ///< of one share
-  /// Computes one strip of output rows for some blocks of channels.
-  void (*sweep)(const DepthwiseJob&, std::int64_t strip, std::int64_t begin, std::int64_t end, std::byte* scratch) = nullptr;
+  /// Computes `strips` strips of output rows for some blocks of channels.
+  void (*sweep)(const DepthwiseJob&, std::int64_t call, std::int64_t begin, std::int64_t end, std::byte* scratch) = nullptr;
   std::vector<DepthwiseLine> weights, init, scale, shift, low, high, pad;
   std::int64_t weight_lines = 0;  ///< of one block
 };

@@ -15,7 +15,8 @@ struct DepthwiseJob {
   const void *low = nullptr, *high = nullptr;  ///< FP32, or u8: see out_zero
   std::int64_t weight_bytes = 0;               ///< of one block
   std::int64_t blocks = 1;
-  std::int64_t rows = 1;                      ///< output rows of a strip
+  std::int64_t rows = 1, strips = 1;  ///< output rows of a strip; strips of one call
+  const DepthwisePart* parts = nullptr;
   std::int64_t slots = 1, scratch_width = 0;  ///< pairs of input rows under a window; pixels of a row in scratch
   std::int32_t input_zero = 0;
   std::int32_t out_zero = 0;  ///< of u8 output; s8 output is u8 output with the highest bit turned
@@ -33,7 +34,6 @@ struct DepthwiseVariant {
   std::int64_t lanes = 1, rows = 1;
   DepthwiseForm form = DepthwiseForm::Taps;
   std::int64_t blocks = 1;  ///< most of one call
-  std::int64_t pixels = 1;  ///< that share the lanes, each with all channels
   std::int64_t slots = 1, scratch_width = 0, scratch_bytes = 0;
 };
 

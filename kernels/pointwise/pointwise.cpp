@@ -90,6 +90,8 @@ std::optional<Pointwise8> plan_pointwise8(const PointwiseGroup& g) {
   p.signed_input = g.signed_input;
   p.out = g.out;
   p.out_zero = g.out_zero;
+  p.plain = !g.signed_input && g.out == PointwiseOut::U8 && g.out_zero == 0;
+  for (I64 c = 0; c < g.shape.out_channels; ++c) p.plain = p.plain && g.low[c] <= 0.0f;
   const I64 vectors = choose_vectors(g.shape.out_channels);
   for (I64 first = 0; first < g.shape.out_channels; first += vectors * kLanes) {
     PointwiseBlock b;
@@ -133,6 +135,7 @@ void pointwise8(const Pointwise8& p, const std::byte* packed, const std::byte* s
   all.out = p.out;
   all.out_zero = p.out_zero;
   all.signed_input = p.signed_input;
+  all.plain = p.plain;
   parallel_for(shares, 1, [&](I64 first, I64 last) {
     for (I64 share = first; share < last; ++share) {
       // Places are counted band by band, in each block by block, in each pixel by pixel.

@@ -51,6 +51,7 @@ struct Pointwise8 {
   bool signed_input = false;
   PointwiseOut out = PointwiseOut::U8;
   std::int32_t out_zero = 0;
+  bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
   std::vector<PointwiseBlock> blocks;
   std::int64_t band = 1;          ///< pixels that all blocks pass over in turn
   std::int64_t weight_bytes = 0;  ///< packed

@@ -14,6 +14,7 @@ struct PointwiseRun {
   PointwiseOut out = PointwiseOut::U8;
   std::int32_t out_zero = 0;
   bool signed_input = false;
+  bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
 };
 
 namespace avx512vnni {

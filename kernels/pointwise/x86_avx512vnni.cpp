@@ -23,7 +23,8 @@ INC_INLINE V multiply_add(V sum, V x, V w) {
   return sum;
 }
 
-/// Four vectors as bytes, in groups of four channels.
+/// Four vectors as bytes, in groups of four channels. kPlain: of unsigned results with zero point 0 that may be 0.
+template <bool kPlain>
 struct Packer {
   V low, high, zero, flip;
   explicit Packer(const PointwiseRun& r)
@@ -33,11 +34,14 @@ struct Packer {
         flip(_mm512_set1_epi8(static_cast<char>(r.out == PointwiseOut::S8 ? 128 : 0))) {}
 
   INC_INLINE V interleaved(V a, V b, V c, V d) const {
-    const V ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
-    const V cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
+    V ab = _mm512_packs_epi32(a, b), cd = _mm512_packs_epi32(c, d);
+    if (!kPlain) ab = _mm512_adds_epi16(ab, zero), cd = _mm512_adds_epi16(cd, zero);
     return _mm512_packus_epi16(ab, cd);
   }
-  INC_INLINE V held(V bytes) const { return _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(bytes, low), high), flip); }
+  INC_INLINE V held(V bytes) const {
+    if (kPlain) return _mm512_min_epu8(bytes, high);
+    return _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(bytes, low), high), flip);
+  }
 };
 
 /// Vectors one behind the other.
@@ -45,8 +49,8 @@ INC_INLINE V ordered(V bytes) {
   return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes);
 }
 
-/// P pixels times C vectors of channels.
-template <int C, int P>
+/// P pixels times C vectors of channels. kPlain: of unsigned numbers, with such results.
+template <int C, int P, bool kPlain>
 struct Tile {
   V sum[P][C];
 
@@ -66,7 +70,7 @@ struct Tile {
       for (int j = 0; j < C; ++j) right[j] = _mm512_load_si512(w + 64 * j);
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
-        const V left = _mm512_xor_si512(splat_unit(x + p * step), flip);
+        const V unit = splat_unit(x + p * step), left = kPlain ? unit : _mm512_xor_si512(unit, flip);
 #pragma GCC unroll 4
         for (int j = 0; j < C; ++j) sum[p][j] = multiply_add(sum[p][j], left, right[j]);
       }
@@ -100,7 +104,7 @@ struct Tile {
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) sum[p][j] = _mm512_cvtps_epi32(scaled(p, scale, shift, j));
     }
-    const Packer packer(r);
+    const Packer<kPlain> packer(r);
     const I64 step = r.dst_step, channels = b.channels;
     if constexpr (C == 4) {
       const __mmask64 mask = channels == 64 ? ~__mmask64{0} : (__mmask64{1} << channels) - 1;
@@ -158,14 +162,14 @@ struct Place {
 };
 
 /// As many tiles of that many pixels as there are pixels for.
-template <int C, int P>
+template <int C, int P, bool kPlain>
 void tiles(const PointwiseRun& r, Place& at) {
   const I64 line = 64 * r.units;
   for (; at.left >= P; at.left -= P, at.x += P * r.src_step, at.y += P * r.dst_step) {
     if (at.next + line > r.next_end) at.next = r.weights;
-    Tile<C, P> tile;
+    Tile<C, P, kPlain> tile;
     tile.multiply(r, at.x, at.next, at.flip);
-    if (r.out == PointwiseOut::F32)
+    if (!kPlain && r.out == PointwiseOut::F32)
       tile.store_floats(r, at.y);
     else
       tile.store_bytes(r, at.y);
@@ -174,7 +178,10 @@ void tiles(const PointwiseRun& r, Place& at) {
 
 template <int C, int... P>
 void all_tiles(const PointwiseRun& r, Place& at) {
-  (tiles<C, P>(r, at), ...);
+  if (r.plain)
+    (tiles<C, P, true>(r, at), ...);
+  else
+    (tiles<C, P, false>(r, at), ...);
 }
 
 }  // namespace

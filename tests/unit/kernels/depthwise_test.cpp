@@ -138,6 +138,16 @@ TEST_P(Depthwise, IsExactForEveryTypeOfInputAndOutput) {
         for (const std::int64_t stride : {1, 2}) check(Problem(shape_of(channels, 5, 3, stride), signed_input, out));
 }
 
+TEST_P(Depthwise, IsExactForResultsThatAreNotNegative) {
+  for (const std::int64_t channels : {8, 16, 24, 40, 64, 80, 96, 120})
+    for (const std::int64_t stride : {1, 2}) {
+      Problem problem(shape_of(channels, 7, 3, stride), false, DepthwiseOut::U8);
+      problem.group.out_zero = 0;
+      for (float& low : problem.low) low = std::min(low, 0.0f);
+      check(problem);
+    }
+}
+
 TEST_P(Depthwise, IsExactForSmallImagesAndUnevenPadding) {
   for (const std::int64_t size : {1, 2, 3, 4})
     for (const std::int64_t channels : {32, 64})

@@ -69,8 +69,9 @@ struct Problem {
   }
 };
 
-void expect_exact(const PointwiseShape& s, bool signed_input, PointwiseOut out, int shares) {
-  const Problem p(s, signed_input, out);
+void expect_exact(const Problem& p, int shares) {
+  const PointwiseShape& s = p.group.shape;
+  const PointwiseOut out = p.group.out;
   const auto plan = plan_pointwise8(p.group);
   ASSERT_EQ(plan.has_value(), has_vnni());
   if (!plan) return;
@@ -100,6 +101,10 @@ void expect_exact(const PointwiseShape& s, bool signed_input, PointwiseOut out, 
   for (std::size_t i = count * number; i < dst.size(); ++i) ASSERT_EQ(dst[i], std::byte{0x5a}) << "written behind";
 }
 
+void expect_exact(const PointwiseShape& s, bool signed_input, PointwiseOut out, int shares) {
+  expect_exact(Problem(s, signed_input, out), shares);
+}
+
 TEST_P(Pointwise, SumsAreExactForEveryFormOfOutput) {
   for (const PointwiseOut out : {PointwiseOut::U8, PointwiseOut::S8, PointwiseOut::F32})
     for (const bool signed_input : {false, true})
@@ -112,6 +117,15 @@ TEST_P(Pointwise, SumsAreExactForAnyNumberOfPixelsAndChannels) {
     for (const std::int64_t channels : {4, 12, 100})
       for (const std::int64_t out_channels : {16, 32, 48, 64})
         expect_exact({pixels, channels, out_channels}, false, PointwiseOut::U8, 1);
+}
+
+TEST_P(Pointwise, ResultsThatAreNotNegativeAndSaturate) {
+  for (const std::int64_t out_channels : {16, 24, 48, 64, 96}) {
+    Problem p({41, 24, out_channels}, false, PointwiseOut::U8);
+    p.group.out_zero = 0;
+    for (float& low : p.low) low = std::min(low, 0.0f);
+    expect_exact(p, 1);
+  }
 }
 
 TEST_P(Pointwise, LongInputsAreCutIntoBands) {
