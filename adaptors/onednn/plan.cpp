@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/base/memory.h"
 #include "core/base/parallel.h"
 
 namespace inc::onednn {
@@ -39,6 +40,7 @@ void find_lifetimes(Plan& plan) {
 }  // namespace
 
 std::unique_ptr<std::byte, void (*)(void*)> allocate(std::size_t bytes) {
+  expect_memory(bytes);
   auto* storage = static_cast<std::byte*>(std::aligned_alloc(kAlign, aligned(bytes)));
   if (storage == nullptr) throw BackendError("out of memory: " + std::to_string(bytes) + " bytes for one run");
   return {storage, std::free};

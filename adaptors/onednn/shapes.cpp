@@ -34,7 +34,7 @@ class Propagation {
       shapes_.entries[node.outputs[i]] = {outputs[i].dtype, outputs[i].shape};
       elements += ir::element_count(outputs[i].shape);
     }
-    if (elements <= kMostFoldedElements) fold(node);
+    if (elements <= kMostFoldedElements && !is_weight(node.outputs[0])) fold(node);
     return true;
   }
 
@@ -109,12 +109,7 @@ Shapes propagate(const Prepared& prepared, std::span<const ir::Shape> inputs) {
   for (const ir::NodeId id : prepared.order()) {
     const ir::Node& node = graph.node(id);
     const bool weight = node.op == "DequantizeLinear" && prepared.is_constant(node.outputs[0]);
-    if (weight) {
-      const ir::Tensor& q = *prepared.constant(node.inputs[0]);
-      shapes.entries[node.outputs[0]] = {DType::Float, q.shape()};
-      continue;
-    }
-    if (!node.outputs.empty() && prepared.is_constant(node.outputs[0])) {
+    if (!weight && !node.outputs.empty() && prepared.is_constant(node.outputs[0])) {
       for (const ir::ValueId output : node.outputs) {
         if (output.none()) continue;
         const ir::Tensor& value = *prepared.constant(output);

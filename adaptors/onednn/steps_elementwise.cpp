@@ -31,7 +31,8 @@ constexpr Named<kernels::Unary> kUnary[] = {{"Erf", kernels::Unary::Erf},
                                             {"Floor", kernels::Unary::Floor},
                                             {"Ceil", kernels::Unary::Ceil},
                                             {"Reciprocal", kernels::Unary::Reciprocal},
-                                            {"Relu", kernels::Unary::Relu}};
+                                            {"Relu", kernels::Unary::Relu},
+                                            {"Exp", kernels::Unary::Exp}};
 
 template <class Op, std::size_t kRows>
 const Named<Op>* find(const Named<Op> (&table)[kRows], std::string_view name) {
@@ -58,17 +59,41 @@ int dense(Builder& b, ir::ValueId value) {
   return b.slot(slot).desc.is_zero() || is_dense(b.slot(slot).desc) ? slot : b.plain(value);
 }
 
-void emit_unary(Builder& b, const ir::Node& node, kernels::Unary op) {
+/// act(source, destination, count) on FP32 or BF16.
+template <class Act>
+void emit_each(Builder& b, const ir::Node& node, std::string kernel, Act act) {
   const int from = dense(b, node.inputs[0]);
   const std::int64_t count = ir::element_count(b.shape(node.inputs[0]));
   const int to = same_place(b, node, 0, from);
   const bool bf16 = b.slot(from).dtype == DType::BFloat16;
-  b.step(node, "inc:unary", {from}, {to}, [=](Frame& f) {
+  b.step(node, std::move(kernel), {from}, {to}, [=](Frame& f) {
     if (bf16)
-      kernels::unary(op, f.as<BFloat16>(from), f.as<BFloat16>(to), count);
+      act(f.as<BFloat16>(from), f.as<BFloat16>(to), count);
     else
-      kernels::unary(op, f.as<float>(from), f.as<float>(to), count);
+      act(f.as<float>(from), f.as<float>(to), count);
   });
+}
+
+void emit_unary(Builder& b, const ir::Node& node, kernels::Unary op) {
+  emit_each(b, node, "inc:unary",
+            [op](const auto* src, auto* dst, std::int64_t count) { kernels::unary(op, src, dst, count); });
+}
+
+/// Clip between known bounds, and HardSigmoid.
+std::optional<kernels::CutLine> cut_line(const Builder& b, const ir::Node& node) {
+  const ir::Attrs& a = node.attrs;
+  if (node.op == "HardSigmoid") return kernels::CutLine{a.real("alpha", 0.2f), a.real("beta", 0.5f), 0, 1};
+  if (node.op != "Clip") return std::nullopt;
+  kernels::CutLine line;
+  line.low = a.real("min", std::numeric_limits<float>::lowest());
+  line.high = a.real("max", std::numeric_limits<float>::max());
+  for (const std::size_t i : {1u, 2u}) {
+    if (node.input(i).none()) continue;
+    const ir::Tensor* bound = b.known(node.input(i));
+    if (bound == nullptr || !is_float(bound->dtype()) || bound->count() != 1) return std::nullopt;
+    (i == 1 ? line.low : line.high) = bound->to_floats()[0];
+  }
+  return line;
 }
 
 struct Eltwise {
@@ -76,33 +101,21 @@ struct Eltwise {
   float alpha = 0, beta = 0;
 };
 
-std::optional<Eltwise> eltwise(const Builder& b, const ir::Node& node) {
+std::optional<Eltwise> eltwise(const ir::Node& node) {
   using dnnl::algorithm;
   const ir::Attrs& a = node.attrs;
   const std::string& op = node.op;
   if (op == "LeakyRelu") return Eltwise{algorithm::eltwise_relu, a.real("alpha", 0.01f)};
   if (op == "Sigmoid") return Eltwise{algorithm::eltwise_logistic};
   if (op == "Tanh") return Eltwise{algorithm::eltwise_tanh};
-  if (op == "Exp") return Eltwise{algorithm::eltwise_exp};
   if (op == "Round") return Eltwise{algorithm::eltwise_round};
   if (op == "Mish") return Eltwise{algorithm::eltwise_mish};
   if (op == "Elu") return Eltwise{algorithm::eltwise_elu, a.real("alpha", 1.0f)};
   if (op == "HardSwish") return Eltwise{algorithm::eltwise_hardswish, 1.0f / 6, 0.5f};
-  if (op == "HardSigmoid") return Eltwise{algorithm::eltwise_hardsigmoid, a.real("alpha", 0.2f), a.real("beta", 0.5f)};
   if (op == "Swish") return Eltwise{algorithm::eltwise_swish, a.real("alpha", 1.0f)};
   if (op == "Gelu")
     return Eltwise{a.text("approximate", "none") == "tanh" ? algorithm::eltwise_gelu_tanh : algorithm::eltwise_gelu_erf};
-  if (op != "Clip") return std::nullopt;
-  Eltwise clip{algorithm::eltwise_clip_v2, a.real("min", std::numeric_limits<float>::lowest()),
-               a.real("max", std::numeric_limits<float>::max())};
-  for (const std::size_t i : {1u, 2u}) {
-    if (node.input(i).none()) continue;
-    const ir::Tensor* bound = b.known(node.input(i));
-    if (bound == nullptr || !is_float(bound->dtype()) || bound->count() != 1) return std::nullopt;
-    (i == 1 ? clip.alpha : clip.beta) = bound->to_floats()[0];
-  }
-  if (clip.alpha > clip.beta) return std::nullopt;
-  return clip;
+  return std::nullopt;
 }
 
 bool emit_eltwise(Builder& b, const ir::Node& node, const Eltwise& e) {
@@ -266,7 +279,12 @@ bool emit_elementwise(Builder& b, const ir::Node& node) {
   if (node.op == "Cast") return emit_cast(b, node);
   if (!is_real(b.dtype(node.inputs[0]))) return false;
   if (const auto* row = find(kUnary, node.op)) return emit_unary(b, node, row->op), true;
-  if (const auto e = eltwise(b, node)) return emit_eltwise(b, node, *e);
+  if (const auto line = cut_line(b, node)) {
+    emit_each(b, node, "inc:cut_line",
+              [line](const auto* src, auto* dst, std::int64_t count) { kernels::cut_line(src, dst, count, *line); });
+    return true;
+  }
+  if (const auto e = eltwise(node)) return emit_eltwise(b, node, *e);
   return false;
 }
 

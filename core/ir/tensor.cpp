@@ -7,6 +7,7 @@
 #include <new>
 
 #include "core/base/hash.h"
+#include "core/base/memory.h"
 
 namespace inc::ir {
 namespace {
@@ -29,6 +30,7 @@ std::size_t checked_bytes(DType dtype, const Shape& shape) {
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), owned_(true) {
   const std::size_t bytes = checked_bytes(dtype_, shape_);
   const std::size_t rounded = (bytes + kAlignment) / kAlignment * kAlignment;
+  expect_memory(rounded);
   void* memory = std::aligned_alloc(kAlignment, rounded);
   if (memory == nullptr) throw BackendError(fmt::format("out of memory: {} bytes wanted", rounded));
   keeper_ = std::shared_ptr<const void>(memory, [](const void* p) { std::free(const_cast<void*>(p)); });

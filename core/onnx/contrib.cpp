@@ -177,6 +177,21 @@ void claim_contrib(onnx::ModelProto& model) {
   import->set_version(1);
 }
 
+bool contrib_of_16_bits(const onnx::ModelProto& model) {
+  const auto is_wide = [](int type) { return type == onnx::TensorProto::UINT16 || type == onnx::TensorProto::INT16; };
+  const auto& graph = model.graph();
+  Names wide;
+  for (const auto& value : graph.input())
+    if (is_wide(value.type().tensor_type().elem_type())) wide.insert(value.name());
+  for (const auto& tensor : graph.initializer())
+    if (is_wide(tensor.data_type())) wide.insert(tensor.name());
+  return std::any_of(graph.node().begin(), graph.node().end(), [&](const onnx::NodeProto& node) {
+    const auto& inputs = node.input();
+    return row_of(node) != nullptr &&
+           std::any_of(inputs.begin(), inputs.end(), [&](const std::string& name) { return wide.contains(name); });
+  });
+}
+
 void expand_contrib(onnx::ModelProto& model) {
   auto& graph = *model.mutable_graph();
   if (std::none_of(graph.node().begin(), graph.node().end(), row_of)) return;

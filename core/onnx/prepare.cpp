@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::int64_t kOldestOpset = 7;
 constexpr std::int64_t kResizeSaysWhere = 11;
+constexpr int k16BitOpset = 21;  ///< of QuantizeLinear and DequantizeLinear; com.microsoft's take 16 bits in every opset
 
 const onnx::OpSchema* schema_of(const onnx::NodeProto& node, std::int64_t opset) {
   return onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), node.domain());
@@ -134,9 +135,12 @@ void give_axes(onnx::GraphProto& graph, const Axes& axes) {
 
 void convert(onnx::ModelProto& model) {
   const std::int64_t opset = opset_of(model);
-  if (opset >= kMinimumOpset) return;
-  const std::string what = fmt::format("cannot convert from opset {} to {}", opset, kMinimumOpset);
-  model = guarded<UnsupportedError>(what, [&] { return onnx::version_conversion::ConvertVersion(model, kMinimumOpset); });
+  const bool wide = contrib_of_16_bits(model);
+  const int wanted = wide ? k16BitOpset : kMinimumOpset;
+  if (opset >= wanted) return;
+  const std::string what =
+      fmt::format("cannot convert from opset {} to {}{}", opset, wanted, wide ? ", which levels of 16 bits need" : "");
+  model = guarded<UnsupportedError>(what, [&] { return onnx::version_conversion::ConvertVersion(model, wanted); });
   if (opset < kResizeSaysWhere) keep_old_pixels(*model.mutable_graph());
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <limits>
 
 #include "core/ops/elementwise.h"
 
@@ -38,13 +39,14 @@ void eval_clip(const EvalContext& c) {
     using T = decltype(tag);
     const T* x = c.inputs[0].data<T>();
     T* y = c.outputs[0].mutable_data<T>();
-    const T* low = c.has(1) ? c.inputs[1].data<T>() : nullptr;
-    const T* high = c.has(2) ? c.inputs[2].data<T>() : nullptr;
+    using Limits = std::numeric_limits<Wide<T>>;
+    const auto low = c.has(1) ? wide(*c.inputs[1].data<T>()) : Limits::lowest();
+    const auto high = c.has(2) ? wide(*c.inputs[2].data<T>()) : Limits::max();
     for (std::int64_t i = 0, n = c.inputs[0].count(); i < n; ++i) {
-      T value = x[i];
-      if (low != nullptr && wide(value) < wide(*low)) value = *low;
-      if (high != nullptr && wide(*high) < wide(value)) value = *high;
-      y[i] = value;
+      auto value = wide(x[i]);
+      if (value < low) value = low;
+      if (high < value) value = high;
+      y[i] = narrow<T>(value);
     }
   });
 }

@@ -8,12 +8,22 @@
 namespace inc::ops {
 namespace {
 
+constexpr std::int64_t kMostExtent = std::int64_t{1} << 40;  ///< of a result, and of what its arithmetic passes through
+
 /// The window of the convolution this one turns around: its input is our output, its output our input.
 struct Transposed {
   Window window;
   std::int64_t groups, out_channels;
   ir::Shape output;
 };
+
+/// Throws UnsupportedError where the arithmetic of `place` could leave 64 bits.
+void expect_small(const Window& w, std::size_t d) {
+  const auto product = [](std::int64_t a, std::int64_t b) { return static_cast<double>(a) * static_cast<double>(b); };
+  if (product(w.strides[d], w.output[d]) + product(w.kernel[d], w.dilations[d]) > static_cast<double>(kMostExtent))
+    throw UnsupportedError(fmt::format("{} elements at stride {} under a kernel of {} at dilation {} are too many",
+                                       w.output[d], w.strides[d], w.kernel[d], w.dilations[d]));
+}
 
 void place(const ir::Attrs& attrs, Window& w, std::size_t i, std::size_t rank,
            const std::vector<std::int64_t>& output_padding) {
@@ -31,6 +41,8 @@ void place(const ir::Attrs& attrs, Window& w, std::size_t i, std::size_t rank,
   const auto wanted = attrs.integers("output_shape");
   if (!wanted.empty() && wanted.size() < rank)
     throw ModelError(fmt::format("output_shape {} found for {} axes", to_string(wanted), rank));
+  if (!wanted.empty() && (wanted[wanted.size() - rank + i] < 0 || wanted[wanted.size() - rank + i] > kMostExtent))
+    throw ModelError(fmt::format("output_shape {} found, expected extents in [0, {}]", to_string(wanted), kMostExtent));
   w.input[d] = wanted.empty() ? w.output[d] * w.strides[d] : wanted[wanted.size() - rank + i];
   const std::int64_t total = std::max<std::int64_t>(0, full - w.input[d]);
   w.pads_begin[d] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
@@ -55,6 +67,7 @@ Transposed transposed(const ir::Attrs& attrs, const ir::Shape& x, const ir::Shap
     t.window.kernel[d] = w[i + 2];
     t.window.strides[d] = strides[i];
     t.window.dilations[d] = dilations[i];
+    expect_small(t.window, d);
     place(attrs, t.window, i, rank, output_padding);
     if (t.window.input[d] < 0)
       throw ModelError(fmt::format("pads leave {} elements along axis {}", t.window.input[d], i + 2));

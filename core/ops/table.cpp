@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <unordered_map>
 
 #include "core/ops/families.h"
@@ -143,8 +144,12 @@ std::vector<ir::Tensor> evaluate(const ir::Node& node, std::span<const ir::Tenso
   return with_context([&] { return place(node); },
                       [&] {
                         const OpInfo& row = checked_row(node, inputs.size(), opset);
-                        return rounds_to_bf16(row, node, inputs, opset) ? run_wide(row, node, inputs, opset)
-                                                                        : run_row(row, node, inputs, opset);
+                        try {
+                          return rounds_to_bf16(row, node, inputs, opset) ? run_wide(row, node, inputs, opset)
+                                                                          : run_row(row, node, inputs, opset);
+                        } catch (const std::bad_alloc&) {
+                          throw BackendError("out of memory");
+                        }
                       });
 }
 

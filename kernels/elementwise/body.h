@@ -27,6 +27,10 @@ inline __attribute__((always_inline)) void row(const float* a, const float* b, f
   }
 }
 
+inline __attribute__((always_inline)) float squared(float x) {
+  return x * x;
+}
+
 // erf: x·P(x²) on [0, 1], 1 − exp(−Q(x)) on [1, 4], 1 beyond; polynomials fitted on Chebyshev nodes, error below 2e-7.
 inline __attribute__((always_inline)) float erf_of(float x) {
   const float size = __builtin_fabsf(x), m = size > 4.0f ? 4.0f : size, s = size * size;
@@ -83,6 +87,16 @@ INC_UNARY(ceil, __builtin_ceilf(x))
 INC_UNARY(square, (x * x))
 INC_UNARY(cube, (x * x * x))
 INC_UNARY(relu, x < 0.0f ? 0.0f : x)
+INC_UNARY(exp, squared(exp_of(0.5f * x)))
 #undef INC_UNARY
+
+void cut_line(const float* src, float* dst, I64 count, float factor, float shift, float low, float high) noexcept {
+#pragma GCC ivdep
+  for (I64 i = 0; i < count; ++i) {
+    float y = src[i] * factor + shift;
+    y = y < low ? low : y;
+    dst[i] = y > high ? high : y;
+  }
+}
 
 }  // namespace inc::kernels::INC_KERNEL_ISA

@@ -32,6 +32,9 @@ INC_DECLARE_UNARY(ceil)
 INC_DECLARE_UNARY(square)
 INC_DECLARE_UNARY(cube)
 INC_DECLARE_UNARY(relu)
+INC_DECLARE_UNARY(exp)
+INC_KERNEL_DECLARE(void cut_line(const float* src, float* dst, int64_t n, float factor, float shift, float low,
+                                 float high) noexcept)
 
 namespace {
 
@@ -187,7 +190,14 @@ void unary_run(Unary op, const float* src, float* dst, int64_t n) noexcept {
     case Unary::Relu:
       INC_KERNEL_CALL(unary_relu, src, dst, n);
       return;
+    case Unary::Exp:
+      INC_KERNEL_CALL(unary_exp, src, dst, n);
+      return;
   }
+}
+
+void cut_run(const CutLine& line, const float* src, float* dst, int64_t n) noexcept {
+  INC_KERNEL_CALL(cut_line, src, dst, n, line.factor, line.shift, line.low, line.high);
 }
 
 constexpr int64_t kPiece = 512;  // of a BF16 row in FP32: stays in the nearest cache
@@ -197,6 +207,20 @@ void widen_piece(const BFloat16* src, int64_t stride, float* dst, int64_t count)
   constexpr int64_t kShort = 32;
   if (stride == 1 && count > kShort) return widen_row(src, dst, count);
   for (int64_t i = 0; i < count; ++i) dst[i] = static_cast<float>(src[i * stride]);
+}
+
+/// dst = act(src) piece by piece; act(values, count) works in place.
+template <class Act>
+void in_fp32(const BFloat16* src, BFloat16* dst, int64_t count, Act act) noexcept {
+  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+    alignas(64) float x[kPiece];
+    for (int64_t i = begin; i < end; i += kPiece) {
+      const int64_t m = std::min(kPiece, end - i);
+      widen_row(src + i, x, m);
+      act(x, m);
+      narrow_row(x, dst + i, m);
+    }
+  });
 }
 
 template <class From, class To>
@@ -355,19 +379,19 @@ void binary(Binary op, const BFloat16* a, const BFloat16* b, BFloat16* dst, cons
 }
 
 void unary(Unary op, const BFloat16* src, BFloat16* dst, int64_t count) noexcept {
-  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
-    alignas(64) float x[kPiece];
-    for (int64_t i = begin; i < end; i += kPiece) {
-      const int64_t m = std::min(kPiece, end - i);
-      widen_row(src + i, x, m);
-      unary_run(op, x, x, m);
-      narrow_row(x, dst + i, m);
-    }
-  });
+  in_fp32(src, dst, count, [op](float* x, int64_t n) { unary_run(op, x, x, n); });
 }
 
 void unary(Unary op, const float* src, float* dst, int64_t count) noexcept {
   parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { unary_run(op, src + begin, dst + begin, end - begin); });
+}
+
+void cut_line(const BFloat16* src, BFloat16* dst, int64_t count, const CutLine& line) noexcept {
+  in_fp32(src, dst, count, [&line](float* x, int64_t n) { cut_run(line, x, x, n); });
+}
+
+void cut_line(const float* src, float* dst, int64_t count, const CutLine& line) noexcept {
+  parallel_for(count, kGrain, [&](int64_t begin, int64_t end) { cut_run(line, src + begin, dst + begin, end - begin); });
 }
 
 bool convert(DType from, const std::byte* src, DType to, std::byte* dst, int64_t count) noexcept {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <thread>
 
@@ -128,6 +129,33 @@ TEST_P(ExecutableTest, ProfilesEveryStep) {
 
 INSTANTIATE_TEST_SUITE_P(All, ExecutableTest, ::testing::Bool(),
                          [](const auto& item) { return item.param ? "Quantized" : "Real"; });
+
+TEST(Executable, HandsOnNanAsTheOracleDoes) {
+  const ir::Graph graph = onnx_io::import_text(
+      "g (float[7,33] x, float[33] z) => (float[7,33] a, float[7,33] b, float[7,33] c, float[7,33] d, float[7,33] e, "
+      "float[7,33] f, float[7] m, int64[7] i) <float low = {-0.5}, float high = {0.5}, int64[1] l = {1}> {"
+      " a = Relu(x) b = Clip(x, low, high) c = Max(x, z) d = Min(z, x) e = Exp(x) f = HardSigmoid(x)"
+      " m = ReduceMax <keepdims = 0> (x, l) i = ArgMax <axis = 1, keepdims = 0> (x) }");
+  Rng rng(4);
+  auto inputs = testing::random_inputs(graph, rng);
+  float* x = inputs[0].mutable_data<float>();
+  for (const std::int64_t at : {0, 40, 41, 100, 230}) x[at] = std::nanf("");
+  const auto found = onednn::make_adaptor()->prepare(graph)->run(inputs);
+  const auto expected = reference::make_adaptor()->prepare(graph)->run(inputs);
+  for (std::size_t i = 0; i + 1 < found.size(); ++i)
+    for (std::int64_t k = 0; k < found[i].count(); ++k)
+      EXPECT_EQ(std::isnan(found[i].data<float>()[k]), std::isnan(expected[i].data<float>()[k])) << i << " " << k;
+  EXPECT_TRUE(identical(found.back(), expected.back()));
+}
+
+TEST(Executable, RefusesScalesThatDoNotFit) {
+  const ir::Graph graph = onnx_io::import_text(
+      "g (float[N,6] x) => (float[N,4] y) <int8[6,4] w, float[4,1] s = {1,1,1,1}> {"
+      " d = DequantizeLinear <axis = 1> (w, s) y = MatMul(x, d) }");
+  const std::vector<ir::Tensor> inputs{ir::Tensor::of<float>({1, 6}, std::vector<float>(6))};
+  for (const auto& adaptor : {onednn::make_adaptor(), reference::make_adaptor()})
+    EXPECT_THROW(adaptor->prepare(graph)->run(inputs), ModelError);
+}
 
 TEST(Executable, RefusesInputsThatDoNotFit) {
   const auto engine = onednn::make_adaptor()->prepare(small_network());

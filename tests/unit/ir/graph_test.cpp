@@ -1,5 +1,6 @@
 #include "core/ir/graph.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/ir/patch.h"
@@ -129,6 +130,15 @@ TEST_F(Small, NamesAreMadeUnique) {
 TEST(Tensors, RejectNegativeAndHugeShapes) {
   EXPECT_THROW(Tensor(DType::Float, {2, -1}), ModelError);
   EXPECT_THROW(Tensor(DType::Float, {1 << 30, 1 << 30}), ModelError);
+}
+
+TEST(Tensors, RefuseMoreMemoryThanTheMachineHas) {
+  try {
+    Tensor(DType::Double, {std::int64_t{1} << 40});
+    FAIL() << "8 TB found";
+  } catch (const BackendError& e) {
+    EXPECT_THAT(e.what(), ::testing::HasSubstr("out of memory: 8796093022272 bytes wanted"));
+  }
 }
 
 TEST(Tensors, AreIdenticalByContent) {

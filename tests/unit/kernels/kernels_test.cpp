@@ -100,6 +100,36 @@ TEST_P(Kernels, ErfStaysWithinFourEpsilons) {
   for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], std::erf(static_cast<double>(x[i])), 4 * 0x1p-23) << x[i];
 }
 
+TEST_P(Kernels, ExpStaysWithinSixEpsilonsAndSaturatesAsItShould) {
+  std::vector<float> x, y;
+  for (float v = -87; v < 88.7f; v += 0.0037f) x.push_back(v);
+  y.resize(x.size());
+  unary(Unary::Exp, x.data(), y.data(), static_cast<std::int64_t>(x.size()));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double expected = std::exp(static_cast<double>(x[i]));
+    ASSERT_NEAR(y[i], expected, 6 * 0x1p-23 * expected) << x[i];
+  }
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  const float edges[] = {kInf, 100, -kInf, -200, std::nanf("")};
+  float found[5];
+  unary(Unary::Exp, edges, found, 5);
+  EXPECT_EQ(std::vector<float>(found, found + 4), (std::vector<float>{kInf, kInf, 0, 0}));
+  EXPECT_TRUE(std::isnan(found[4]));
+}
+
+TEST_P(Kernels, CutLinesHandOnNan) {
+  constexpr std::size_t kCount = 37;
+  std::vector<float> x(kCount, std::nanf("")), y(kCount);
+  for (std::size_t i = 0; i < kCount; i += 2) x[i] = static_cast<float>(i) - 18;
+  cut_line(x.data(), y.data(), static_cast<std::int64_t>(kCount), {0.5f, 1, -2, 4});
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (i % 2 != 0)
+      EXPECT_TRUE(std::isnan(y[i]));
+    else
+      EXPECT_EQ(y[i], std::clamp(x[i] * 0.5f + 1, -2.0f, 4.0f));
+  }
+}
+
 TEST_P(Kernels, ReduceRowsAndColumns) {
   Rng rng(1);
   for (const std::int64_t outer : {1, 3})

@@ -50,6 +50,18 @@ TEST(Contrib, ScalesPerChannelLieAlongTheChannelsOfAGemm) {
   EXPECT_EQ(graph.producer(gemm.inputs[2])->attrs.integer("axis", -7), -1);
 }
 
+TEST(Contrib, LevelsOf16BitsBringTheirOpset) {
+  const auto graph = import_text(R"(<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+    g (float[N,3] x) => (float[N,3] y) <float s = {0.5}, uint16 z = {300}> {
+      q = com.microsoft.QuantizeLinear(x, s, z)
+      d = com.microsoft.DequantizeLinear(q, s, z)
+      y = Softmax<axis = 1>(d)
+    })");
+  EXPECT_EQ(graph.opset, 21);
+  EXPECT_THAT(operators(graph), ElementsAre("QuantizeLinear", "DequantizeLinear", "Softmax"));
+  EXPECT_EQ(graph.value(graph.producer(graph.outputs()[0])->inputs[0]).type.to_string(), "float[N,3]");
+}
+
 TEST(Contrib, OldModelsAreConvertedFirst) {
   const auto graph = import_text(R"(<ir_version: 7, opset_import: ["" : 11, "com.microsoft" : 1]>
     g (uint8[N,3] a) => (float[N,3] y) <float s = {0.5}, uint8 z = {128}> {

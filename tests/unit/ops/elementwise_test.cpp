@@ -77,6 +77,13 @@ TEST(Elementwise, ExtremesPropagateNan) {
   EXPECT_TRUE(std::isnan(list<float>(run_op("Relu", {floats({kNan})})[0])[0]));
 }
 
+TEST(Elementwise, ClipHandsOnNanAndStaysFiniteWithoutBounds) {
+  const auto clipped = list<float>(run_op("Clip", {floats({NAN, INFINITY, -INFINITY})})[0]);
+  EXPECT_TRUE(std::isnan(clipped[0]));
+  EXPECT_EQ(clipped[1], std::numeric_limits<float>::max());
+  EXPECT_EQ(clipped[2], std::numeric_limits<float>::lowest());
+}
+
 TEST(Elementwise, ClipWithCrossedBoundsGivesTheUpperOne) {
   EXPECT_THAT(list<float>(run_op("Clip", {floats({-5, 5}), ir::Tensor::scalar(2.0f), ir::Tensor::scalar(1.0f)})[0]),
               ElementsAre(1, 1));

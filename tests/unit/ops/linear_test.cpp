@@ -96,6 +96,15 @@ TEST(FusedConv, AddsBiasAndResidualBeforeTheActivation) {
   EXPECT_EQ(ops::reported_type(op_node("inc.Conv", 2)), "Conv");
 }
 
+TEST(ConvTranspose, RefusesExtentsThatNoMachineHolds) {
+  const auto x = ir::Tensor::of<float>({1, 1, 1024}, Floats(1024)), w = ir::Tensor::of<float>({1, 1, 2}, {1, 10});
+  constexpr std::int64_t kFar = std::int64_t{1} << 31;
+  EXPECT_THROW(run_op("ConvTranspose", {x, w}, {{"strides", Ints{kFar}}}), UnsupportedError);
+  EXPECT_THROW(run_op("ConvTranspose", {x, w}, {{"strides", Ints{2 * kFar}}}), ModelError);
+  EXPECT_THROW(run_op("ConvTranspose", {x, w}, {{"output_shape", Ints{INT64_MIN}}}), ModelError);
+  EXPECT_THROW(run_op("ConvTranspose", {x, w}, {{"output_shape", Ints{INT64_MAX}}}), ModelError);
+}
+
 TEST(ConvTranspose, SpreadsEveryElementOverItsWindow) {
   const Tensor x = Tensor::of<float>({1, 1, 2}, {1, 10}), w = Tensor::of<float>({1, 1, 3}, {1, 2, 3});
   EXPECT_EQ(list<float>(run_op("ConvTranspose", {x, w})[0]), (Floats{1, 12, 23, 30}));
