@@ -5,7 +5,7 @@ cmake = $(deps)/venv/bin/cmake
 configure = INC_CPP_DEPS=$(deps) $(cmake) --preset release -Wno-dev
 jobs ?= $(shell nproc)
 
-.PHONY: demo test build clean
+.PHONY: demo test build clean asan tsan
 
 demo:
 	@tools/setup.sh build >/dev/null
@@ -23,6 +23,15 @@ test:
 	@$(configure) -DINC_BUILD_TESTS=ON >/dev/null
 	@ninja -C $(build) -j $(jobs) --quiet
 	@$(deps)/venv/bin/python tests/run.py --build $(build) --python $(deps)/venv/bin/python $(TEST_ARGS)
+
+# The tests under AddressSanitizer and UBSan (Python too), and under ThreadSanitizer: CONTRIBUTING.md.
+asan: checked = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+tsan: checked = OMP_NUM_THREADS=1
+asan tsan:
+	@tools/setup.sh test >/dev/null
+	@INC_CPP_DEPS=$(deps) $(cmake) --preset $@ -Wno-dev >/dev/null
+	@ninja -C build/$@ -j $(jobs) --quiet
+	@$(checked) $(deps)/venv/bin/python tests/run.py --build build/$@ --python $(deps)/venv/bin/python $(TEST_ARGS)
 
 clean:
 	rm -rf build

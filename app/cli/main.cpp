@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -15,6 +16,13 @@ int fail(const std::string& message, inc::ExitCode code) {
   inc::cli::fail_job(
       code, [](const std::string& text) { std::fprintf(stderr, "error: %s\n", text.c_str()); }, message);
   return static_cast<int>(code);
+}
+
+/// A stream that was closed before the start would leave its number to the first file opened, and messages would go there.
+/// In its place stands what cannot be read or written either.
+void occupy_closed_streams() {
+  for (int stream = 0; stream <= 2; ++stream)
+    if (::fcntl(stream, F_GETFD) < 0 && ::open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) < 0) return;
 }
 
 /// A result that nobody can read is no success.
@@ -54,6 +62,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  occupy_closed_streams();
   try {
     const int code = run(argc, argv);
     flush_result();

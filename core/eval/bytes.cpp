@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/memory.h"
 
 namespace inc::eval {
 namespace {
@@ -31,6 +32,7 @@ class Inflater {
     while (status == Z_OK) {
       if (written == out->size()) {
         if (written > limit) return nullptr;
+        expect_memory(out->size() * 2);
         out->resize(out->size() * 2);
       }
       const std::size_t take = std::min(kStep, source.size() - read), room = std::min(kStep, out->size() - written);

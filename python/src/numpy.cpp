@@ -72,6 +72,7 @@ ir::Tensor to_tensor(py::handle value, const std::string& what) {
   try {
     array = py::array(numpy.attr("ascontiguousarray")(value));
     if (py::isinstance<py::array>(value)) array = array.attr("reshape")(value.attr("shape"));
+    if (!array.attr("flags").attr("aligned").cast<bool>()) array = array.attr("copy")();
     if (!array.dtype().attr("isnative").cast<bool>()) array = array.attr("astype")(array.dtype().attr("newbyteorder")("="));
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_ValueError) && !error.matches(PyExc_TypeError)) throw;

@@ -2,6 +2,7 @@
 """The command line as a user meets it: results, exit codes, messages, interruption. Usage: cli_test.py INC_CPP EXAMPLES"""
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -491,6 +492,13 @@ class Resume(Workspace):
         before = self.journal()
         self.quantize("--resume", strategy="random", target=0.0, trials=4)
         self.assertEqual(self.journal(), before)
+
+    def test_messages_stay_out_of_it_when_a_stream_is_closed(self):
+        command = [TOOL, "quantize", "--config", self.config(), "--output", self.path("out")]
+        for closed in ("0<&-", "2>&-", "0<&- 1>&- 2>&-"):
+            subprocess.run(f"{shlex.join(command)} >/dev/null {closed}", shell=True, timeout=240, env=ENVIRONMENT)
+            with open(self.path("out/journal.jsonl")) as f:
+                self.assertGreaterEqual(len([json.loads(line) for line in f]), 2, closed)
 
     def test_a_torn_line_is_dropped(self):
         self.quantize(strategy="random", target=0.0, trials=3)

@@ -56,6 +56,8 @@ def test_takes_views_lists_and_other_byte_orders(pair):
     np.testing.assert_array_equal(session.run(["sum"], {"a": a[::2], "b": b[::-2]})[0], a[::2] + b[::-2])
     np.testing.assert_array_equal(session.run(["sum"], {"a": a.tolist(), "b": b.astype(">f4")})[0], a + b)
     np.testing.assert_array_equal(session.run(["sum"], {"a": np.asfortranarray(a), "b": b})[0], a + b)
+    unaligned = np.frombuffer(b"?" + a.tobytes(), "f4", offset=1).reshape(a.shape)
+    np.testing.assert_array_equal(session.run(["sum"], {"a": unaligned, "b": b})[0], a + b)
 
 
 def test_results_may_be_written_to():
