@@ -14,7 +14,7 @@ using I64 = std::int64_t;
 
 constexpr I64 kMostTaps = 250;    // sums and their parts stay below 2^24
 constexpr float kMost = 1 << 30;  // of a scaled sum: it fits int32
-constexpr I64 kGrain = 1 << 17;   // products worth a thread
+constexpr I64 kLeastPixels = 64;  // of a share; with fewer, shares are of channels, as in kernels/pointwise
 
 template <class T>
 T* room(std::vector<DepthwiseLine>& lines, I64 count) {
@@ -233,11 +233,13 @@ void depthwise8(const Depthwise8& p, const std::byte* src, std::byte* dst, std::
   const I64 strips = s.batch * ((s.out_height + p.rows - 1) / p.rows);
   const I64 calls = (strips + p.strips - 1) / p.strips;
   const I64 parts = (p.blocks + p.blocks_at_once - 1) / p.blocks_at_once, tasks = calls * parts;
+  const bool by_rows = s.batch * s.out_height * s.out_width >= kLeastPixels * shares;
   parallel_for(shares, 1, [&](I64 first, I64 last) {
     for (I64 share = first; share < last; ++share)
       for (I64 i = tasks * share / shares; i < tasks * (share + 1) / shares; ++i) {
-        const I64 begin = i % parts * p.blocks_at_once;
-        p.sweep(job, i / parts, begin, std::min(begin + p.blocks_at_once, p.blocks), scratch + share * p.scratch_bytes);
+        const I64 call = by_rows ? i / parts : i % calls, part = by_rows ? i % parts : i / calls;
+        const I64 begin = part * p.blocks_at_once;
+        p.sweep(job, call, begin, std::min(begin + p.blocks_at_once, p.blocks), scratch + share * p.scratch_bytes);
       }
   });
 }

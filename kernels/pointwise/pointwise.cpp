@@ -18,6 +18,7 @@ constexpr I64 kMostChannels = 65000;  // sums of products of u8 and s8 stay with
 constexpr float kMost = 1 << 30;      // of a scaled sum: it fits int32
 constexpr I64 kBandBytes = 16 << 10;  // of input: half of the first-level cache
 constexpr I64 kLeastBand = 48;        // pixels that a block's weights serve
+constexpr I64 kLeastPixels = 64;      // of a share; with fewer, shares are of channels
 
 I64 ceil_div(I64 a, I64 b) {
   return (a + b - 1) / b;
@@ -25,11 +26,13 @@ I64 ceil_div(I64 a, I64 b) {
 
 bool is_packable(const PointwiseGroup& g) {
   const PointwiseShape& s = g.shape;
+  if (g.has_residual && g.out == PointwiseOut::F32) return false;
   if (s.channels % 4 != 0 || s.channels > kMostChannels) return false;
   for (I64 c = 0; c < s.out_channels; ++c) {
     float sum = 0;
     for (I64 k = 0; k < s.channels; ++k) sum += static_cast<float>(std::abs(g.weights[c * s.channels + k]));
-    if (!(255.0f * sum * std::abs(g.scale[c]) + std::abs(g.shift[c]) < kMost)) return false;
+    const float residual = g.has_residual ? 255.0f * std::abs(g.residual_scale) : 0.0f;
+    if (!(255.0f * sum * std::abs(g.scale[c]) + std::abs(g.shift[c]) + residual < kMost)) return false;
   }
   return true;
 }
@@ -90,7 +93,8 @@ std::optional<Pointwise8> plan_pointwise8(const PointwiseGroup& g) {
   p.signed_input = g.signed_input;
   p.out = g.out;
   p.out_zero = g.out_zero;
-  p.plain = !g.signed_input && g.out == PointwiseOut::U8 && g.out_zero == 0;
+  p.has_residual = g.has_residual, p.signed_residual = g.signed_residual, p.residual_scale = g.residual_scale;
+  p.plain = !g.has_residual && !g.signed_input && g.out == PointwiseOut::U8 && g.out_zero == 0;
   for (I64 c = 0; c < g.shape.out_channels; ++c) p.plain = p.plain && g.low[c] <= 0.0f;
   const I64 vectors = choose_vectors(g.shape.out_channels);
   for (I64 first = 0; first < g.shape.out_channels; first += vectors * kLanes) {
@@ -122,12 +126,11 @@ void pack_pointwise8(const Pointwise8& p, const std::int8_t* weights, std::byte*
   }
 }
 
-void pointwise8(const Pointwise8& p, const std::byte* packed, const std::byte* src, std::byte* dst, int shares) noexcept {
-  constexpr I64 kUnit = 12;  // pixels
+void pointwise8(const Pointwise8& p, const std::byte* packed, const std::byte* src, const std::byte* residual,
+                std::byte* dst, int shares) noexcept {
   const PointwiseShape& s = p.shape;
   const auto blocks = static_cast<I64>(p.blocks.size());
   const I64 number = p.out == PointwiseOut::F32 ? 4 : 1;
-  const auto rows_of = [&](I64 band) { return std::min(p.band, s.pixels - band * p.band); };
   PointwiseRun all;
   all.src_step = s.channels;
   all.dst_step = s.out_channels * number;
@@ -135,28 +138,36 @@ void pointwise8(const Pointwise8& p, const std::byte* packed, const std::byte* s
   all.out = p.out;
   all.out_zero = p.out_zero;
   all.signed_input = p.signed_input;
+  all.signed_residual = p.signed_residual;
+  all.residual_scale = p.residual_scale;
   all.plain = p.plain;
+  const auto multiply = [&](I64 block, I64 pixel, I64 count) {
+    const PointwiseBlock& b = p.blocks[static_cast<std::size_t>(block)];
+    PointwiseRun run = all;
+    run.src = src + pixel * s.channels;
+    run.dst = dst + pixel * run.dst_step + b.first * number;
+    if (p.has_residual) run.residual = residual + pixel * s.out_channels + b.first;
+    run.pixels = count;
+    run.weights = packed + b.weights;
+    run.next = packed + (block + 1 < blocks ? p.blocks[static_cast<std::size_t>(block) + 1].weights : 0);
+    run.next_end = packed + p.weight_bytes;
+    run.block = &b;
+    avx512vnni::run_pointwise(run);
+  };
+  const bool by_pixels = s.pixels >= kLeastPixels * shares;
   parallel_for(shares, 1, [&](I64 first, I64 last) {
     for (I64 share = first; share < last; ++share) {
-      // Places are counted band by band, in each block by block, in each pixel by pixel.
-      const I64 total = s.pixels * blocks;
-      I64 at = total * share / shares, end = total * (share + 1) / shares;
-      const auto whole = [&](I64 place) { return place == total ? place : place / kUnit * kUnit; };
-      at = whole(at), end = whole(end);
-      while (at < end) {
-        const I64 band = at / (p.band * blocks), rows = rows_of(band), inside = at - band * p.band * blocks;
-        const I64 block = inside / rows, from = inside % rows, count = std::min(rows - from, end - at);
-        const PointwiseBlock& b = p.blocks[static_cast<std::size_t>(block)];
-        PointwiseRun run = all;
-        const I64 pixel = band * p.band + from;
-        run.src = src + pixel * s.channels;
-        run.dst = dst + pixel * run.dst_step + b.first * number;
-        run.pixels = count;
-        run.weights = packed + b.weights;
-        run.next = packed + (block + 1 < blocks ? p.blocks[static_cast<std::size_t>(block) + 1].weights : 0);
-        run.next_end = packed + p.weight_bytes;
-        run.block = &b;
-        avx512vnni::run_pointwise(run);
+      if (by_pixels) {
+        const I64 begin = s.pixels * share / shares, end = s.pixels * (share + 1) / shares;
+        for (I64 pixel = begin; pixel < end; pixel += p.band)
+          for (I64 block = 0; block < blocks; ++block) multiply(block, pixel, std::min(p.band, end - pixel));
+        continue;
+      }
+      // Block by block, in each pixel by pixel.
+      const I64 total = s.pixels * blocks, end = total * (share + 1) / shares;
+      for (I64 at = total * share / shares; at < end;) {
+        const I64 pixel = at % s.pixels, count = std::min(s.pixels - pixel, end - at);
+        multiply(at / s.pixels, pixel, count);
         at += count;
       }
     }

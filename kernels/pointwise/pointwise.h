@@ -2,6 +2,7 @@
 // 1×1 convolution of 8-bit data with 8-bit weights, channels last, on CPUs with AVX512-VNNI; sums are exact. With x_q, w_q
 // the 8-bit numbers:
 //   sum = Σ (x_q - input_zero) * w_q      t = fma(sum, scale[c], shift[c])      (round to nearest even, FP32)
+//   with a residual of 8-bit numbers      t = fma(r_q, residual_scale, t)
 //   8-bit output:  q = min(max(saturate(round_half_even(t) + zero), bound(low[c])), bound(high[c])),
 //                  bound(v) = saturate(round_half_even(v) + zero)
 //   FP32 output:   min(max(t, low[c]), high[c])
@@ -33,6 +34,8 @@ struct PointwiseGroup {
   std::int32_t input_zero = 0;
   PointwiseOut out = PointwiseOut::U8;
   std::int32_t out_zero = 0;
+  bool has_residual = false, signed_residual = false;  ///< of 8-bit output only
+  float residual_scale = 0;
 };
 
 /// Output channels that are computed together.
@@ -52,6 +55,8 @@ struct Pointwise8 {
   PointwiseOut out = PointwiseOut::U8;
   std::int32_t out_zero = 0;
   bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
+  bool has_residual = false, signed_residual = false;
+  float residual_scale = 0;
   std::vector<PointwiseBlock> blocks;
   std::int64_t band = 1;          ///< pixels that all blocks pass over in turn
   std::int64_t weight_bytes = 0;  ///< packed
@@ -63,7 +68,9 @@ std::optional<Pointwise8> plan_pointwise8(const PointwiseGroup& group);
 /// weights: as in the group. packed: weight_bytes, aligned to 64.
 void pack_pointwise8(const Pointwise8& plan, const std::int8_t* weights, std::byte* packed) noexcept;
 
-/// src: [pixels][channels] of 8 bits; dst alike with out_channels. The work is done in `shares` equal parts, one per thread.
-void pointwise8(const Pointwise8& plan, const std::byte* packed, const std::byte* src, std::byte* dst, int shares) noexcept;
+/// src: [pixels][channels] of 8 bits; dst, and a residual, alike with out_channels. The work is done in `shares` equal
+/// parts, one per thread: pixels where there are many, which stay in a core's cache, otherwise channels.
+void pointwise8(const Pointwise8& plan, const std::byte* packed, const std::byte* src, const std::byte* residual,
+                std::byte* dst, int shares) noexcept;
 
 }  // namespace inc::kernels

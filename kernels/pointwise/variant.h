@@ -5,7 +5,8 @@
 namespace inc::kernels {
 
 struct PointwiseRun {
-  const std::byte* src = nullptr;  ///< the first pixel
+  const std::byte* src = nullptr;       ///< the first pixel
+  const std::byte* residual = nullptr;  ///< laid out as dst; or none
   std::byte* dst = nullptr;
   std::int64_t src_step = 4, dst_step = 1;                                   ///< bytes from pixel to pixel
   std::int64_t pixels = 1, units = 1;                                        ///< units: fours of input channels
@@ -14,6 +15,8 @@ struct PointwiseRun {
   PointwiseOut out = PointwiseOut::U8;
   std::int32_t out_zero = 0;
   bool signed_input = false;
+  bool signed_residual = false;
+  float residual_scale = 0;
   bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
 };
 

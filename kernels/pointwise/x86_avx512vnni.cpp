@@ -96,16 +96,43 @@ struct Tile {
     }
   }
 
-  INC_INLINE void store_bytes(const PointwiseRun& r, std::byte* y) {
+  /// Those of vector j for a pixel, as numbers from 0 to 255 in the order of its lanes.
+  static INC_INLINE V residual(const std::byte* from, int j, I64 channels, V flip) {
+    if constexpr (C == 4) {
+      const __mmask64 mask = channels == 64 ? ~__mmask64{0} : (__mmask64{1} << channels) - 1;
+      const V bytes = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from), flip);
+      const __m128i quarter =
+          _mm_add_epi8(_mm_setr_epi8(0, -128, -128, -128, 1, -128, -128, -128, 2, -128, -128, -128, 3, -128, -128, -128),
+                       _mm_set1_epi32(4 * j));
+      return _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(quarter));
+    }
+    const I64 rest = channels - 16 * j;
+    const auto mask = static_cast<__mmask16>(rest >= 16 ? 0xffff : (1 << rest) - 1);
+    const __m128i bytes = _mm_maskz_loadu_epi8(mask, from + 16 * j);
+    return _mm512_cvtepu8_epi32(_mm_xor_si128(bytes, _mm512_castsi512_si128(flip)));
+  }
+
+  template <bool kResidual>
+  INC_INLINE void store_bytes(const PointwiseRun& r, std::byte* y, [[maybe_unused]] const std::byte* addend) {
     const PointwiseBlock& b = *r.block;
+    const I64 step = r.dst_step, channels = b.channels;
+    const V flip = _mm512_set1_epi8(static_cast<char>(r.signed_residual ? 128 : 0));
+    const V low = _mm512_set1_epi32(r.signed_residual ? -128 : 0);
+    const __m512 residual_scale = _mm512_set1_ps(r.residual_scale);
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) {
       const __m512 scale = _mm512_load_ps(b.scale + 16 * j), shift = _mm512_load_ps(b.shift + 16 * j);
 #pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) sum[p][j] = _mm512_cvtps_epi32(scaled(p, scale, shift, j));
+      for (int p = 0; p < P; ++p) {
+        __m512 t = scaled(p, scale, shift, j);
+        if constexpr (kResidual) {
+          const V q = _mm512_add_epi32(residual(addend + p * step, j, channels, flip), low);
+          t = _mm512_fmadd_ps(_mm512_cvtepi32_ps(q), residual_scale, t);
+        }
+        sum[p][j] = _mm512_cvtps_epi32(t);
+      }
     }
     const Packer<kPlain> packer(r);
-    const I64 step = r.dst_step, channels = b.channels;
     if constexpr (C == 4) {
       const __mmask64 mask = channels == 64 ? ~__mmask64{0} : (__mmask64{1} << channels) - 1;
 #pragma GCC unroll 16
@@ -171,8 +198,10 @@ void tiles(const PointwiseRun& r, Place& at) {
     tile.multiply(r, at.x, at.next, at.flip);
     if (!kPlain && r.out == PointwiseOut::F32)
       tile.store_floats(r, at.y);
+    else if (!kPlain && r.residual != nullptr)
+      tile.template store_bytes<true>(r, at.y, r.residual + (at.y - r.dst));
     else
-      tile.store_bytes(r, at.y);
+      tile.template store_bytes<false>(r, at.y, nullptr);
   }
 }
 

@@ -62,14 +62,17 @@ TEST(Vision8, RunsDepthwiseConvolutionsOnIntegersWhateverTheWeights) {
 
 TEST(Vision8, RunsPointwiseConvolutionsInAKernelOfOursWithVnni) {
   onednn::apply_isa_cap();
+  constexpr auto kNone = GroupSpec::Residual::None;
   if (!kernels::has_vnni() || onednn::isa_name().find("amx") != std::string::npos) GTEST_SKIP() << "no AVX512-VNNI";
   for (const DType type : {DType::UInt8, DType::Int8})
     for (const std::int64_t out : {16, 24, 96, 144})
       for (const std::string activation : {"none", "relu", "clip"})
-        for (const bool factors : {false, true}) {
+        for (const auto& [factors, residual] :
+             {std::pair{false, kNone}, {true, kNone}, {false, GroupSpec::Residual::Quantized}}) {
           GroupSpec s;
           s.x = {2, 24, 9, 8};
           s.w = {out, 24, 1, 1};
+          s.residual = residual;
           s.weight_limit = 127;
           s.activation = activation;
           s.beta = 6.0f;

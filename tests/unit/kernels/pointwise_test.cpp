@@ -22,7 +22,7 @@ struct Problem {
   PointwiseGroup group;
   std::vector<std::int8_t> weights;
   std::vector<float> scale, shift, low, high;
-  std::vector<std::uint8_t> src;
+  std::vector<std::uint8_t> src, residual;
 
   Problem(const PointwiseShape& s, bool signed_input, PointwiseOut out) {
     Rng rng(static_cast<std::uint64_t>(s.out_channels * 131 + s.pixels * 17 + s.channels));
@@ -51,6 +51,15 @@ struct Problem {
              out == PointwiseOut::S8 ? -5 : 40};
   }
 
+  void add_residual(bool is_signed) {
+    Rng rng(7);
+    for (std::int64_t i = 0; i < group.shape.pixels * group.shape.out_channels; ++i)
+      residual.push_back(static_cast<std::uint8_t>(rng.uniform() * 256));
+    group.has_residual = true;
+    group.signed_residual = is_signed;
+    group.residual_scale = 0.31f;
+  }
+
   float scaled(std::int64_t pixel, std::int64_t c) const {
     const std::int64_t channels = group.shape.channels;
     std::int32_t sum = 0;
@@ -59,7 +68,12 @@ struct Problem {
       const std::int32_t q = group.signed_input ? static_cast<std::int8_t>(byte) : byte;
       sum += (q - group.input_zero) * weights[static_cast<std::size_t>(c * channels + k)];
     }
-    return std::fma(static_cast<float>(sum), scale[static_cast<std::size_t>(c)], shift[static_cast<std::size_t>(c)]);
+    const auto at = static_cast<std::size_t>(c);
+    const float t = std::fma(static_cast<float>(sum), scale[at], shift[at]);
+    if (!group.has_residual) return t;
+    const std::uint8_t byte = residual[static_cast<std::size_t>(pixel * group.shape.out_channels + c)];
+    const std::int32_t q = group.signed_residual ? static_cast<std::int8_t>(byte) : byte;
+    return std::fma(static_cast<float>(q), group.residual_scale, t);
   }
 
   std::int32_t rounded(float v) const {
@@ -81,7 +95,8 @@ void expect_exact(const Problem& p, int shares) {
   auto* weights = reinterpret_cast<std::byte*>(packed.data());
   pack_pointwise8(*plan, p.weights.data(), weights);
   std::vector<std::byte> dst(count * number + kBehind, std::byte{0x5a});
-  pointwise8(*plan, weights, reinterpret_cast<const std::byte*>(p.src.data()), dst.data(), shares);
+  pointwise8(*plan, weights, reinterpret_cast<const std::byte*>(p.src.data()),
+             reinterpret_cast<const std::byte*>(p.residual.data()), dst.data(), shares);
   for (std::size_t i = 0; i < count; ++i) {
     const auto n = static_cast<std::int64_t>(i);
     const std::int64_t c = n % s.out_channels, pixel = n / s.out_channels;
@@ -126,6 +141,19 @@ TEST_P(Pointwise, ResultsThatAreNotNegativeAndSaturate) {
     for (float& low : p.low) low = std::min(low, 0.0f);
     expect_exact(p, 1);
   }
+}
+
+TEST_P(Pointwise, AddsResiduals) {
+  for (const PointwiseOut out : {PointwiseOut::U8, PointwiseOut::S8})
+    for (const bool is_signed : {false, true})
+      for (const std::int64_t out_channels : {8, 16, 24, 32, 48, 60, 64, 160}) {
+        Problem p({41, 24, out_channels}, false, out);
+        p.add_residual(is_signed);
+        expect_exact(p, 1);
+      }
+  Problem real({9, 8, 16}, false, PointwiseOut::F32);
+  real.add_residual(false);
+  EXPECT_FALSE(plan_pointwise8(real.group));
 }
 
 TEST_P(Pointwise, LongInputsAreCutIntoBands) {
