@@ -42,7 +42,7 @@ INC_INLINE V multiply_add(V a, V b, V c) {
 /// The larger; NaN in `a` alone is dropped.
 INC_INLINE V larger(V a, V b) {
 #if defined(__AVX512F__)
-  return (V)_mm512_max_ps((__m512)a, (__m512)b);
+  return (V)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);  // gcc 12 takes the other for an uninitialized value
 #elif defined(__AVX2__)
   return (V)_mm256_max_ps((__m256)a, (__m256)b);
 #else

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -87,7 +88,7 @@ struct Kernel {
   int64_t long_ = padded(how.keys, kVector);
 
   int64_t floats() const {
-    return padded(how.keys, kPanel) * depth + long_ * wide + kRows * (long_ + wide + 1) +
+    return padded(how.keys, kPanel) * depth + long_ * wide + kRows * (2 * long_ + wide + kVector + 1) +
            std::max(how.keys, kRows) * std::max(depth, wide) + 8 * kVector;
   }
 
@@ -138,21 +139,36 @@ struct Kernel {
     return std::clamp<int64_t>(*std::max_element(how.visible + first, how.visible + first + rows), 1, how.keys);
   }
 
+  /// Whole vectors of the mask of some queries, -inf behind the last key: where it lies, or in `to`.
+  Units mask_rows(const float* mask, int64_t rows, float* to) const {
+    const bool whole = how.keys == long_;
+    if (whole && (mask == nullptr || how.mask_at.column == 1)) return {mask, how.mask_at.row};
+    if (mask == nullptr || how.mask_at.row == 0) rows = 1;
+    for (int64_t r = 0; r < rows; ++r) {
+      float* row = to + r * long_;
+      for (int64_t i = 0; i < how.keys; ++i)
+        row[i] = mask == nullptr ? 0.0f : mask[r * how.mask_at.row + i * how.mask_at.column];
+      std::fill(row + how.keys, row + long_, -std::numeric_limits<float>::infinity());
+    }
+    return {to, rows == 1 ? 0 : long_};
+  }
+
   /// Blocks [begin, end) of the rows of matrix i. put(row of FP32, at): at, the element of the output.
   template <class Put>
   void run(int64_t i, int64_t begin, int64_t end, const T* q, const T* k, const T* v, const Put& put) const {
     Workspace work(floats());
     float *keys = work.take(padded(how.keys, kPanel) * depth), *values = work.take(long_ * wide / (kPairs ? 2 : 1)),
-          *scores = work.take(kRows * long_), *out = work.take(kRows * wide), *sums = work.take(kRows),
-          *scratch = work.take(0);
+          *scores = work.take(kRows * long_), *out = work.take(kRows * wide), *lanes = work.take(kRows * kVector),
+          *factor = work.take(kRows), *masks = work.take(kRows * long_), *scratch = work.take(0);
     pack_keys(k + how.k.at[i], scratch, keys);
     pack_values(v + how.v.at[i], scratch, values);
     for (int64_t first = begin * kRows; first < std::min(end * kRows, how.queries); first += kRows) {
       const int64_t rows = std::min(kRows, how.queries - first);
       const Units queries = units(q + how.q.at[i] + first * how.q.row, how.q, rows, scratch);
       const float* mask = how.mask == nullptr ? nullptr : how.mask + how.mask_at.at[i] + first * how.mask_at.row;
-      attend({rows, visible(first, rows), depth, how.width, queries.data, queries.row, keys, values, wide, how.scale, mask,
-              how.mask_at.row, how.mask_at.column, scores, long_, sums, out, wide});
+      const Units masked = mask_rows(mask, rows, masks);
+      attend({rows, visible(first, rows), depth, how.width, queries.data, queries.row, keys, values, wide, how.scale,
+              masked.data, masked.row, scores, long_, lanes, factor, out, wide});
       for (int64_t r = 0; r < rows; ++r) put(out + r * wide, how.out.at[i] + (first + r) * how.out.row);
     }
   }

@@ -13,11 +13,11 @@ struct AttentionBlock {
   const float* v;  ///< keys (in units) × width
   std::int64_t v_row;
   float scale;
-  const float* mask;
-  std::int64_t mask_row, mask_column;
+  const float* mask;  ///< or none; readable in whole vectors, -inf behind the last key
+  std::int64_t mask_row;
   float* scores;
   std::int64_t score_row;
-  float* sums;
+  float *lanes, *factor;  ///< rows × 16, rows; scratch
   float* out;
   std::int64_t out_row;
 };

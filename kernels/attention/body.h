@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "kernels/attention/block.h"
 
@@ -32,15 +33,60 @@ INC_INLINE V dot(V sum, const float* unit, V b) {
 #endif
 }
 
-/// c[R][C vectors] = a[R][depth units] · b[depth][C vectors of units].
-template <int R, int C>
-void tile(const float* a, I64 a_row, const float* b, I64 b_row, I64 depth, float* c, I64 c_row) {
+/// What becomes of sums that are scores: s * scale + mask; and of each row the largest so far, lane by lane.
+struct Scores {
+  float scale;
+  const float* mask;  ///< of the panel's columns, or none
+  I64 mask_row;
+  float* most;
+  bool first;
+
+  template <int C>
+  INC_INLINE void row(I64 r, V (&sum)[C]) const {
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j)
+      sum[j] = mask == nullptr ? sum[j] * splat(scale)
+                               : multiply_add(sum[j], splat(scale), load(mask + r * mask_row + j * kLanes));
+    V top = sum[0];
+#pragma GCC unroll 4
+    for (int j = 1; j < C; ++j) top = larger(sum[j], top);
+    store(most + r * kLanes, first ? top : larger(top, load(most + r * kLanes)));
+  }
+};
+
+/// Of sums of shares: each row times its factor, if there are any.
+struct Context {
+  const float* factor;
+
+  template <int C>
+  INC_INLINE void row(I64 r, V (&sum)[C]) const {
+    if (factor == nullptr) return;
+    const V by = splat(factor[r]);
+#pragma GCC unroll 4
+    for (int j = 0; j < C; ++j) sum[j] *= by;
+  }
+};
+
+/// Operands of a product from the first of its rows on: c[R][C vectors] = a[R][depth units] · b[depth][C vectors of units].
+struct Product {
+  const float* a;
+  I64 a_row;
+  const float* b;
+  I64 b_row, depth;
+  float* c;
+  I64 c_row;
+};
+
+template <int R, int C, class Finish>
+void tile(const Product& p, I64 first, const Finish& finish) {
   V sum[R][C];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) sum[r][j] = V{};
-  for (I64 k = 0; k < depth; ++k) {
+  const float *a = p.a + first * p.a_row, *b = p.b;
+  const I64 a_row = p.a_row, b_row = p.b_row;
+  for (I64 k = 0; k < p.depth; ++k) {
     V right[C];
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) right[j] = load(b + k * b_row + j * kLanes);
@@ -50,41 +96,46 @@ void tile(const float* a, I64 a_row, const float* b, I64 b_row, I64 depth, float
       for (int j = 0; j < C; ++j) sum[r][j] = dot(sum[r][j], a + r * a_row + k, right[j]);
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r)
+  for (int r = 0; r < R; ++r) {
+    finish.row(first + r, sum[r]);
 #pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) store(c + r * c_row + j * kLanes, sum[r][j]);
+    for (int j = 0; j < C; ++j) store(p.c + (first + r) * p.c_row + j * kLanes, sum[r][j]);
+  }
 }
 
-using Tile = void (*)(const float*, I64, const float*, I64, I64, float*, I64);
 constexpr int kMostColumns = kLanes == 16 ? 4 : 2;
-
 template <int C>
-struct Rows {
-  static constexpr int kMost = kLanes == 16 ? (C == 4 ? 6 : C == 3 ? 8 : 12) : C == 2 ? 6 : 12;
-};
+constexpr int kMostRows = kLanes == 16 ? (C == 4   ? 6
+                                          : C == 3 ? 8
+                                                   : 12)
+                          : C == 2     ? 6
+                                       : 12;
 
-template <int C, int R = Rows<C>::kMost>
-INC_INLINE void rows_of_tiles(const float* a, I64 a_row, I64 rows, const float* b, I64 b_row, I64 depth, float* c,
-                              I64 c_row) {
-  I64 r = 0;
-  for (; r + R <= rows; r += R) tile<R, C>(a + r * a_row, a_row, b, b_row, depth, c + r * c_row, c_row);
-  if constexpr (R > 1) {
-    if (r < rows) rows_of_tiles<C, R / 2>(a + r * a_row, a_row, rows - r, b, b_row, depth, c + r * c_row, c_row);
+/// As few tiles as will do, of like heights.
+template <int C, class Finish, int... R>
+INC_INLINE void tiles(const Product& p, I64 rows, const Finish& finish, std::integer_sequence<int, R...>) {
+  using Tile = void (*)(const Product&, I64, const Finish&);
+  static constexpr Tile kTiles[] = {tile<R + 1, C, Finish>...};
+  const I64 count = (rows + sizeof...(R) - 1) / static_cast<I64>(sizeof...(R));
+  for (I64 i = 0, first = 0; i < count; ++i) {
+    const I64 next = rows * (i + 1) / count;
+    kTiles[next - first - 1](p, first, finish);
+    first = next;
   }
 }
 
 /// One panel of at most kMostColumns vectors.
-void panel(int columns, const float* a, I64 a_row, I64 rows, const float* b, I64 b_row, I64 depth, float* c, I64 c_row) {
-  if (columns == 1) return rows_of_tiles<1>(a, a_row, rows, b, b_row, depth, c, c_row);
-  if (columns == 2) return rows_of_tiles<2>(a, a_row, rows, b, b_row, depth, c, c_row);
-#if defined(__AVX512F__)
-  if (columns == 3) return rows_of_tiles<3>(a, a_row, rows, b, b_row, depth, c, c_row);
-  rows_of_tiles<4>(a, a_row, rows, b, b_row, depth, c, c_row);
-#endif
+template <class Finish, int C = kMostColumns>
+void panel(int columns, const Product& p, I64 rows, const Finish& finish) {
+  if constexpr (C > 1) {
+    if (columns < C) return panel<Finish, C - 1>(columns, p, rows, finish);
+  }
+  tiles<C>(p, rows, finish, std::make_integer_sequence<int, kMostRows<C>>());
 }
 
 constexpr I64 kPanel = kMostColumns * kLanes;
 
+#if !defined(__AVX512F__)
 /// 4 × 4 units from rows to columns.
 INC_INLINE void transpose4(const float* from, I64 from_row, float* to, I64 to_row) {
   __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_row), c = _mm_loadu_ps(from + 2 * from_row),
@@ -96,43 +147,46 @@ INC_INLINE void transpose4(const float* from, I64 from_row, float* to, I64 to_ro
   _mm_storeu_ps(to + 3 * to_row, d);
 }
 
-INC_INLINE float mask_of(const float* mask, I64 stride, I64 i) {
-  return mask[i * stride];
-}
-
-/// x = s * scale + mask for `count` scores, -inf behind them up to a whole vector; the largest.
-float scale_scores(float* s, I64 count, float scale, const float* mask, I64 stride) {
-  const I64 whole = count / kLanes * kLanes;
-  const V factor = splat(scale);
-  V most = splat(-__builtin_inff());
-  if (mask == nullptr) {
-    for (I64 i = 0; i < whole; i += kLanes) {
-      const V x = load(s + i) * factor;
-      store(s + i, x);
-      most = larger(x, most);
-    }
-  } else if (stride == 1) {
-    for (I64 i = 0; i < whole; i += kLanes) {
-      const V x = load(s + i) * factor + load(mask + i);
-      store(s + i, x);
-      most = larger(x, most);
-    }
-  } else {
-    for (I64 i = 0; i < whole; ++i) s[i] = s[i] * scale + mask_of(mask, stride, i);
-    for (I64 i = 0; i < whole; i += kLanes) most = larger(load(s + i), most);
+#else
+/// 16 × 16 units from rows to columns.
+INC_INLINE void transpose16(const float* from, I64 from_row, float* to, I64 to_row) {
+  V a[16], b[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) a[i] = load(from + i * from_row);
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    b[i] = __builtin_shufflevector(a[i], a[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    b[i + 1] = __builtin_shufflevector(a[i], a[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
   }
-  if (whole == count) return largest_across(most);
-  for (I64 i = whole; i < whole + kLanes; ++i) {
-    if (i >= count)
-      s[i] = -__builtin_inff();
-    else
-      s[i] = mask == nullptr ? s[i] * scale : s[i] * scale + mask_of(mask, stride, i);
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) {
+    const int i = j / 2 * 4 + j % 2;
+    a[2 * j] = __builtin_shufflevector(b[i], b[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    a[2 * j + 1] = __builtin_shufflevector(b[i], b[i + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
   }
-  return largest_across(larger(load(s + whole), most));
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    V half[4];
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const V x = a[i + 8 * j], y = a[i + 8 * j + 4];
+      half[j] = __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+      half[j + 2] = __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    }
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const V x = half[2 * j], y = half[2 * j + 1];
+      store(to + (i + 4 * j) * to_row,
+            __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27));
+      store(to + (i + 4 * j + 8) * to_row,
+            __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
+    }
+  }
 }
+#endif
 
-/// e = exp(x - most); the sum.
-float exponentials(float* s, I64 count, float most) {
+/// e = exp(x - most); the sum, lane by lane.
+INC_INLINE V exponentials(float* s, I64 count, float most) {
   V sum{};
   const V shift = splat(most);
   for (I64 i = 0; i < count; i += kLanes) {
@@ -140,7 +194,7 @@ float exponentials(float* s, I64 count, float most) {
     store(s + i, e);
     sum += e;
   }
-  return sum_across(sum);
+  return sum;
 }
 
 #ifdef INC_KERNEL_BF16_DOT
@@ -159,16 +213,25 @@ void narrow_in_place(float* s, I64 count, float factor) {
 
 /// Panels of kPanel rows as columns: to[panel][depth][kPanel], zeros behind the last row up to 16.
 void pack_columns(const float* rows, I64 row, I64 count, I64 depth, float* to) noexcept {
+#if defined(__AVX512F__)
+  constexpr I64 kBlock = 16;
+#else
+  constexpr I64 kBlock = 4;
+#endif
   for (I64 first = 0; first < count; first += kPanel, to += depth * kPanel) {
     const I64 left = (count - first + 15) / 16 * 16, many = left < kPanel ? left : kPanel;
-    for (I64 r = 0; r < many; r += 4)
-      for (I64 k = 0; k < depth; k += 4) {
-        if (first + r + 4 <= count && k + 4 <= depth) {
+    for (I64 r = 0; r < many; r += kBlock)
+      for (I64 k = 0; k < depth; k += kBlock) {
+        if (first + r + kBlock <= count && k + kBlock <= depth) {
+#if defined(__AVX512F__)
+          transpose16(rows + (first + r) * row + k, row, to + k * kPanel + r, kPanel);
+#else
           transpose4(rows + (first + r) * row + k, row, to + k * kPanel + r, kPanel);
+#endif
           continue;
         }
-        for (I64 i = k; i < k + 4 && i < depth; ++i)
-          for (I64 j = r; j < r + 4; ++j) to[i * kPanel + j] = first + j < count ? rows[(first + j) * row + i] : 0.0f;
+        for (I64 i = k; i < k + kBlock && i < depth; ++i)
+          for (I64 j = r; j < r + kBlock; ++j) to[i * kPanel + j] = first + j < count ? rows[(first + j) * row + i] : 0.0f;
       }
   }
 }
@@ -188,31 +251,25 @@ void attend_block(const AttentionBlock& b) noexcept {
   const I64 vectors = (b.keys + kLanes - 1) / kLanes;
   for (I64 v = 0; v < vectors; v += kMostColumns) {
     const int columns = static_cast<int>(vectors - v < kMostColumns ? vectors - v : kMostColumns);
-    panel(columns, b.q, b.q_row, b.rows, b.k + v * kLanes * b.depth, kPanel, b.depth, b.scores + v * kLanes, b.score_row);
+    const Product p{b.q, b.q_row, b.k + v * kLanes * b.depth, kPanel, b.depth, b.scores + v * kLanes, b.score_row};
+    panel(columns, p, b.rows,
+          Scores{b.scale, b.mask == nullptr ? nullptr : b.mask + v * kLanes, b.mask_row, b.lanes, v == 0});
   }
-  for (I64 r = 0; r < b.rows; ++r) {
-    float* s = b.scores + r * b.score_row;
-    const float* mask = b.mask == nullptr ? nullptr : b.mask + r * b.mask_row;
-    const float most = scale_scores(s, b.keys, b.scale, mask, b.mask_column);
-    b.sums[r] = exponentials(s, b.keys, most);
+  for (I64 r = 0; r < b.rows; ++r) b.factor[r] = largest_across(load(b.lanes + r * kLanes));
+  for (I64 r = 0; r < b.rows; ++r)
+    store(b.lanes + r * kLanes, exponentials(b.scores + r * b.score_row, b.keys, b.factor[r]));
+  for (I64 r = 0; r < b.rows; ++r) b.factor[r] = 1.0f / sum_across(load(b.lanes + r * kLanes));
 #ifdef INC_KERNEL_BF16_DOT
-    narrow_in_place(s, b.keys, 1.0f / b.sums[r]);
+  for (I64 r = 0; r < b.rows; ++r) narrow_in_place(b.scores + r * b.score_row, b.keys, b.factor[r]);
+  const Context finish{nullptr};
+#else
+  const Context finish{b.factor};
 #endif
-  }
   const I64 units = (b.keys + kPerUnit - 1) / kPerUnit, wide = (b.width + kLanes - 1) / kLanes;
   for (I64 v = 0; v < wide; v += kMostColumns) {
     const int columns = static_cast<int>(wide - v < kMostColumns ? wide - v : kMostColumns);
-    panel(columns, b.scores, b.score_row, b.rows, b.v + v * kLanes, b.v_row, units, b.out + v * kLanes, b.out_row);
+    panel(columns, {b.scores, b.score_row, b.v + v * kLanes, b.v_row, units, b.out + v * kLanes, b.out_row}, b.rows, finish);
   }
-#ifndef INC_KERNEL_BF16_DOT
-  for (I64 r = 0; r < b.rows; ++r) {
-    const V factor = splat(1.0f / b.sums[r]);
-    for (I64 v = 0; v < wide; ++v) {
-      float* o = b.out + r * b.out_row + v * kLanes;
-      store(o, load(o) * factor);
-    }
-  }
-#endif
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA
