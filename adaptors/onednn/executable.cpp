@@ -1,7 +1,6 @@
 #include "adaptors/onednn/executable.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "adaptors/onednn/batches.h"
 #include "adaptors/onednn/builder.h"
@@ -23,19 +22,6 @@ auto with_backend_errors(Do&& act) -> decltype(act()) {
   }
 }
 
-/// Samples of the n-th of equal parts of the batch, in place.
-std::vector<ir::Tensor> nth_part(std::span<const ir::Tensor> inputs, std::int64_t parts, std::int64_t n) {
-  std::vector<ir::Tensor> few;
-  for (const ir::Tensor& input : inputs) {
-    ir::Shape shape = input.shape();
-    shape[0] /= parts;
-    const std::size_t bytes = input.bytes() / static_cast<std::size_t>(parts);
-    few.emplace_back(input.dtype(), shape, input.raw() + static_cast<std::size_t>(n) * bytes,
-                     std::make_shared<const ir::Tensor>(input));
-  }
-  return few;
-}
-
 /// Nothing for a graph that is made for another batch.
 std::optional<Shapes> shapes_or_nothing(const Prepared& prepared, std::span<const ir::Shape> inputs) {
   try {
@@ -44,13 +30,6 @@ std::optional<Shapes> shapes_or_nothing(const Prepared& prepared, std::span<cons
   } catch (const Error&) {
   }
   return std::nullopt;
-}
-
-double median(std::vector<double>& values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 }  // namespace
@@ -83,21 +62,31 @@ void PlannedExecutable::check_inputs(std::span<const ir::Tensor> inputs) const {
 std::shared_ptr<PlannedExecutable::Compiled> PlannedExecutable::compile(const Key& key) const {
   const Shapes shapes = propagate(prepared_, key.shapes);
   if (!shapes.data_dependent.empty()) return nullptr;
-  auto whole = std::make_shared<Compiled>(Builder(prepared_, shapes, key.wanted, {}, *weights_).build());
+  Plan whole = Builder(prepared_, shapes, key.wanted, {}, *weights_).build();
   const std::int64_t batch = key.shapes.empty() || key.shapes[0].empty() ? 1 : key.shapes[0][0];
-  const std::int64_t few = samples_at_a_time(batch, whole->plan.arena_bytes, key.threads);
-  if (!key.wanted.empty() || few >= batch) return whole;
-  std::vector<ir::Shape> part_shapes = key.shapes;
-  for (ir::Shape& shape : part_shapes) {
-    if (shape.empty() || shape[0] != batch) return whole;
-    shape[0] = few;
+  const std::int64_t few = samples_at_a_time(batch, whole.arena_bytes, key.threads);
+  auto compiled = std::make_shared<Compiled>();
+  if (key.wanted.empty() && few < batch)
+    compiled->stages = stages_of(whole, batch, few, static_cast<int>(key.shapes.size()),
+                                 [&](std::int64_t samples) { return plan_of_part(key.shapes, shapes, samples); });
+  if (compiled->stages.empty())
+    compiled->stages.push_back(std::make_unique<Stage>(std::move(whole), batch));
+  else
+    for (const ir::ValueId output : prepared_.graph().outputs())
+      compiled->results.push_back(shapes.entries.at(output).shape);
+  return compiled;
+}
+
+std::optional<Plan> PlannedExecutable::plan_of_part(std::vector<ir::Shape> inputs, const Shapes& whole,
+                                                    std::int64_t samples) const {
+  const std::int64_t batch = inputs[0][0];
+  for (ir::Shape& shape : inputs) {
+    if (shape.empty() || shape[0] != batch) return std::nullopt;
+    shape[0] = samples;
   }
-  const auto part_of = shapes_or_nothing(prepared_, part_shapes);
-  if (!part_of || !separable(prepared_, shapes, *part_of, batch, few)) return whole;
-  auto part = std::make_shared<Compiled>(Builder(prepared_, *part_of, {}, {}, *weights_).build());
-  part->parts = batch / few;
-  for (const ir::ValueId output : prepared_.graph().outputs()) part->results.push_back(shapes.entries.at(output).shape);
-  return part;
+  const auto part = shapes_or_nothing(prepared_, inputs);
+  if (!part || !separable(prepared_, whole, *part, batch, samples)) return std::nullopt;
+  return Builder(prepared_, *part, {}, {}, *weights_).build();
 }
 
 std::shared_ptr<PlannedExecutable::Compiled> PlannedExecutable::plan_for(std::span<const ir::Tensor> inputs,
@@ -124,10 +113,11 @@ std::vector<ir::Tensor> PlannedExecutable::run(std::span<const ir::Tensor> input
   return with_backend_errors([&] {
     const std::shared_ptr<Compiled> compiled = plan_for(inputs, tap);
     if (compiled == nullptr) return interpret(prepared_, inputs, tap);
-    if (compiled->parts > 1) return run_parts(*compiled, inputs);
-    const Borrowed frame(compiled->frames);
+    if (!compiled->results.empty()) return run_stages(compiled->stages, inputs, compiled->results);
+    Stage& stage = *compiled->stages[0];
+    const Borrowed frame(stage.frames);
     frame->bind(inputs, &tap);
-    for (std::size_t i = 0; i < compiled->plan.steps.size(); ++i) frame->run(i);
+    for (std::size_t i = 0; i < stage.plan.steps.size(); ++i) frame->run(i);
     return frame->take_outputs();
   });
 }
@@ -160,52 +150,13 @@ std::shared_ptr<const TracedPlan> PlannedExecutable::traced_plan_for(std::span<c
   return traced_.plan;
 }
 
-std::vector<ir::Tensor> PlannedExecutable::run_parts(Compiled& compiled, std::span<const ir::Tensor> inputs) const {
-  const Borrowed frame(compiled.frames);
-  std::vector<std::shared_ptr<std::byte>> results;
-  std::vector<ir::Tensor> outputs;
-  for (std::int64_t part = 0; part < compiled.parts; ++part) {
-    frame->bind(nth_part(inputs, compiled.parts, part), nullptr);
-    for (std::size_t i = 0; i < compiled.plan.steps.size(); ++i) frame->run(i);
-    const auto made = frame->take_outputs();
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      const std::size_t bytes = made[i].bytes();
-      if (part == 0) {
-        results.push_back(frame->whole_result(i, bytes * static_cast<std::size_t>(compiled.parts)));
-        outputs.emplace_back(made[i].dtype(), compiled.results[i], results[i].get(), results[i]);
-      }
-      std::copy_n(made[i].raw(), bytes, results[i].get() + static_cast<std::size_t>(part) * bytes);
-    }
-  }
-  return outputs;
-}
-
 std::vector<runtime::StepProfile> PlannedExecutable::profile(std::span<const ir::Tensor> inputs, int iterations) const {
   check_inputs(inputs);
   return with_backend_errors([&] {
-    std::vector<runtime::StepProfile> profiles;
     const std::shared_ptr<Compiled> compiled = plan_for(inputs, {});
-    if (compiled == nullptr) {
-      interpret(prepared_, inputs, {}, &profiles);
-      return profiles;
-    }
-    const Borrowed frame(compiled->frames);
-    for (const Step& step : compiled->plan.steps) profiles.push_back(step.profile);
-    std::vector<std::vector<double>> times(profiles.size(), std::vector<double>(static_cast<std::size_t>(iterations)));
-    const auto part = compiled->parts > 1 ? nth_part(inputs, compiled->parts, 0) : std::vector(inputs.begin(), inputs.end());
-    for (int iteration = -1; iteration < iterations; ++iteration) {
-      frame->bind(part, nullptr);
-      for (std::size_t i = 0; i < profiles.size(); ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        frame->run(i);
-        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-        if (iteration >= 0) times[i][static_cast<std::size_t>(iteration)] = took.count();
-      }
-    }
-    for (std::size_t i = 0; i < profiles.size(); ++i) {
-      profiles[i].milliseconds = median(times[i]) * static_cast<double>(compiled->parts);
-      profiles[i].macs *= compiled->parts;
-    }
+    if (compiled != nullptr) return profile_stages(compiled->stages, inputs, iterations);
+    std::vector<runtime::StepProfile> profiles;
+    interpret(prepared_, inputs, {}, &profiles);
     return profiles;
   });
 }
@@ -221,7 +172,7 @@ std::size_t PlannedExecutable::footprint_bytes() const {
   std::size_t most = 0;
   for (const auto& [key, entry] : plans_)
     if (entry.compiled != nullptr && key.wanted.empty())
-      most = std::max(most, entry.compiled->plan.arena_bytes + entry.compiled->plan.constant_bytes());
+      most = std::max(most, onednn::footprint_bytes(entry.compiled->stages));
   return most;
 }
 

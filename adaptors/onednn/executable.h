@@ -5,6 +5,8 @@
 
 #include "adaptors/onednn/plan.h"
 #include "adaptors/onednn/prepared.h"
+#include "adaptors/onednn/shapes.h"
+#include "adaptors/onednn/stages.h"
 #include "adaptors/onednn/trace.h"
 #include "adaptors/onednn/weights.h"
 #include "core/runtime/footprint.h"
@@ -22,12 +24,10 @@ class PlannedExecutable final : public runtime::Executable, public runtime::Foot
   std::size_t footprint_bytes() const override;
 
  private:
+  /// One stage of all samples, or several whose outputs have the shapes `results`.
   struct Compiled {
-    explicit Compiled(Plan p) : plan(std::move(p)), frames(plan) {}
-    Plan plan;
-    FramePool frames;
-    std::int64_t parts = 1;               ///< runs of the plan for one batch, each for as many samples
-    std::vector<ir::Shape> results = {};  ///< shapes of the whole batch's outputs, where there are several parts
+    Stages stages;
+    std::vector<ir::Shape> results = {};
   };
   struct Key {
     std::vector<ir::Shape> shapes;
@@ -37,7 +37,8 @@ class PlannedExecutable final : public runtime::Executable, public runtime::Foot
   };
   void check_inputs(std::span<const ir::Tensor> inputs) const;
   std::shared_ptr<Compiled> compile(const Key& key) const;
-  std::vector<ir::Tensor> run_parts(Compiled& compiled, std::span<const ir::Tensor> inputs) const;
+  /// Nothing where the samples meet, or for a graph that is made for another batch.
+  std::optional<Plan> plan_of_part(std::vector<ir::Shape> inputs, const Shapes& whole, std::int64_t samples) const;
   /// nullptr when the shapes depend on data. The plan that was used longest ago makes room for a new one.
   std::shared_ptr<Compiled> plan_for(std::span<const ir::Tensor> inputs, const runtime::TapSink& tap) const;
   /// The same for runs that can be taken up again.

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
@@ -67,18 +66,6 @@ void Plan::lay_out() {
                                    [](const Slot* a, const Slot* b) { return a->offset < b->offset; }),
                   slot);
   }
-}
-
-std::size_t Plan::constant_bytes() const {
-  std::map<const void*, std::size_t> read;
-  for (const Step& step : steps)
-    for (const int slot : step.reads) {
-      const Slot& root = slots[static_cast<std::size_t>(slots[static_cast<std::size_t>(slot)].root)];
-      if (root.kind == Slot::Kind::Constant) read[root.constant] = std::max(read[root.constant], root.bytes);
-    }
-  std::size_t sum = 0;
-  for (const auto& [data, bytes] : read) sum += bytes;
-  return sum;
 }
 
 Frame::Frame(const Plan& plan)

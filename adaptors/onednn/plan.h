@@ -64,8 +64,6 @@ struct Plan {
 
   /// Liveness, then places in the arena.
   void lay_out();
-  /// Of the constants that steps read, each counted once.
-  std::size_t constant_bytes() const;
 };
 
 /// The memory of one run. Frames of a plan are pooled; each is used by one run at a time.

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "adaptors/onednn/adaptor.h"
+#include "adaptors/onednn/builder.h"
+#include "adaptors/onednn/stages.h"
 #include "adaptors/reference/adaptor.h"
 #include "core/base/parallel.h"
 #include "core/onnx/onnx_io.h"
@@ -115,6 +117,65 @@ TEST(BatchesInParts, GiveWhatTheSamplesGiveOneByOne) {
     for (const auto& step : engine->profile(std::vector{all}, 1)) EXPECT_GE(step.milliseconds, 0);
   }
   set_threads(0);
+}
+
+/// Large values first, large weights behind them: 4 MiB and 32 MiB of FP32.
+constexpr const char* kNarrowing =
+    "g (float[N,3,64,64] x) => (float[N,10] y) <float[32,3,3,3] w, float[32,32,3,3] v, float[512,2048] a, float[2048,2048] "
+    "b, "
+    "float[2048,10] c> { d = Conv <pads = [1,1,1,1]> (x, w) e = Conv <pads = [1,1,1,1]> (d, v) f = Relu(e)"
+    " p = MaxPool <kernel_shape = [16,16], strides = [16,16]> (f) q = Flatten(p) r = MatMul(q, a) s = Relu(r)"
+    " t = MatMul(s, b) u = Relu(t) y = MatMul(u, c) }";
+
+onednn::Stages stages_of_graph(const onednn::Prepared& prepared, onednn::PackedWeights& weights, std::int64_t batch,
+                               std::int64_t few) {
+  const auto plan_of = [&](std::int64_t samples) -> std::optional<onednn::Plan> {
+    const onednn::Shapes shapes = onednn::propagate(prepared, std::vector<ir::Shape>{{samples, 3, 64, 64}});
+    return onednn::Builder(prepared, shapes, {}, {}, weights).build();
+  };
+  return onednn::stages_of(*plan_of(batch), batch, few, 1, plan_of);
+}
+
+TEST(BatchesInStages, LargeWeightsAreReadOnce) {
+  ir::Graph graph = onnx_io::import_text(kNarrowing);
+  passes::fusion_pipeline().run(graph);
+  const onednn::Prepared prepared(graph);
+  onednn::PackedWeights weights;
+  const onednn::Stages stages = stages_of_graph(prepared, weights, 24, 4);
+  ASSERT_GE(stages.size(), 2u);
+  EXPECT_EQ(stages.front()->samples, 4);
+  EXPECT_EQ(stages.back()->samples, 24);
+  std::vector<std::string> names;
+  for (const auto& stage : stages)
+    for (const onednn::Step& step : stage->plan.steps)
+      if (step.profile.macs > 0) names.push_back(step.profile.op_type);
+  EXPECT_EQ(names, (std::vector<std::string>{"Conv", "Conv", "MatMul", "MatMul", "MatMul"}));
+  EXPECT_LT(onednn::footprint_bytes(stages), std::size_t{60} << 20);
+}
+
+TEST(BatchesInStages, GiveWhatTheSamplesGiveOneByOne) {
+  ir::Graph graph = onnx_io::import_text(kNarrowing);
+  passes::fusion_pipeline().run(graph);
+  const auto engine = onednn::make_adaptor()->prepare(graph);
+  Rng rng(3);
+  const ir::Tensor all = testing::random_tensor(DType::Float, {24, 3, 64, 64}, rng);
+  std::vector<ir::Tensor> held;
+  for (int run = 0; run < 3; ++run) held.push_back(engine->run(std::vector{all})[0]);
+  for (std::int64_t n = 0; n < 24; ++n) {
+    ir::Tensor one(DType::Float, {1, 3, 64, 64});
+    std::copy_n(all.raw() + static_cast<std::size_t>(n) * one.bytes(), one.bytes(), one.mutable_raw());
+    const ir::Tensor expected = engine->run(std::vector{one})[0];
+    for (const ir::Tensor& whole : held) {
+      const ir::Tensor found(DType::Float, {1, 10}, whole.raw() + static_cast<std::size_t>(n) * expected.bytes(),
+                             std::make_shared<const ir::Tensor>(whole));
+      EXPECT_TRUE(testing::agree(found, expected, testing::Nmse{1e-10}));
+    }
+  }
+  std::int64_t macs = 0, of_one = 0;
+  for (const auto& step : engine->profile(std::vector{all}, 1)) macs += step.macs;
+  for (const auto& step : engine->profile(std::vector{testing::random_tensor(DType::Float, {1, 3, 64, 64}, rng)}, 1))
+    of_one += step.macs;
+  EXPECT_EQ(macs, 24 * of_one);
 }
 
 TEST(BatchesInParts, AGraphMadeForOneBatchRunsWhole) {
