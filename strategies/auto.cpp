@@ -70,7 +70,7 @@ class Plan {
 
   /// Takes the point when it promises more than the best so far: what it saves, times the chance that it meets the target.
   void consider(const Point& point, double cost, double divergence) {
-    if (cost >= bound_) return;
+    if (cost >= bound_ || (chosen_ && bound_ - cost <= promise_)) return;
     const double chance = belief_->chance(divergence), promise = (bound_ - cost) * chance;
     if (chance < least_chance_) return;
     if ((chosen_ && promise <= promise_) || history_.find(point) != nullptr) return;

@@ -12,6 +12,7 @@ constexpr double kMisfit = 0.1, kLeast = 1e-12;
 struct Power {
   double power, weight;
 };
+constexpr double kLucks[] = {0.35, 0.5, 0.7, 1};
 constexpr Power kPowers[] = {{1, 0.15}, {1.5, 0.2}, {2, 0.3}, {2.5, 0.2}, {3, 0.15}};
 /// Losses at the largest divergence seen, from a thirtieth of what is allowed to a thousand times as much.
 constexpr int kScales = 80;
@@ -29,13 +30,13 @@ Belief::Belief(std::span<const Seen> seen, double allowed) : allowed_(std::max(a
   }
   double total = 0;
   for (const Power& p : kPowers)
-    for (int k = 0; k < kScales; ++k) {
-      const double at_widest = allowed_ / 30 * std::pow(30000.0, static_cast<double>(k) / (kScales - 1));
-      Curve curve{p.power, at_widest / std::pow(widest, p.power), p.weight};
+    for (int k = 0; k < kScales * std::ssize(kLucks); ++k) {
+      const double at_widest = allowed_ / 30 * std::pow(30000.0, static_cast<double>(k % kScales) / (kScales - 1));
+      Curve curve{p.power, at_widest / std::pow(widest, p.power), kLucks[k / kScales], p.weight};
       double fit = 0;
       for (const Seen& one : seen) {
         const double loss = curve.scale * std::pow(std::max(one.divergence, kLeast), curve.power);
-        const double deviation = std::hypot(kMisfit * loss, one.error) + 1e-3 * allowed_;
+        const double deviation = std::hypot(kMisfit * loss, curve.luck * one.error) + 1e-3 * allowed_;
         fit -= 0.5 * std::pow((one.loss - loss) / deviation, 2) + std::log(deviation);
       }
       curve.weight *= std::exp(std::clamp(fit, -600.0, 600.0));
@@ -47,8 +48,8 @@ Belief::Belief(std::span<const Seen> seen, double allowed) : allowed_(std::max(a
   std::erase_if(curves_, [](const Curve& curve) { return curve.weight < 1e-4; });
 }
 
-double Belief::spread(double divergence, double loss) const {
-  const double noise = error_ * std::pow(std::max(divergence, kLeast) / std::max(error_at_, kLeast), 0.25);
+double Belief::spread(double divergence, const Curve& curve, double loss) const {
+  const double noise = curve.luck * error_ * std::pow(std::max(divergence, kLeast) / std::max(error_at_, kLeast), 0.25);
   return std::hypot(kMisfit * loss, noise) + 1e-3 * allowed_;
 }
 
@@ -56,7 +57,7 @@ double Belief::chance(double divergence) const {
   double chance = 0;
   for (const Curve& curve : curves_) {
     const double loss = curve.scale * std::pow(std::max(divergence, 0.0), curve.power);
-    chance += curve.weight * probability_below({loss, spread(divergence, loss)}, allowed_);
+    chance += curve.weight * probability_below({loss, spread(divergence, curve, loss)}, allowed_);
   }
   return chance;
 }
