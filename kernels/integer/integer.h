@@ -96,7 +96,7 @@ struct Inverse {
 };
 Inverse exact_inverse(float scale) noexcept;
 
-/// The smooth ones within 4e-7 (1 + |x|).
+/// The smooth ones within 4e-7 (1 + |x|); Gelu into 8 bits, with VNNI, within 0.002 of a step of at least 0.005.
 enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSigmoid, Sigmoid, Tanh, Silu, Gelu, GeluTanh };
 
 /// From a sum to the result, in this order:

@@ -1,69 +1,42 @@
 // Panels of 8-bit results and of numbers: while a tile is multiplied, the one before it is finished row by row, so that the
 // units that multiply do not wait for those that convert. Rounds as the contract says, operation by operation, but for the
-// quotient by the scale of the output (exact_inverse()). Included once, behind body.h.
+// quotient by the scale of the output (exact_inverse()) and Gelu. Included once, behind body.h and gelu512.h.
 #include <algorithm>
-#include <cmath>
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
-/// gelu(x) = max(x, 0) - f(|x|), with f(x) = x (1 - erf(x / sqrt 2)) / 2 by polynomials on 16 parts of 0 to 5.6, behind
-/// which it is below 7e-8; within 2e-7.
-struct GeluTable {
-  static constexpr int kDegree = 5;
-  static constexpr double kEnd = 5.6;
-  alignas(64) float c[kDegree + 1][16];
+constexpr __mmask16 kAll = 0xffff;  // gcc 12 takes unmasked forms for uninitialized values
 
-  /// Through Chebyshev's points, by Newton's differences.
-  GeluTable() {
-    for (int part = 0; part < 16; ++part) {
-      double at[kDegree + 1], d[kDegree + 1], power[kDegree + 1] = {};
-      for (int i = 0; i <= kDegree; ++i) {
-        at[i] = 0.5 - 0.5 * std::cos(M_PI * (i + 0.5) / (kDegree + 1));
-        const double x = (part + at[i]) * kEnd / 16;
-        d[i] = 0.5 * x * std::erfc(x * M_SQRT1_2);
-      }
-      for (int j = 1; j <= kDegree; ++j)
-        for (int i = kDegree; i >= j; --i) d[i] = (d[i] - d[i - 1]) / (at[i] - at[i - j]);
-      for (int j = kDegree; j >= 0; --j) {  // power = power * (x - at[j]) + d[j]
-        for (int i = kDegree; i > 0; --i) power[i] = power[i - 1] - at[j] * power[i];
-        power[0] = d[j] - at[j] * power[0];
-      }
-      for (int i = 0; i <= kDegree; ++i) c[i][part] = static_cast<float>(power[i]);
-    }
-  }
+/// How a panel is activated.
+enum class Smooth : std::uint8_t { None, Gelu, GeluInSteps };
 
-  INC_ALWAYS __m512 operator()(__m512 x) const {
-    const __m512 none = _mm512_setzero_ps(), sign = _mm512_set1_ps(-0.0f);
-    __m512 part = _mm512_mul_ps(_mm512_andnot_ps(sign, x), _mm512_set1_ps(static_cast<float>(16 / kEnd)));
-    part = _mm512_min_ps(part, _mm512_set1_ps(15.99999f));
-    const __m512i index = _mm512_maskz_cvttps_epi32(0xffff, part);
-    const __m512 rest = _mm512_sub_ps(part, _mm512_maskz_cvtepi32_ps(0xffff, index));
-    __m512 y = _mm512_permutexvar_ps(index, _mm512_load_ps(c[kDegree]));
-#pragma GCC unroll 8
-    for (int i = kDegree - 1; i >= 0; --i) y = _mm512_fmadd_ps(y, rest, _mm512_permutexvar_ps(index, _mm512_load_ps(c[i])));
-    return _mm512_sub_ps(_mm512_max_ps(x, none), y);
-  }
-};
+/// Steps so large that Gelu of degree 3 stays within a thousandth.
+constexpr float kLargeStep = 0.005f;
 
 /// What is the same for all pixels. Bytes of signed results are less -128 until the end.
-template <int kVectors, Residual kResidual, bool kFactor, bool kGelu>
+template <int kVectors, Residual kResidual, bool kFactor, Smooth kSmooth>
 struct Bytes {
+  static constexpr bool kInSteps = kSmooth == Smooth::GeluInSteps;
+  static constexpr float kWidth = GeluTable < kInSteps ? 3 : 5 > ::kWidth;
   alignas(64) float scale[kMostWidth], bias[kMostWidth], factor[kMostWidth];
   __m512 high, low, far, residual_scale;
   __m512i zero, least, most, flip, residual_zero;
   __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   __mmask64 real;
   bool whole;
-  const GeluTable* gelu = nullptr;
+  Gelu<kInSteps ? 3 : 5> gelu;
+  __m512 above;  // steps of a width
 
-  explicit Bytes(const IntegerPanel& p) {
+  explicit Bytes(const IntegerPanel& p) : gelu(kInSteps ? p.finish->out_scale : 1.0f) {
     const Finish& f = *p.finish;
+    above = _mm512_set1_ps(kWidth / f.out_scale);
     const std::int32_t shift = f.output == Output::Int8 ? 128 : 0;
     std::uint8_t ends[2][kMostWidth] = {};
     for (std::int64_t c = 0; c < 16 * kVectors; ++c) {
       scale[c] = p.scale[c] * f.run_scale;
       bias[c] = p.bias[c];
+      if constexpr (kInSteps) scale[c] /= kWidth, bias[c] /= kWidth;
       factor[c] = kFactor ? p.factor[c] : 1.0f;
       const std::uint8_t a = bound(f.low * factor[c], f.out_scale, f.out_zero_point + shift);
       const std::uint8_t b = bound(f.high * factor[c], f.out_scale, f.out_zero_point + shift);
@@ -75,10 +48,6 @@ struct Bytes {
     zero = _mm512_set1_epi16(static_cast<short>(f.out_zero_point + shift));
     flip = _mm512_set1_epi8(static_cast<char>(shift));
     residual_scale = _mm512_set1_ps(f.residual_scale), residual_zero = _mm512_set1_epi32(f.residual_zero_point);
-    if constexpr (kGelu) {
-      static const GeluTable kTable;
-      gelu = &kTable;
-    }
     whole = p.columns == 16 * kVectors;
     real = p.columns == 64 ? ~__mmask64{0} : (__mmask64{1} << p.columns) - 1;
   }
@@ -109,13 +78,20 @@ struct Bytes {
     __m512 x = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * kVector));
     x = _mm512_add_ps(_mm512_mul_ps(x, _mm512_load_ps(scale + 16 * kVector)), _mm512_load_ps(bias + 16 * kVector));
     if constexpr (kResidual != Residual::None) x = _mm512_add_ps(x, residual<kVector>(addend));
-    if constexpr (kGelu) x = (*gelu)(x);
+    if constexpr (kSmooth == Smooth::Gelu)
+      x = _mm512_sub_ps(_mm512_maskz_max_ps(kAll, _mm512_setzero_ps(), x),
+                        gelu.below(_mm512_mul_ps(x, _mm512_set1_ps(1 / kWidth))));
     return x;
   }
 
   template <int kVector>
   INC_ALWAYS __m512i steps(const std::int32_t* sums, const std::byte* addend) const {
-    constexpr __mmask16 kAll = 0xffff;  // gcc 12 takes the unmasked form for an uninitialized value
+    if constexpr (kInSteps) {
+      const __m512 n = _mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * kVector));
+      const __m512 w = _mm512_fmadd_ps(n, _mm512_load_ps(scale + 16 * kVector), _mm512_load_ps(bias + 16 * kVector));
+      const __m512 q = _mm512_fmsub_ps(_mm512_maskz_max_ps(kAll, w, _mm512_setzero_ps()), above, gelu.below(w));
+      return _mm512_maskz_cvtps_epi32(kAll, q);
+    }
     __m512 x = number<kVector>(sums, addend);
     if constexpr (kResidual == Residual::Float) {  // which may be anything
       x = _mm512_maskz_max_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, _mm512_sub_ps(_mm512_setzero_ps(), far));
@@ -152,10 +128,10 @@ INC_ALWAYS __m256i to_bf16(__m512 x) {
   return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(nearest, none, quiet), 16));
 }
 
-/// The same for results that are numbers, without activation and factors.
-template <int kVectors, Residual kResidual, Output kOutput>
-struct Numbers : Bytes<kVectors, kResidual, false, false> {
-  using Base = Bytes<kVectors, kResidual, false, false>;
+/// The same for results that are numbers, without factors.
+template <int kVectors, Residual kResidual, Output kOutput, Smooth kSmooth>
+struct Numbers : Bytes<kVectors, kResidual, false, kSmooth> {
+  using Base = Bytes<kVectors, kResidual, false, kSmooth>;
   __m512 floor, ceiling;
 
   explicit Numbers(const IntegerPanel& p)
@@ -224,41 +200,44 @@ void run_rows(const IntegerPanel& p, bool far) {
 
 template <int kVectors, int kRows>
 bool run_numbers(const IntegerPanel& p, bool far) {
-  if (p.factor != nullptr || p.finish->activation != IntegerActivation::None) return false;
-  const bool halves = p.finish->output == Output::BFloat16;
-  if (p.finish->residual == Residual::None && halves)
-    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::None, Output::BFloat16>>(p, far), true;
-  if (p.finish->residual == Residual::None)
-    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::None, Output::Float>>(p, far), true;
-  if (p.finish->residual == Residual::Float && !halves)
-    return run_rows<kVectors, kRows, Numbers<kVectors, Residual::Float, Output::Float>>(p, far), true;
-  return false;
+  const IntegerActivation how = p.finish->activation;
+  const bool halves = p.finish->output == Output::BFloat16, none = p.finish->residual == Residual::None;
+  const auto run = [&]<Residual kResidual, Output kOutput, Smooth kSmooth>() {
+    run_rows<kVectors, kRows, Numbers<kVectors, kResidual, kOutput, kSmooth>>(p, far);
+    return true;
+  };
+  if (p.factor != nullptr || (how != IntegerActivation::None && how != IntegerActivation::Gelu)) return false;
+  if (how == IntegerActivation::Gelu)
+    return none && !halves && run.template operator()<Residual::None, Output::Float, Smooth::Gelu>();
+  if (none && halves) return run.template operator()<Residual::None, Output::BFloat16, Smooth::None>();
+  if (none) return run.template operator()<Residual::None, Output::Float, Smooth::None>();
+  return p.finish->residual == Residual::Float && !halves &&
+         run.template operator()<Residual::Float, Output::Float, Smooth::None>();
 }
 
 template <int kVectors, int kRows>
 bool run_bytes(const IntegerPanel& p, bool far) {
-  const bool factor = p.factor != nullptr, gelu = p.finish->activation == IntegerActivation::Gelu;
-  if (!(p.finish->inverse.high > 0) || (p.finish->activation != IntegerActivation::None && !gelu)) return false;
-  if (p.finish->residual == Residual::None && !(factor && gelu)) {
-    if (factor)
-      run_rows<kVectors, kRows, Bytes<kVectors, Residual::None, true, false>>(p, far);
-    else if (gelu)
-      run_rows<kVectors, kRows, Bytes<kVectors, Residual::None, false, true>>(p, far);
-    else
-      run_rows<kVectors, kRows, Bytes<kVectors, Residual::None, false, false>>(p, far);
+  const IntegerActivation how = p.finish->activation;
+  const bool factor = p.factor != nullptr, gelu = how == IntegerActivation::Gelu;
+  const auto run = [&]<Residual kResidual, bool kFactor, Smooth kSmooth>() {
+    run_rows<kVectors, kRows, Bytes<kVectors, kResidual, kFactor, kSmooth>>(p, far);
     return true;
-  }
-  if (factor || gelu) return false;
+  };
+  if (!(p.finish->inverse.high > 0) || (how != IntegerActivation::None && !gelu)) return false;
   switch (p.finish->residual) {
+    case Residual::None:
+      if (factor) return !gelu && run.template operator()<Residual::None, true, Smooth::None>();
+      if (!gelu) return run.template operator()<Residual::None, false, Smooth::None>();
+      if (p.finish->out_scale < kLargeStep) return run.template operator()<Residual::None, false, Smooth::Gelu>();
+      return run.template operator()<Residual::None, false, Smooth::GeluInSteps>();
     case Residual::UInt8:
-      run_rows<kVectors, kRows, Bytes<kVectors, Residual::UInt8, false, false>>(p, far);
-      return true;
+      return !factor && !gelu && run.template operator()<Residual::UInt8, false, Smooth::None>();
     case Residual::Float:
-      run_rows<kVectors, kRows, Bytes<kVectors, Residual::Float, false, false>>(p, far);
-      return true;
-    default:
+      return !factor && !gelu && run.template operator()<Residual::Float, false, Smooth::None>();
+    case Residual::Int8:
       return false;
   }
+  return false;
 }
 
 /// The last tile begins early enough to be whole: whichever height makes the tiles together less high.

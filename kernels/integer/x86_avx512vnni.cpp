@@ -92,4 +92,6 @@ void tile(const IntegerTile& t, std::int64_t rows, bool) {
 //
 #include "kernels/integer/body.h"
 //
+#include "kernels/integer/gelu512.h"
+//
 #include "kernels/integer/turns512.h"

@@ -280,19 +280,21 @@ TEST_P(IntegerKernels, QuantizeResidualsOfAnySize) {
 TEST_P(IntegerKernels, QuantizeGelu) {
   const IntegerShape s = product(30, 4, 64);
   Data d = make_data(s, false, 128, 0);
-  for (const float scale : {1e-5f, 1e-4f, 3e-4f}) {
-    std::fill(d.scale.begin(), d.scale.end(), scale);
-    IntegerFinish f{.output = Output::UInt8, .activation = IntegerActivation::Gelu, .scale = d.scale.data()};
-    f.bias = d.bias.data(), f.out_scale = 0.031f, f.out_zero_point = 60;
-    const auto is = found(s, d, f, false, 1);
-    f.output = Output::Float;
-    const auto should = expected(s, d, f);
-    for (int64_t i = 0; i < output_size(s); ++i) {
-      const float v = reinterpret_cast<const float*>(should.data())[i];
-      const double exact = std::clamp(v / 0.031 + 60, 0.0, 255.0);
-      ASSERT_NEAR(static_cast<int>(is[at(i)]), exact, 0.5 + 4e-7 * (1 + std::abs(v)) / 0.031 + 1e-4) << v;
+  for (const float step : {0.031f, 0.005f, 0.0049f})
+    for (const float scale : {1e-5f, 1e-4f, 3e-4f}) {
+      std::fill(d.scale.begin(), d.scale.end(), scale);
+      IntegerFinish f{.output = Output::UInt8, .activation = IntegerActivation::Gelu, .scale = d.scale.data()};
+      f.bias = d.bias.data(), f.out_scale = step, f.out_zero_point = 60;
+      const auto is = found(s, d, f, false, 1);
+      f.output = Output::Float;
+      const auto should = expected(s, d, f);
+      const double within = GetParam().vnni && step >= 0.005f ? 0.002 : 4e-7 / step + 1e-4;
+      for (int64_t i = 0; i < output_size(s); ++i) {
+        const float v = reinterpret_cast<const float*>(should.data())[i];
+        const double exact = std::clamp(static_cast<double>(v) / step + 60, 0.0, 255.0);
+        ASSERT_NEAR(static_cast<int>(is[at(i)]), exact, 0.5 + within + 4e-7 * std::abs(v) / step) << v << " in " << step;
+      }
     }
-  }
 }
 
 TEST(IntegerKernels, InvertsScalesExactly) {
@@ -345,6 +347,8 @@ TEST_P(IntegerKernels, RoundHalvesToEvenAndSaturate) {
   d.scale[5] = std::numeric_limits<float>::infinity();
   d.scale[6] = std::nanf("");
   expect_equal(s, d, {.output = Output::Int8, .scale = d.scale.data(), .out_scale = 0.5f, .out_zero_point = -9});
+  IntegerFinish gelu{.activation = IntegerActivation::Gelu, .scale = d.scale.data()};
+  EXPECT_TRUE(std::isnan(reinterpret_cast<const float*>(found(s, d, gelu, false, 1).data())[6]));
   EXPECT_TRUE(std::isnan(static_cast<float>(reinterpret_cast<const BFloat16*>(
       found(s, d, {.output = Output::BFloat16, .scale = d.scale.data()}, false, 1).data())[6])));
 }
