@@ -200,6 +200,7 @@ bool emit_power(Builder& b, const ir::Node& node) {
   if (e == 2.0f) return emit_unary(b, node, kernels::Unary::Square), true;
   if (e == 0.5f) return emit_unary(b, node, kernels::Unary::Sqrt), true;
   if (e == 3.0f) return emit_unary(b, node, kernels::Unary::Cube), true;
+  if (e == 0.75f) return emit_unary(b, node, kernels::Unary::ThreeQuarters), true;
   return false;
 }
 

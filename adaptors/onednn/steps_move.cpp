@@ -141,8 +141,51 @@ bool emit_concat(Builder& b, const ir::Node& node) {
   return true;
 }
 
+/// The place within n that an index beyond it repeats.
+std::int64_t folded(std::int64_t i, std::int64_t n, const std::string& mode) {
+  if (mode == "edge") return i < 0 ? 0 : n - 1;
+  const std::int64_t period = mode == "wrap" ? n : std::max<std::int64_t>(1, 2 * (n - 1));
+  const std::int64_t r = (i % period + period) % period;
+  return r < n ? r : period - r;
+}
+
+/// The image, then the borders, from the innermost axis to the outermost, as copies of slices that are there already.
+bool pad_with_itself(Builder& b, const ir::Node& node, const std::string& mode, const ir::Shape& before) {
+  const ir::Shape &in = b.shape(node.inputs[0]), &out = b.shape(node.outputs[0]);
+  if (ir::element_count(in) == 0) return false;
+  for (std::size_t d = 0; d < in.size(); ++d)
+    if (before[d] < 0 || out[d] < in[d] + before[d]) return false;
+  const int from = b.permuted(node.inputs[0]), to = make_alike(b, node.outputs[0], from);
+  const ir::Shape strides = own_strides(b.slot(to));
+  Copy image{from, to, 0, 0, own_strides(b.slot(from)), strides, in};
+  for (std::size_t d = 0; d < in.size(); ++d) image.to_offset += before[d] * strides[d];
+  std::vector<Copy> copies{image};
+  const auto order = memory_order(b.slot(to).desc, in.size());
+  ir::Shape done = in;
+  std::int64_t start = image.to_offset;
+  for (auto axis = order.rbegin(); axis != order.rend(); ++axis) {
+    const std::size_t d = *axis;
+    ir::Shape slice = done;
+    slice[d] = 1;
+    for (std::int64_t i = 0; i < out[d]; ++i) {
+      const std::int64_t at = i - before[d];
+      if (at >= 0 && at < in[d]) continue;
+      const std::int64_t source = folded(at, in[d], mode);
+      copies.push_back({to, to, start + source * strides[d], start + at * strides[d], strides, strides, slice});
+    }
+    start -= before[d] * strides[d];
+    done[d] = out[d];
+  }
+  const auto size = static_cast<std::int64_t>(size_of(b.slot(to).dtype));
+  b.step(node, "inc:pad:sse2", {from}, {to}, [copies = std::move(copies), size](Frame& f) {
+    for (const Copy& c : copies)
+      kernels::copy_strided(f.at(c.from) + c.from_offset * size, c.from_strides, f.at(c.to) + c.to_offset * size,
+                            c.to_strides, c.dims, static_cast<std::size_t>(size));
+  });
+  return true;
+}
+
 bool emit_pad(Builder& b, const ir::Node& node) {
-  if (node.attrs.text("mode", "constant") != "constant") return false;
   const ir::Shape &in = b.shape(node.inputs[0]), out = b.shape(node.outputs[0]);
   ir::Shape pads = node.attrs.integers("pads", node.attrs.integers("paddings"));
   if (node.inputs.size() > 1) {
@@ -154,6 +197,13 @@ bool emit_pad(Builder& b, const ir::Node& node) {
   if (!node.input(3).none()) {
     if (b.known(node.input(3)) == nullptr) return false;
     axes = b.known(node.input(3))->to_int64s();
+  }
+  const std::string mode = node.attrs.text("mode", "constant");
+  if (mode != "constant") {
+    ir::Shape before(in.size(), 0);
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      before[static_cast<std::size_t>(normal_axis(axes[i], in.size()))] = pads[i];
+    return pad_with_itself(b, node, mode, before);
   }
   const DType type = b.dtype(node.outputs[0]);
   ir::Tensor value(type, {});

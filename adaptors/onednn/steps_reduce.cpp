@@ -13,9 +13,13 @@ struct Row {
   std::string_view op;
   kernels::Reduce reduce;
 };
-constexpr std::array kRows{Row{"ReduceSum", kernels::Reduce::Sum}, Row{"ReduceMean", kernels::Reduce::Mean},
-                           Row{"ReduceMax", kernels::Reduce::Max}, Row{"ReduceMin", kernels::Reduce::Min},
-                           Row{"ReduceSumSquare", kernels::Reduce::SumSquare}};
+constexpr std::array kRows{Row{"ReduceSum", kernels::Reduce::Sum},
+                           Row{"ReduceMean", kernels::Reduce::Mean},
+                           Row{"ReduceMax", kernels::Reduce::Max},
+                           Row{"ReduceMin", kernels::Reduce::Min},
+                           Row{"ReduceSumSquare", kernels::Reduce::SumSquare},
+                           Row{"ReduceL1", kernels::Reduce::L1},
+                           Row{"ReduceL2", kernels::Reduce::L2}};
 
 struct Extents {
   std::int64_t outer = 1, count = 1, inner = 1;

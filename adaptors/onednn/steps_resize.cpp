@@ -22,8 +22,13 @@ std::optional<std::vector<ops::ResizedAxis>> axes_of(const Builder& b, const ir:
 bool emit_resize(Builder& b, const ir::Node& node) {
   if ((node.op != "Resize" && node.op != "Upsample") || b.dtype(node.inputs[0]) != DType::Float) return false;
   auto axes = axes_of(b, node);
-  if (!axes || axes->empty()) return false;
+  if (!axes) return false;
   int from = b.permuted(node.inputs[0]);
+  if (axes->empty()) {
+    if (b.shape(node.inputs[0]) != b.shape(node.outputs[0])) return false;
+    b.bind(node.outputs[0], b.view(from, DType::Float, b.shape(node.outputs[0]), b.slot(from).desc));
+    return true;
+  }
   ir::Shape shape = b.shape(node.inputs[0]);
   for (std::size_t i = 0; i < axes->size(); ++i) {
     const ops::ResizedAxis& axis = (*axes)[i];

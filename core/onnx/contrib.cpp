@@ -117,9 +117,9 @@ const ContribRow* row_of(const onnx::NodeProto& node) {
   const auto is_it = [&](const ContribRow& row) { return row.op == node.op_type(); };
   const auto row = std::find_if(std::begin(kRows), std::end(kRows), is_it);
   if (row != std::end(kRows)) return row;
-  const auto& fused = fused_rows();
-  const auto other = std::find_if(fused.begin(), fused.end(), is_it);
-  return other == fused.end() ? nullptr : &*other;
+  for (const auto* rows : {&fused_rows(), &decoder_rows()})
+    if (const auto other = std::find_if(rows->begin(), rows->end(), is_it); other != rows->end()) return &*other;
+  return nullptr;
 }
 
 Names value_names(const onnx::GraphProto& graph) {
@@ -148,12 +148,13 @@ KnownTypes known_types(const onnx::ModelProto& model) {
   for (const auto* infos : {&graph.input(), &graph.value_info()})
     for (const auto& info : *infos) {
       if (!info.type().has_tensor_type() || !info.type().tensor_type().has_shape()) continue;
-      auto& dims = known[info.name()];
-      dims.clear();
+      auto& type = known[info.name()];
+      type = {info.type().tensor_type().elem_type(), {}};
       for (const auto& dim : info.type().tensor_type().shape().dim())
-        dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
+        type.dims.push_back(dim.has_dim_value() ? dim.dim_value() : -1);
     }
-  for (const auto& tensor : graph.initializer()) known[tensor.name()].assign(tensor.dims().begin(), tensor.dims().end());
+  for (const auto& tensor : graph.initializer())
+    known[tensor.name()] = {tensor.data_type(), {tensor.dims().begin(), tensor.dims().end()}};
   return known;
 }
 

@@ -12,8 +12,11 @@
 namespace inc::onnx_io {
 
 using Names = std::unordered_set<std::string>;
-/// The dimensions of values, -1 where unknown.
-using KnownTypes = std::map<std::string, std::vector<std::int64_t>>;
+struct KnownType {
+  int element = 0;                 ///< onnx::TensorProto::DataType
+  std::vector<std::int64_t> dims;  ///< -1 where unknown
+};
+using KnownTypes = std::map<std::string, KnownType>;
 
 /// Writes the nodes that stand for one node.
 class Expansion {
@@ -51,13 +54,18 @@ class Expansion {
   /// -1 when unknown.
   int rank(const std::string& value) const {
     const auto found = types.find(value);
-    return found == types.end() ? -1 : static_cast<int>(found->second.size());
+    return found == types.end() ? -1 : static_cast<int>(found->second.dims.size());
+  }
+  /// The element type where the rank is known, else 0.
+  int element(const std::string& value) const {
+    const auto found = types.find(value);
+    return found == types.end() ? 0 : found->second.element;
   }
   /// The size of an axis (negative: from the end), -1 when unknown.
   std::int64_t size(const std::string& value, int axis) const {
     const auto found = types.find(value);
     const int r = rank(value), at = axis < 0 ? axis + r : axis;
-    return at < 0 || at >= r ? -1 : found->second[static_cast<std::size_t>(at)];
+    return at < 0 || at >= r ? -1 : found->second.dims[static_cast<std::size_t>(at)];
   }
   [[noreturn]] void refuse(const std::string& why) const {
     throw UnsupportedError(fmt::format("{}: {}", describe(node), why));
@@ -120,6 +128,15 @@ class Expansion {
     set(constant, "value_int", value);
     return constant.output(0);
   }
+  std::string byte(std::uint8_t value) {
+    auto& constant = add("Constant", {});
+    auto* a = constant.add_attribute();
+    a->set_name("value");
+    a->set_type(onnx::AttributeProto::TENSOR);
+    a->mutable_t()->set_data_type(onnx::TensorProto::UINT8);
+    a->mutable_t()->add_int32_data(value);
+    return constant.output(0);
+  }
   /// The value of a node with one output and no attributes.
   std::string of(const std::string& op, std::vector<std::string> inputs, const std::string& output = "") {
     return add(op, std::move(inputs), output).output(0);
@@ -153,5 +170,7 @@ struct ContribRow {
 };
 /// The operators over floats that onnxruntime's optimizer writes.
 const std::vector<ContribRow>& fused_rows();
+/// Those of decoders with quantized weights.
+const std::vector<ContribRow>& decoder_rows();
 
 }  // namespace inc::onnx_io

@@ -12,11 +12,11 @@
 #include <set>
 #include <unordered_set>
 
-#include "core/onnx/choices.h"
 #include "core/onnx/contrib.h"
 #include "core/onnx/normalize.h"
 #include "core/onnx/onnx_io.h"
 #include "core/onnx/proto.h"
+#include "core/onnx/subgraphs.h"
 #include "core/onnx/widen.h"
 #include "core/ops/ops.h"
 
@@ -241,7 +241,7 @@ void check(onnx::ModelProto model, bool types) {
 Constants prepare(onnx::ModelProto& model, ExternalData& external) {
   normalize(model);
   expect_versions(model);
-  inline_choices(model);
+  inline_subgraphs(model);
   claim_contrib(model);
   refuse_forms(model);
   const Axes axes = take_axes(model);

@@ -31,6 +31,11 @@ inline __attribute__((always_inline)) float squared(float x) {
   return x * x;
 }
 
+inline __attribute__((always_inline)) float three_quarters_of(float x) {
+  const float root = __builtin_sqrtf(x);
+  return __builtin_fabsf(x) == __builtin_inff() ? __builtin_inff() : root * __builtin_sqrtf(root);
+}
+
 // erf: x·P(x²) on [0, 1], 1 − exp(−Q(x)) on [1, 4], 1 beyond; polynomials fitted on Chebyshev nodes, error below 2e-7.
 inline __attribute__((always_inline)) float erf_of(float x) {
   const float size = __builtin_fabsf(x), m = size > 4.0f ? 4.0f : size, s = size * size;
@@ -86,6 +91,7 @@ INC_UNARY(floor, __builtin_floorf(x))
 INC_UNARY(ceil, __builtin_ceilf(x))
 INC_UNARY(square, (x * x))
 INC_UNARY(cube, (x * x * x))
+INC_UNARY(three_quarters, three_quarters_of(x))
 INC_UNARY(relu, x < 0.0f ? 0.0f : x)
 INC_UNARY(exp, squared(exp_of(0.5f * x)))
 #undef INC_UNARY

@@ -31,6 +31,7 @@ INC_DECLARE_UNARY(floor)
 INC_DECLARE_UNARY(ceil)
 INC_DECLARE_UNARY(square)
 INC_DECLARE_UNARY(cube)
+INC_DECLARE_UNARY(three_quarters)
 INC_DECLARE_UNARY(relu)
 INC_DECLARE_UNARY(exp)
 INC_KERNEL_DECLARE(void cut_line(const float* src, float* dst, int64_t n, float factor, float shift, float low,
@@ -186,6 +187,9 @@ void unary_run(Unary op, const float* src, float* dst, int64_t n) noexcept {
       return;
     case Unary::Cube:
       INC_KERNEL_CALL(unary_cube, src, dst, n);
+      return;
+    case Unary::ThreeQuarters:
+      INC_KERNEL_CALL(unary_three_quarters, src, dst, n);
       return;
     case Unary::Relu:
       INC_KERNEL_CALL(unary_relu, src, dst, n);

@@ -12,7 +12,7 @@ namespace inc::kernels {
 
 enum class Binary : std::uint8_t { Add, Sub, Mul, Div, Max, Min, Pow, PRelu };
 enum class Compare : std::uint8_t { Equal, Less, LessOrEqual, Greater, GreaterOrEqual };
-enum class Unary : std::uint8_t { Erf, Neg, Abs, Sqrt, Reciprocal, Floor, Ceil, Square, Cube, Relu, Exp };
+enum class Unary : std::uint8_t { Erf, Neg, Abs, Sqrt, Reciprocal, Floor, Ceil, Square, Cube, ThreeQuarters, Relu, Exp };
 
 /// Extents of the destination, which is dense in this order of axes, and the operands' strides (0 where broadcast).
 /// Neighbouring axes that both operands walk alike are merged.
@@ -38,7 +38,8 @@ bool compare(Compare op, DType dtype, const std::byte* a, const std::byte* b, bo
 void choose(const bool* condition, std::span<const std::int64_t> condition_strides, const std::byte* a, const std::byte* b,
             std::byte* dst, std::size_t size, std::span<const std::int64_t> dims, std::span<const std::int64_t> a_strides,
             std::span<const std::int64_t> b_strides) noexcept;
-/// NaN stays NaN. Exp: relative error below 7e-7, with denormal results and infinity.
+/// NaN stays NaN. ThreeQuarters: x to that power (of LocalResponseNormalization). Exp: relative error below 7e-7, with
+/// denormal results and infinity.
 void unary(Unary op, const float* src, float* dst, std::int64_t count) noexcept;
 void unary(Unary op, const BFloat16* src, BFloat16* dst, std::int64_t count) noexcept;
 /// min(max(x · factor + shift, low), high); NaN stays NaN, which the library's clip loses.

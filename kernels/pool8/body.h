@@ -20,9 +20,9 @@ constexpr I64 kLanes = 32;
 constexpr I64 kLanes = 16;
 #endif
 
-template <class Q>
+template <class Q, I64 lanes>
 struct Bytes {
-  typedef Q V __attribute__((vector_size(kLanes)));
+  typedef Q V __attribute__((vector_size(lanes)));
 };
 
 template <class V>
@@ -75,20 +75,31 @@ INC_INLINE V max_at(const Part& part, I64 channel) {
   return most;
 }
 
+/// Channels from c in blocks of `lanes`, the last of which may overlap what is done; those that are left.
+template <class Q, I64 lanes>
+INC_INLINE I64 max_blocks(const Part& part, I64 channels, I64 c, std::byte* out) {
+  using V = typename Bytes<Q, lanes>::V;
+  for (; c + lanes <= channels; c += lanes) store(out + c, max_at<V>(part, c));
+  if (c == channels || channels < lanes) return c;
+  store(out + channels - lanes, max_at<V>(part, channels - lanes));
+  return channels;
+}
+
 template <class Q>
 void max_row(const PoolShape& s, const std::byte* src, std::byte* dst, I64 row) {
-  using V = typename Bytes<Q>::V;
   const I64 image = row / s.out_height, start = row % s.out_height * s.stride_h - s.top, channels = s.channels;
   const Span y = inside(start, s.kernel_h, s.dilation_h, s.height);
   std::byte* out = dst + row * s.out_width * channels;
   for (I64 ox = 0; ox < s.out_width; ++ox, out += channels) {
     const Part part = part_of(s, src + image * s.height * s.width * channels, y, start, ox);
     I64 c = 0;
-    for (; c + kLanes <= channels; c += kLanes) store(out + c, max_at<V>(part, c));
-    if (c < channels && channels >= kLanes) {
-      store(out + channels - kLanes, max_at<V>(part, channels - kLanes));
-      c = channels;
+    if (channels >= kLanes) {
+      max_blocks<Q, kLanes>(part, channels, c, out);
+      continue;
     }
+    if constexpr (kLanes > 32) c = max_blocks<Q, 32>(part, channels, c, out);
+    if constexpr (kLanes > 16) c = max_blocks<Q, 16>(part, channels, c, out);
+    c = max_blocks<Q, 8>(part, channels, c, out);
     for (; c < channels; ++c) store(out + c, max_at<Q>(part, c));
   }
 }

@@ -1,8 +1,8 @@
 #pragma once
 // Pooling of 8-bit data, bit-exact on every ISA. Averages are sums in int32:
 //   q = saturate(round_half_even(Σ (x_q - zero_in) * factor) + zero_out), factor = scale_in / (count * scale_out) in FP64
-// One core of a Zen 5 within ResNet-50 at batch 1: MaxPool 3×3 stride 2 of 112×112×64 in 46 µs (AVX2 37), oneDNN 135; mean of
-// 7×7×2048 in 6 µs, one number at a time 170.
+// One core of a Zen 5 within ResNet-50 at batch 1: MaxPool 3×3 stride 2 of 112×112×64 in 46 µs (AVX2 37), oneDNN 135; mean
+// of 7×7×2048 in 6 µs, one number at a time 170.
 #include <cstddef>
 #include <cstdint>
 

@@ -18,33 +18,42 @@ constexpr int kWide = 4;
 constexpr I64 kPanel = kProductPanel;
 static_assert(kPanel % (kWide * kLanes) == 0);
 
-/// kRows rows of y, kWide vectors of them, in registers.
-template <int kRows>
-INC_INLINE void add_block(const float* x, const float* w, float* y, I64 k, I64 pitch) {
-  V sum[kRows][kWide];
+/// kRows rows of y, `vectors` of them, in registers; rows of w lie `step` apart.
+template <int kRows, int vectors>
+INC_INLINE void add_block(const float* x, const float* w, float* y, I64 k, I64 pitch, I64 step) {
+  V sum[kRows][vectors];
   for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kWide; ++v) sum[r][v] = load(y + r * pitch + v * kLanes);
+    for (int v = 0; v < vectors; ++v) sum[r][v] = load(y + r * pitch + v * kLanes);
   for (I64 i = 0; i < k; ++i)
-    for (int v = 0; v < kWide; ++v) {
-      const V weight = load(w + i * kPanel + v * kLanes);
+    for (int v = 0; v < vectors; ++v) {
+      const V weight = load(w + i * step + v * kLanes);
       for (int r = 0; r < kRows; ++r) sum[r][v] = multiply_add(splat(x[r * k + i]), weight, sum[r][v]);
     }
   for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kWide; ++v) store(y + r * pitch + v * kLanes, sum[r][v]);
+    for (int v = 0; v < vectors; ++v) store(y + r * pitch + v * kLanes, sum[r][v]);
+}
+
+/// The columns behind the last whole panel.
+template <int kRows>
+INC_INLINE void add_rest(const float* x, const float* w, float* y, I64 k, I64 rest, I64 pitch) {
+  I64 c = 0;
+  for (; c + 2 * kLanes <= rest; c += 2 * kLanes) add_block<kRows, 2>(x, w + c, y + c, k, pitch, rest);
+  for (; c + kLanes <= rest; c += kLanes) add_block<kRows, 1>(x, w + c, y + c, k, pitch, rest);
+  for (; c < rest; ++c)
+    for (int r = 0; r < kRows; ++r) {
+      float sum = y[r * pitch + c];
+      for (I64 i = 0; i < k; ++i) sum += x[r * k + i] * w[i * rest + c];
+      y[r * pitch + c] = sum;
+    }
 }
 
 template <int kRows>
 INC_INLINE void add_rows(const float* x, const float* w, float* y, I64 k, I64 n, I64 pitch) {
   I64 c = 0;
   for (; c + kPanel <= n; c += kPanel)
-    for (I64 at = 0; at < kPanel; at += kWide * kLanes) add_block<kRows>(x, w + c * k + at, y + c + at, k, pitch);
-  const I64 rest = n - c;
-  for (I64 j = 0; j < rest; ++j)
-    for (int r = 0; r < kRows; ++r) {
-      float sum = y[r * pitch + c + j];
-      for (I64 i = 0; i < k; ++i) sum += x[r * k + i] * w[c * k + i * rest + j];
-      y[r * pitch + c + j] = sum;
-    }
+    for (I64 at = 0; at < kPanel; at += kWide * kLanes)
+      add_block<kRows, kWide>(x, w + c * k + at, y + c + at, k, pitch, kPanel);
+  if (c < n) add_rest<kRows>(x, w + c * k, y + c, k, n - c, pitch);
 }
 
 inline __attribute__((always_inline)) float sigmoid_of(float x) {

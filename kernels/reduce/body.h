@@ -26,6 +26,14 @@ struct SumSquare {
   }
   static void fold(float& a, float b) { a += b; }
 };
+struct SumMagnitude {
+  static float start(float) { return 0.0f; }
+  template <class T>
+  static inline __attribute__((always_inline)) void join(T& a, const T& x) {
+    a = a + (x < 0 ? -x : x);
+  }
+  static void fold(float& a, float b) { a += b; }
+};
 struct Max {
   static float start(float first) { return first; }
   template <class T>
@@ -83,6 +91,7 @@ void across(const float* __restrict src, float* __restrict dst, I64 count, I64 s
   }
 INC_REDUCE(sum, Sum)
 INC_REDUCE(square, SumSquare)
+INC_REDUCE(magnitude, SumMagnitude)
 INC_REDUCE(max, Max)
 INC_REDUCE(min, Min)
 #undef INC_REDUCE

@@ -1,6 +1,7 @@
 #include "kernels/reduce/reduce.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/base/parallel.h"
 #include "kernels/variants.h"
@@ -15,6 +16,7 @@ using std::int64_t;
       void across_##name(const float* src, float* dst, int64_t count, int64_t stride, int64_t columns) noexcept)
 INC_DECLARE_REDUCE(sum)
 INC_DECLARE_REDUCE(square)
+INC_DECLARE_REDUCE(magnitude)
 INC_DECLARE_REDUCE(max)
 INC_DECLARE_REDUCE(min)
 
@@ -30,7 +32,11 @@ float along(Reduce op, const float* src, int64_t count) noexcept {
     case Reduce::Mean:
       INC_KERNEL_CALL(along_sum, src, count, &result);
       break;
+    case Reduce::L1:
+      INC_KERNEL_CALL(along_magnitude, src, count, &result);
+      break;
     case Reduce::SumSquare:
+    case Reduce::L2:
       INC_KERNEL_CALL(along_square, src, count, &result);
       break;
     case Reduce::Max:
@@ -49,7 +55,11 @@ void across(Reduce op, const float* src, float* dst, int64_t count, int64_t stri
     case Reduce::Mean:
       INC_KERNEL_CALL(across_sum, src, dst, count, stride, columns);
       break;
+    case Reduce::L1:
+      INC_KERNEL_CALL(across_magnitude, src, dst, count, stride, columns);
+      break;
     case Reduce::SumSquare:
+    case Reduce::L2:
       INC_KERNEL_CALL(across_square, src, dst, count, stride, columns);
       break;
     case Reduce::Max:
@@ -61,6 +71,10 @@ void across(Reduce op, const float* src, float* dst, int64_t count, int64_t stri
   }
 }
 
+float finished(Reduce op, float joined, float count) noexcept {
+  return op == Reduce::Mean ? joined / count : op == Reduce::L2 ? std::sqrt(joined) : joined;
+}
+
 }  // namespace
 
 void reduce(Reduce op, const float* src, float* dst, int64_t outer, int64_t count, int64_t inner) noexcept {
@@ -68,8 +82,7 @@ void reduce(Reduce op, const float* src, float* dst, int64_t outer, int64_t coun
   if (inner == 1)
     return parallel_for(outer, kGrain / std::max<int64_t>(1, count) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t o = begin; o < end; ++o) {
-        const float value = along(op, src + o * count, count);
-        dst[o] = op == Reduce::Mean ? value / n : value;
+        dst[o] = finished(op, along(op, src + o * count, count), n);
       }
     });
   const int64_t pieces = (inner + kColumns - 1) / kColumns;
@@ -79,8 +92,8 @@ void reduce(Reduce op, const float* src, float* dst, int64_t outer, int64_t coun
                    const int64_t o = p / pieces, column = p % pieces * kColumns, width = std::min(kColumns, inner - column);
                    float* to = dst + o * inner + column;
                    across(op, src + o * count * inner + column, to, count, inner, width);
-                   if (op == Reduce::Mean)
-                     for (int64_t c = 0; c < width; ++c) to[c] /= n;
+                   if (op == Reduce::Mean || op == Reduce::L2)
+                     for (int64_t c = 0; c < width; ++c) to[c] = finished(op, to[c], n);
                  }
                });
 }

@@ -16,14 +16,14 @@ class Recurrent : public EveryIsa {};
 
 TEST_P(Recurrent, ProductsAreAddedRowByRowAndNothingElseIsTouched) {
   Rng rng(7);
-  const std::int64_t k = 37, n = 71, pitch = 80;
-  for (const std::int64_t rows : {1, 2, 3, 4}) {
+  constexpr std::int64_t k = 37, pitch = 128;
+  for (const auto& [rows, n] : {std::pair<std::int64_t, std::int64_t>{1, 71}, {2, 71}, {3, 117}, {4, 117}, {4, 48}}) {
     std::vector<float> x(static_cast<std::size_t>(rows * k)), w(static_cast<std::size_t>(k * n)),
         y(static_cast<std::size_t>(rows * pitch));
     for (auto* v : {&x, &w, &y})
       for (float& e : *v) e = static_cast<float>(2 * rng.uniform() - 1);
     const std::vector<float> before = y;
-    const auto weight = [&](std::int64_t i, std::int64_t c) {
+    const auto weight = [&, n = n](std::int64_t i, std::int64_t c) {
       const std::int64_t first = c / kProductPanel * kProductPanel, width = std::min(kProductPanel, n - first);
       return w[static_cast<std::size_t>(first * k + i * width + c - first)];
     };

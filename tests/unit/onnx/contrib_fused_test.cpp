@@ -113,7 +113,7 @@ TEST(ContribFused, RefusesWhatItHasNoWordsFor) {
               HasSubstr("output 1"));
   EXPECT_THAT(why("float[2,2,5,5] x", R"(y = com.microsoft.FusedConv<activation = "Softsign">(x, k))"),
               HasSubstr("activation 'Softsign' found"));
-  EXPECT_THAT(why("float[2,3,6] x", "y = com.microsoft.MatMulNBits(x, w)"), HasSubstr("com.microsoft.MatMulNBits"));
+  EXPECT_THAT(why("float[2,3,6] x", "y = com.microsoft.MatMulBnb4(x, w)"), HasSubstr("com.microsoft.MatMulBnb4"));
 }
 
 }  // namespace
