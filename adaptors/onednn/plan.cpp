@@ -108,7 +108,7 @@ void Frame::bind(std::span<const ir::Tensor> inputs, const runtime::TapSink* tap
     outputs_.emplace_back(made.dtype, made.shape, results_[i].get(), results_[i]);
   }
   for (const int slot : moving_) {
-    const Slot& root = plan_.slots[static_cast<std::size_t>(plan_.slots[static_cast<std::size_t>(slot)].root)];
+    const Slot& root = plan_.root(slot);
     const auto index = static_cast<std::size_t>(root.index);
     if (root.kind == Slot::Kind::Output)
       point(slot, const_cast<std::byte*>(outputs_[index].raw()));

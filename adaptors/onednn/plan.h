@@ -62,6 +62,7 @@ struct Plan {
   std::map<ir::ValueId, Replacement> replaceable = {};
   std::size_t arena_bytes = 0;
 
+  const Slot& root(int slot) const { return slots[static_cast<std::size_t>(slots[static_cast<std::size_t>(slot)].root)]; }
   /// Liveness, then places in the arena.
   void lay_out();
 };
