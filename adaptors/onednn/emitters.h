@@ -10,7 +10,7 @@ namespace inc::onednn {
 bool emit_linear(Builder& builder, const ir::Node& node);     ///< Conv, MatMul, Gemm and their groups
 bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel, with AVX2
 bool emit_stem(Builder& builder, const ir::Node& node);       ///< few input channels in INT8, with AVX2
-bool emit_pointwise(Builder& builder, const ir::Node& node);  ///< 1×1 in INT8, with AVX512-VNNI
+bool emit_dense(Builder& builder, const ir::Node& node);      ///< one group in INT8, with AVX512-VNNI
 bool emit_convolution(Builder& builder, const ir::Node& node);
 bool emit_deconvolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);

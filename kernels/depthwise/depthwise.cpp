@@ -14,7 +14,7 @@ using I64 = std::int64_t;
 
 constexpr I64 kMostTaps = 250;    // sums and their parts stay below 2^24
 constexpr float kMost = 1 << 30;  // of a scaled sum: it fits int32
-constexpr I64 kLeastPixels = 64;  // of a share; with fewer, shares are of channels, as in kernels/pointwise
+constexpr I64 kLeastPixels = 64;  // of a share; with fewer, shares are of channels, as in kernels/dense
 
 template <class T>
 T* room(std::vector<DepthwiseLine>& lines, I64 count) {

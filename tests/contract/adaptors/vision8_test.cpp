@@ -60,7 +60,7 @@ TEST(Vision8, RunsDepthwiseConvolutionsOnIntegersWhateverTheWeights) {
           }
 }
 
-TEST(Vision8, RunsPointwiseConvolutionsInAKernelOfOursWithVnni) {
+TEST(Vision8, RunsDenseConvolutionsInAKernelOfOursWithVnni) {
   onednn::apply_isa_cap();
   constexpr auto kNone = GroupSpec::Residual::None;
   if (!kernels::has_vnni() || onednn::isa_name().find("amx") != std::string::npos) GTEST_SKIP() << "no AVX512-VNNI";
@@ -82,7 +82,7 @@ TEST(Vision8, RunsPointwiseConvolutionsInAKernelOfOursWithVnni) {
           s.output_zero = type == DType::Int8 ? 3 : 128;
           GroupBuilder builder(11);
           builder.group(s);
-          EXPECT_EQ(checked_kernel(builder, "Conv"), "inc:pointwise8") << out << " channels";
+          EXPECT_EQ(checked_kernel(builder, "Conv"), "inc:dense8") << out << " channels";
         }
 }
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "kernels/pointwise/variant.h"
+#include "kernels/dense/variant.h"
 
 #define INC_INLINE inline __attribute__((always_inline))
 
@@ -27,11 +27,11 @@ INC_INLINE V multiply_add(V sum, V x, V w) {
 template <bool kPlain>
 struct Packer {
   V low, high, zero, flip;
-  explicit Packer(const PointwiseRun& r)
+  explicit Packer(const DenseRun& r)
       : low(_mm512_loadu_si512(r.block->low8)),
         high(_mm512_loadu_si512(r.block->high8)),
-        zero(_mm512_set1_epi16(static_cast<short>(r.out_zero + (r.out == PointwiseOut::S8 ? 128 : 0)))),
-        flip(_mm512_set1_epi8(static_cast<char>(r.out == PointwiseOut::S8 ? 128 : 0))) {}
+        zero(_mm512_set1_epi16(static_cast<short>(r.out_zero + (r.out == DenseOut::S8 ? 128 : 0)))),
+        flip(_mm512_set1_epi8(static_cast<char>(r.out == DenseOut::S8 ? 128 : 0))) {}
 
   INC_INLINE V interleaved(V a, V b, V c, V d) const {
     V ab = _mm512_packs_epi32(a, b), cd = _mm512_packs_epi32(c, d);
@@ -54,35 +54,48 @@ template <int C, int P, bool kPlain>
 struct Tile {
   V sum[P][C];
 
-  INC_INLINE void multiply(const PointwiseRun& r, const std::byte* x, const std::byte*& next, V flip) {
+  INC_INLINE void multiply(const DenseRun& r, I64 at, const std::byte*& next, V flip) {
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) {
       const V init = _mm512_load_si512(r.block->init + 16 * j);
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) sum[p][j] = init;
     }
-    const std::byte* w = r.weights;
-    const I64 step = r.src_step;
-    for (I64 u = 0; u < r.units; ++u, x += 4, w += 64 * C, next += 64) {
-      _mm_prefetch(next, _MM_HINT_T0);
-      V right[C];
+    const std::byte *w = r.weights, *ahead = next;
+    const I64 step = r.src_step, three = 3 * step;
+    for (I64 k = 0; k < r.kernel_h; ++k) {
+      constexpr int kGroups = (P + 3) / 4;
+      const std::byte* x[kGroups];
 #pragma GCC unroll 4
-      for (int j = 0; j < C; ++j) right[j] = _mm512_load_si512(w + 64 * j);
+      for (int g = 0; g < kGroups; ++g) {
+        x[g] = r.rows[k] + at + 4 * g * step;
+        asm("" : "+r"(x[g]));  // or every pixel gets an index of its own, more than there are registers
+      }
+      for (I64 u = 0; u < r.units; ++u, w += 64 * C, ahead += 64) {
+        _mm_prefetch(ahead, _MM_HINT_T1);
+        V right[C];
+#pragma GCC unroll 4
+        for (int j = 0; j < C; ++j) right[j] = _mm512_load_si512(w + 64 * j);
 #pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) {
-        const V unit = splat_unit(x + p * step), left = kPlain ? unit : _mm512_xor_si512(unit, flip);
+        for (int p = 0; p < P; ++p) {
+          const V unit = splat_unit(x[p / 4] + (p % 4 == 3 ? three : p % 4 * step));
+          const V left = kPlain ? unit : _mm512_xor_si512(unit, flip);
 #pragma GCC unroll 4
-        for (int j = 0; j < C; ++j) sum[p][j] = multiply_add(sum[p][j], left, right[j]);
+          for (int j = 0; j < C; ++j) sum[p][j] = multiply_add(sum[p][j], left, right[j]);
+        }
+#pragma GCC unroll 4
+        for (int g = 0; g < kGroups; ++g) x[g] += 4;
       }
     }
+    next = ahead;
   }
 
   INC_INLINE __m512 scaled(int p, __m512 scale, __m512 shift, int j) const {
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[p][j]), scale, shift);
   }
 
-  INC_INLINE void store_floats(const PointwiseRun& r, std::byte* y) const {
-    const PointwiseBlock& b = *r.block;
+  INC_INLINE void store_floats(const DenseRun& r, std::byte* y) const {
+    const DenseBlock& b = *r.block;
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) {
       const __m512 scale = _mm512_load_ps(b.scale + 16 * j), shift = _mm512_load_ps(b.shift + 16 * j);
@@ -113,8 +126,8 @@ struct Tile {
   }
 
   template <bool kResidual>
-  INC_INLINE void store_bytes(const PointwiseRun& r, std::byte* y, [[maybe_unused]] const std::byte* addend) {
-    const PointwiseBlock& b = *r.block;
+  INC_INLINE void store_bytes(const DenseRun& r, std::byte* y, [[maybe_unused]] const std::byte* addend) {
+    const DenseBlock& b = *r.block;
     const I64 step = r.dst_step, channels = b.channels;
     const V flip = _mm512_set1_epi8(static_cast<char>(r.signed_residual ? 128 : 0));
     const V low = _mm512_set1_epi32(r.signed_residual ? -128 : 0);
@@ -181,7 +194,7 @@ struct Tile {
 };
 
 struct Place {
-  const std::byte* x;
+  I64 x;
   std::byte* y;
   const std::byte* next;
   I64 left;
@@ -190,13 +203,13 @@ struct Place {
 
 /// As many tiles of that many pixels as there are pixels for.
 template <int C, int P, bool kPlain>
-void tiles(const PointwiseRun& r, Place& at) {
-  const I64 line = 64 * r.units;
+void tiles(const DenseRun& r, Place& at) {
+  const I64 line = 64 * r.kernel_h * r.units;
   for (; at.left >= P; at.left -= P, at.x += P * r.src_step, at.y += P * r.dst_step) {
     if (at.next + line > r.next_end) at.next = r.weights;
     Tile<C, P, kPlain> tile;
     tile.multiply(r, at.x, at.next, at.flip);
-    if (!kPlain && r.out == PointwiseOut::F32)
+    if (!kPlain && r.out == DenseOut::F32)
       tile.store_floats(r, at.y);
     else if (!kPlain && r.residual != nullptr)
       tile.template store_bytes<true>(r, at.y, r.residual + (at.y - r.dst));
@@ -206,7 +219,7 @@ void tiles(const PointwiseRun& r, Place& at) {
 }
 
 template <int C, int... P>
-void all_tiles(const PointwiseRun& r, Place& at) {
+void all_tiles(const DenseRun& r, Place& at) {
   if (r.plain)
     (tiles<C, P, true>(r, at), ...);
   else
@@ -215,18 +228,21 @@ void all_tiles(const PointwiseRun& r, Place& at) {
 
 }  // namespace
 
-void run_pointwise(const PointwiseRun& r) noexcept {
-  Place at{r.src, r.dst, r.next, r.pixels, _mm512_set1_epi8(static_cast<char>(r.signed_input ? 128 : 0))};
+void run_dense(const DenseRun& r) noexcept {
+  Place at{0, r.dst, r.next, r.pixels, _mm512_set1_epi8(static_cast<char>(r.signed_input ? 128 : 0))};
   switch (r.block->vectors) {
     case 1:
-      return all_tiles<1, 16, 8, 4, 2, 1>(r, at);
+      if (r.block->pixels == 16) return all_tiles<1, 16, 8, 4, 2, 1>(r, at);
+      return all_tiles<1, 8, 4, 2, 1>(r, at);
     case 2:
-      return all_tiles<2, 12, 8, 4, 2, 1>(r, at);
+      if (r.block->pixels == 12) return all_tiles<2, 12, 8, 4, 2, 1>(r, at);
+      return all_tiles<2, 8, 4, 2, 1>(r, at);
     case 3:
       return all_tiles<3, 8, 4, 2, 1>(r, at);
     default:
       if (r.block->pixels == 6) return all_tiles<4, 6, 4, 2, 1>(r, at);
-      return all_tiles<4, 5, 4, 2, 1>(r, at);
+      if (r.block->pixels == 5) return all_tiles<4, 5, 4, 2, 1>(r, at);
+      return all_tiles<4, 4, 2, 1>(r, at);
   }
 }
 

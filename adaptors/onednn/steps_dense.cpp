@@ -4,26 +4,34 @@
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
 #include "core/base/parallel.h"
+#include "kernels/dense/dense.h"
 #include "kernels/isa.h"
-#include "kernels/pointwise/pointwise.h"
 
 namespace inc::onednn {
 namespace {
 
-/// Nothing for anything but windows of one pixel, all pixels, one group.
-std::optional<kernels::PointwiseShape> read_shape(const Builder& b, const ir::Node& node) {
+/// Nothing for anything but one group in one or two dimensions that runs faster here than in the library.
+std::optional<kernels::DenseShape> read_shape(const Builder& b, const ir::Node& node) {
   const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
-  if (x.size() < 3 || x.size() > 5 || w.size() != x.size() || node.attrs.integer("group", 1) != 1) return {};
-  for (std::size_t i = 2; i < x.size(); ++i)
-    if (w[i] != 1 || x[i] != y[i]) return {};
-  for (const std::int64_t stride : node.attrs.integers("strides", {}))
-    if (stride != 1) return {};
-  for (const std::int64_t pad : node.attrs.integers("pads", {}))
-    if (pad != 0) return {};
-  return kernels::PointwiseShape{ir::element_count(y) / y[1], x[1], y[1]};
+  const std::size_t rank = x.size() - 2;
+  if (x.size() < 3 || x.size() > 4 || w.size() != x.size() || w[1] != x[1]) return {};
+  const auto strides = node.attrs.integers("strides", std::vector<std::int64_t>(rank, 1));
+  const auto dilations = node.attrs.integers("dilations", std::vector<std::int64_t>(rank, 1));
+  const auto before = [&](std::size_t i) {
+    return padding_before(node, i, x[i + 2], y[i + 2], w[i + 2], strides[i], dilations[i]);
+  };
+  kernels::DenseShape s;
+  s.batch = x[0], s.channels = x[1], s.out_channels = w[0];
+  s.width = x.back(), s.out_width = y.back(), s.kernel_w = w.back(), s.stride_w = strides.back(), s.left = before(rank - 1);
+  if (rank == 2) {
+    s.height = x[2], s.out_height = y[2], s.kernel_h = w[2], s.stride_h = strides[0], s.top = before(0);
+    s.dilation_h = dilations[0];
+  }
+  if (dilations.back() != 1 || s.top < 0 || s.left < 0 || !kernels::faster_dense(s)) return {};
+  return s;
 }
 
-bool convolve(Builder& b, const Anchor& a, const kernels::PointwiseShape& shape, bool with_factors) {
+bool convolve(Builder& b, const Anchor& a, const kernels::DenseShape& shape, bool with_factors) {
   auto form = bounded_form(b, a, with_factors);
   if (!form || form->to == DType::Float) return false;
   const bool adds = !a.residual.none();
@@ -33,25 +41,30 @@ bool convolve(Builder& b, const Anchor& a, const kernels::PointwiseShape& shape,
     residual_scale = added.scale.scale / a.sink->scale.scale;
     for (float& shift : form->constants.shift) shift -= static_cast<float>(added.scale.zero_point) * residual_scale;
   }
-  auto group = bounded_group<kernels::PointwiseGroup>(b, a, *form, shape);
+  auto group = bounded_group<kernels::DenseGroup>(b, a, *form, shape);
   group.has_residual = adds;
   group.signed_residual = adds && added.scale.dtype == DType::Int8;
   group.residual_scale = residual_scale;
-  auto plan = kernels::plan_pointwise8(group);
+  auto plan = kernels::plan_dense8(group);
   if (!plan) return false;
-  const auto shared = std::make_shared<const kernels::Pointwise8>(std::move(*plan));
+  const auto shared = std::make_shared<const kernels::Dense8>(std::move(*plan));
   const int shares = threads();
   const ir::Shape& out = b.shape(a.node.outputs[0]);
   const int x = b.in(a.input->q, channels_last_desc(a.input->scale.dtype, b.shape(a.x)));
-  const int weights =
-      b.packed(a.weights->q, "pointwise", static_cast<std::size_t>(shared->weight_bytes),
-               [&](std::byte* to) { kernels::pack_pointwise8(*shared, b.known(a.weights->q)->data<std::int8_t>(), to); });
+  const int weights = b.packed(a.weights->q, "dense8", static_cast<std::size_t>(shared->weight_bytes), [&](std::byte* to) {
+    kernels::pack_dense8(*shared, b.known(a.weights->q)->data<std::int8_t>(), to);
+  });
   std::vector<int> reads{x, weights};
   const int residual = adds ? b.in(added.q, channels_last_desc(added.scale.dtype, out)) : -1;
   if (adds) reads.push_back(residual);
   const int y = b.scratch(form->to, out, channels_last_desc(form->to, out));
-  Step& step = b.step(a.node, "inc:pointwise8", std::move(reads), {y}, [=](Frame& f) {
-    kernels::pointwise8(*shared, f.at(weights), f.at(x), residual < 0 ? nullptr : f.at(residual), f.at(y), shares);
+  std::vector<int> writes{y};
+  const ir::Shape bytes{shared->scratch_bytes * shares};
+  const int scratch = bytes[0] > 0 ? b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes)) : -1;
+  if (scratch >= 0) writes.push_back(scratch);
+  Step& step = b.step(a.node, "inc:dense8", std::move(reads), std::move(writes), [=](Frame& f) {
+    const auto at = [&](int slot) { return slot < 0 ? nullptr : f.at(slot); };
+    kernels::dense8(*shared, {f.at(weights), f.at(x), at(residual), f.at(y), at(scratch), shares});
   });
   step.profile.isa = "avx512_core_vnni";
   finish(b, a, {Arithmetic::Int8, false, false, !form->seen, with_factors, form->apart}, step, y);
@@ -68,7 +81,7 @@ bool takes_residual(const Builder& b, const Anchor& a) {
 
 }  // namespace
 
-bool emit_pointwise(Builder& b, const ir::Node& node) {
+bool emit_dense(Builder& b, const ir::Node& node) {
   if (!kernels::has_vnni() || !has_vnni() || isa_name().find("amx") != std::string::npos) return false;
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   if (b.dtype(node.inputs[0]) != DType::Float || !b.is_known(node.inputs[1])) return false;
