@@ -63,7 +63,12 @@ ir::Tensor shifted(const ir::Tensor& tensor, int axis, const std::vector<float>&
   ir::Tensor out(DType::Float, tensor.shape());
   const float* from = tensor.data<float>();
   float* to = out.mutable_data<float>();
-  for (std::int64_t o = 0; o < v.outer; ++o)
+  const auto channels = static_cast<std::int64_t>(shift.size());
+  for (std::int64_t o = 0; v.inner == 1 && o < v.outer; ++o, from += channels, to += channels) {
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) to[c] = from[c] + shift[static_cast<std::size_t>(c)];
+  }
+  for (std::int64_t o = 0; v.inner > 1 && o < v.outer; ++o)
     for (const float s : shift) {
 #pragma omp simd
       for (std::int64_t i = 0; i < v.inner; ++i) to[i] = from[i] + s;

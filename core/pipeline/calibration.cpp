@@ -20,10 +20,12 @@ using quant::RangeMethod;
 constexpr double kSmoothingPays = 0.5, kMethodPays = 0.75;
 /// A few hard samples may lose a little where most gain much.
 constexpr double kTolerated = 1.25;
-constexpr std::int64_t kProbed = 24;
+constexpr std::int64_t kFewestProbed = 4, kProbed = 24;
 /// Samples for bias correction: the divergence that is left is the same from 32 to 200 of them, within 4 %, on six models.
 /// A sample takes about two of the FP32 pass over the evaluation set, of which a sixteenth may go into the correction.
 constexpr std::int64_t kFewestCorrected = 32, kMostCorrected = 100, kEvaluatedPerCorrected = 32;
+/// Of samples with many predictions each.
+constexpr std::int64_t kFewestOfMany = 8;
 constexpr RangeMethod kOtherMethods[] = {RangeMethod::Kl, RangeMethod::Mse, RangeMethod::Percentile};
 
 bool leaves_smoothing_open(const config::Config& config) {
@@ -71,17 +73,19 @@ class Chooser {
   }
 
  private:
-  tuning::Probe::Found distance(const tuning::TuningSpace& space) {
+  std::unique_ptr<const runtime::Executable> prepared(const tuning::TuningSpace& space) {
     const quant::QuantConfig fastest = space.decode(space.shape.fastest());
-    return (*probe_)(*adaptor_.prepare(quant::insert_qdq(model_.fused, fastest, calibrated_.ranges, weights_, qdq_)));
+    return adaptor_.prepare(quant::insert_qdq(model_.fused, fastest, calibrated_.ranges, weights_, qdq_));
   }
 
   /// FP32's outputs, and how far the plain candidate is from them; once.
   void look() {
     if (probe_) return;
-    probe_.emplace(model_.fused, fp32_, *task_.data, task_.samples, std::min(kProbed, (task_.samples + 1) / 2));
+    probe_.emplace(model_.fused, fp32_, *task_.data, task_.samples, kFewestProbed,
+                   std::min(kProbed, (task_.samples + 1) / 2));
+    calibrated_.predictions = probe_->predictions();
     fp32_.rest();
-    best_ = distance(calibrated_.space);
+    best_ = (*probe_)(*prepared(calibrated_.space));
   }
 
   /// Takes the best of the variants when it pays.
@@ -92,9 +96,10 @@ class Chooser {
     double least = std::numeric_limits<double>::infinity();
     for (const auto& options : variants) {
       tuning::TuningSpace space = tuning::build_space(model_.fused, adaptor_, options);
-      const tuning::Probe::Found found = distance(space);
+      const double share = used ? 1 : pays;
+      const tuning::Probe::Found found = probe_->against(best_, share, *prepared(space));
       least = std::min(least, found.typical);
-      if (!(found.typical <= (used ? 1 : pays) * best_.typical)) continue;
+      if (!found.whole || !(found.typical <= share * best_.typical)) continue;
       if (!(found.all.divergence() <= kTolerated * best_.all.divergence())) continue;
       if (!calib::no_axis_worse(best_.all.by_axis(), found.all.by_axis())) continue;
       used = true;
@@ -144,7 +149,8 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
 }
 
 std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
-                                                    const AccuracyTask* evaluated, const QuantizeOptions& options) {
+                                                    const AccuracyTask* evaluated, std::int64_t predictions,
+                                                    const QuantizeOptions& options) {
   if (task == nullptr || !config.quantization.value_or(config::Quantization{}).recipes.fast_bias_correction) return {};
   calib::CorrectionOptions wanted;
   std::int64_t most = kMostCorrected;
@@ -152,7 +158,7 @@ std::optional<tuning::CorrectionSource> corrections(const config::Config& config
     const std::int64_t all = evaluated->samples < 0 ? evaluated->data->size() : evaluated->samples;
     most = std::clamp(std::min(all, evaluated->data->size()) / kEvaluatedPerCorrected, kFewestCorrected, kMostCorrected);
   }
-  wanted.samples = std::min(task->samples, most);
+  wanted.samples = std::min(task->samples, std::max(kFewestOfMany, most / predictions));
   wanted.qdq = qdq_options(config);
   if (!options.ranks->several()) wanted.should_stop = options.should_stop;
   return tuning::CorrectionSource{*task->data, std::move(wanted)};

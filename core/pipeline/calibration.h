@@ -14,6 +14,7 @@ struct Calibrated {
   tuning::TuningSpace space;
   std::vector<report::ChoiceRow> choices;
   double seconds = 0;
+  std::int64_t predictions = 1;  ///< of a sample (tuning::predictions), where outputs were looked at
 };
 
 /// One pass over the samples; nothing to do without a task, where every range is taken at run time.
@@ -25,8 +26,9 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
                      tuning::TuningSpace space, const QuantizeOptions& options);
 
 /// Where corrections take their samples from; nothing when the recipe is off or no ranges are calibrated. Fewer samples
-/// where `evaluated` has few: the correction takes its share of an evaluation.
+/// where `evaluated` has few, the correction takes its share of an evaluation, and where a sample has many `predictions`.
 std::optional<tuning::CorrectionSource> corrections(const config::Config& config, const CalibrationTask* task,
-                                                    const AccuracyTask* evaluated, const QuantizeOptions& options);
+                                                    const AccuracyTask* evaluated, std::int64_t predictions,
+                                                    const QuantizeOptions& options);
 
 }  // namespace inc::pipeline

@@ -50,9 +50,9 @@ report::Report quantize(const config::Config& config, const runtime::Adaptor& ad
       calibrate(config, task_or_null, model, adaptor, *fp32, allowed, std::move(allowed_space), options);
   if ((task || options.ranks->several()) && stop_requested(options)) throw interrupted_early();
   const tuning::TuningSpace& space = calibrated.space;
-  tuning::CandidateBuilder candidates(model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config),
-                                      allowed.bf16_policies,
-                                      corrections(config, task_or_null, task ? &*task : nullptr, options));
+  tuning::CandidateBuilder candidates(
+      model.fused, calibrated.ranges, space, adaptor, *fp32, qdq_options(config), allowed.bf16_policies,
+      corrections(config, task_or_null, task ? &*task : nullptr, calibrated.predictions, options));
   Result result{config, model, options.supplied, space, candidates, directory, stages, calibrated.seconds, std::move(notes)};
   result.choices = calibrated.choices;
   result.costs = costs ? &*costs : nullptr;
