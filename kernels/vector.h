@@ -80,7 +80,31 @@ INC_INLINE float largest_across(V v) {
 }
 
 /// exp(x) for x ≤ 0 as a share beside 1: relative error below 3e-7, 0 below -60, so that products with shares stay clear of
-/// denormal numbers, which are slow. 2^n times the polynomial of Cephes' expf over [-ln 2 / 2, ln 2 / 2]. NaN stays NaN.
+/// denormal numbers, which are slow. NaN stays NaN.
+#if defined(__AVX512F__)
+alignas(64) constexpr float kPowers[16] = {  // 2^(i / 16)
+    1.0f,        1.04427378f, 1.09050773f, 1.13878863f, 1.18920712f, 1.24185781f, 1.29683955f, 1.35425555f,
+    1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f, 1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};
+
+/// 2^n by a table of sixteenths times Taylor's polynomial over [-ln 2 / 32, ln 2 / 32].
+INC_INLINE V exponential(V x) {
+  const V low = splat(-60.0f), magic = splat(12582912.0f);
+  const V held = larger(low, x);
+  const V shifted = multiply_add(held, splat(23.0831207f), magic);
+  const V n = shifted - magic;
+  V f = multiply_add(n, splat(-0.0433197021f), held);
+  f = multiply_add(n, splat(-1.99663656e-6f), f);
+  V p = multiply_add(f, splat(1.66666667e-1f), splat(0.5f));
+  p = multiply_add(p, f, splat(1.0f));
+  p = multiply_add(p, f, splat(1.0f));
+  const __m512i bits = _mm512_castps_si512((__m512)shifted);
+  const __m512i fraction = _mm512_castps_si512(_mm512_permutexvar_ps(bits, _mm512_load_ps(kPowers)));
+  const __m512i whole = _mm512_slli_epi32(_mm512_andnot_si512(_mm512_set1_epi32(15), bits), 19);
+  const V power = (V)_mm512_castsi512_ps(_mm512_add_epi32(fraction, whole));
+  return x < low ? V{} : p * power;
+}
+#else
+/// 2^n times the polynomial of Cephes' expf over [-ln 2 / 2, ln 2 / 2].
 INC_INLINE V exponential(V x) {
   const V low = splat(-60.0f), magic = splat(12582912.0f);
   const V held = larger(low, x);
@@ -98,3 +122,4 @@ INC_INLINE V exponential(V x) {
   const VI power = ((VI)shifted << 23) + 0x3f800000;
   return x < low ? V{} : p * (V)power;
 }
+#endif
