@@ -129,6 +129,12 @@ void describe_result(const Result& result, report::Report& report) {
   report.result.met = result.best != nullptr && result.best->met;
   report.result.accuracy = result.best != nullptr ? result.best->accuracy : result.baseline.accuracy;
   report.result.relative_loss = result.criterion->relative_loss(report.result.accuracy);
+  if (result.best != nullptr && result.best->accuracy_low < result.best->accuracy_high)
+    report.notes.push_back(
+        fmt::format("The accuracy is an estimate, between {:.6g} and {:.6g}: no trial met the target, and this one was "
+                    "stopped as soon as "
+                    "it had missed it.",
+                    result.best->accuracy_low, result.best->accuracy_high));
   report.trials = trial_rows(result.outcome->history, result.space, *result.criterion);
   report.objective = result.objective->describe();
   report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, report.baseline.accuracy,

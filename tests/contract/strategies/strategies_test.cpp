@@ -246,7 +246,7 @@ TEST(FirstTenPoints, OfRandom) {
   EXPECT_EQ(first_ten("random"), "000000 100000 100001 000001 100011 200000 000002 100002 101000 200002 ");
 }
 TEST(FirstTenPoints, OfExhaustive) {
-  EXPECT_EQ(first_ten("exhaustive"), "000000 000001 000002 000010 000011 000012 001000 001001 001002 001010 ");
+  EXPECT_EQ(first_ten("exhaustive"), "000000 100000 200000 010000 001000 000010 000001 000002 110000 210000 ");
 }
 TEST(FirstTenPoints, OfBayesian) {
   EXPECT_EQ(first_ten("bayesian"), "000000 100000 100001 000001 100011 200000 000002 100002 101000 200002 ");
@@ -366,6 +366,21 @@ TEST(Belief, AMissOnANoisySetMayBeBadLuck) {
   const Belief noisy(std::vector<Seen>{{0.04, 0.1, 0.02}, {0.01, 0.02, 0.02}}, 0.01);
   EXPECT_LT(exact.chance(0.01), 0.01);
   EXPECT_GT(noisy.chance(0.01), 0.2);
+}
+
+TEST(Exhaustive, TriesEveryPointOnceAndThoseWithFewChangesFirst) {
+  const SearchSpace space = space_of({3, 2, 2, 1, 2, 3});
+  const History history = run(*make("exhaustive", space, {}), space, never_met, 1000);
+  EXPECT_EQ(history.size(), space.size());
+  std::set<Point> seen;
+  std::ptrdiff_t before = 0;
+  for (const Observation& one : history.all()) {
+    const std::ptrdiff_t changes = std::ssize(one.point) - std::count(one.point.begin(), one.point.end(), 0);
+    EXPECT_GE(changes, before);
+    before = changes;
+    seen.insert(one.point);
+  }
+  EXPECT_EQ(seen.size(), space.size());
 }
 
 TEST(Auto, TriesNothingElseWhenTheFastestPointMeetsTheTarget) {
