@@ -10,7 +10,7 @@
 namespace inc::onednn {
 namespace {
 
-/// Nothing for anything but one group in one or two dimensions that runs faster here than in the library.
+/// Nothing for anything but one group in one or two dimensions.
 std::optional<kernels::DenseShape> read_shape(const Builder& b, const ir::Node& node) {
   const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
   const std::size_t rank = x.size() - 2;
@@ -27,23 +27,27 @@ std::optional<kernels::DenseShape> read_shape(const Builder& b, const ir::Node& 
     s.height = x[2], s.out_height = y[2], s.kernel_h = w[2], s.stride_h = strides[0], s.top = before(0);
     s.dilation_h = dilations[0];
   }
-  if (dilations.back() != 1 || s.top < 0 || s.left < 0 || !kernels::faster_dense(s)) return {};
+  if (dilations.back() != 1 || s.top < 0 || s.left < 0) return {};
   return s;
+}
+
+/// The residual is 8-bit data with one scale.
+bool adds_8_bits(const Builder& b, const Anchor& a) {
+  return b.pending_dequantize(a.residual) != nullptr && dequantized(b, a.residual).has_value();
 }
 
 bool convolve(Builder& b, const Anchor& a, const kernels::DenseShape& shape, bool with_factors) {
   auto form = bounded_form(b, a, with_factors);
-  if (!form || form->to == DType::Float) return false;
-  const bool adds = !a.residual.none();
-  const Dequantized added = adds ? *dequantized(b, a.residual) : Dequantized{};
-  float residual_scale = 0;
-  if (adds) {
-    residual_scale = added.scale.scale / a.sink->scale.scale;
-    for (float& shift : form->constants.shift) shift -= static_cast<float>(added.scale.zero_point) * residual_scale;
-  }
+  if (!form || (form->to == DType::Float && !a.residual.none())) return false;
+  const bool adds = !a.residual.none(), adds_bytes = adds && adds_8_bits(b, a);
+  if (!kernels::faster_dense(shape, form->to == DType::Float || adds != adds_bytes)) return false;
+  const Dequantized added = adds_bytes ? *dequantized(b, a.residual) : Dequantized{};
+  const float residual_scale = adds ? added.scale.scale / a.sink->scale.scale : 0.0f;
+  for (float& shift : form->constants.shift) shift -= static_cast<float>(added.scale.zero_point) * residual_scale;
   auto group = bounded_group<kernels::DenseGroup>(b, a, *form, shape);
-  group.has_residual = adds;
-  group.signed_residual = adds && added.scale.dtype == DType::Int8;
+  using Residual = kernels::DenseResidual;
+  const Residual as_bytes = added.scale.dtype == DType::Int8 ? Residual::S8 : Residual::U8;
+  group.residual = adds_bytes ? as_bytes : adds ? Residual::F32 : Residual::None;
   group.residual_scale = residual_scale;
   auto plan = kernels::plan_dense8(group);
   if (!plan) return false;
@@ -51,11 +55,12 @@ bool convolve(Builder& b, const Anchor& a, const kernels::DenseShape& shape, boo
   const int shares = threads();
   const ir::Shape& out = b.shape(a.node.outputs[0]);
   const int x = b.in(a.input->q, channels_last_desc(a.input->scale.dtype, b.shape(a.x)));
-  const int weights = b.packed(a.weights->q, "dense8", static_cast<std::size_t>(shared->weight_bytes), [&](std::byte* to) {
-    kernels::pack_dense8(*shared, b.known(a.weights->q)->data<std::int8_t>(), to);
-  });
+  const int weights =
+      b.packed(a.weights->q, shared->in_order ? "dense8 in order" : "dense8", static_cast<std::size_t>(shared->weight_bytes),
+               [&](std::byte* to) { kernels::pack_dense8(*shared, b.known(a.weights->q)->data<std::int8_t>(), to); });
   std::vector<int> reads{x, weights};
-  const int residual = adds ? b.in(added.q, channels_last_desc(added.scale.dtype, out)) : -1;
+  const DType added_type = adds_bytes ? added.scale.dtype : DType::Float;
+  const int residual = adds ? b.in(adds_bytes ? added.q : a.residual, channels_last_desc(added_type, out)) : -1;
   if (adds) reads.push_back(residual);
   const int y = b.scratch(form->to, out, channels_last_desc(form->to, out));
   std::vector<int> writes{y};
@@ -71,12 +76,11 @@ bool convolve(Builder& b, const Anchor& a, const kernels::DenseShape& shape, boo
   return true;
 }
 
-/// None, or 8-bit numbers with one scale, of the output's shape, where they alone are added to.
+/// None, or one of the output's shape behind which the output is quantized.
 bool takes_residual(const Builder& b, const Anchor& a) {
   if (a.residual.none()) return true;
-  if (a.factors || !a.sink || b.shape(a.residual) != b.shape(a.node.outputs[0])) return false;
-  if (b.pending_dequantize(a.residual) == nullptr || activates_apart(a, Arithmetic::Int8)) return false;
-  return dequantized(b, a.residual).has_value();
+  return !a.factors && a.sink && b.shape(a.residual) == b.shape(a.node.outputs[0]) && b.dtype(a.residual) == DType::Float &&
+         !activates_apart(a, Arithmetic::Int8);
 }
 
 }  // namespace

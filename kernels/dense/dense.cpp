@@ -16,13 +16,14 @@ namespace {
 using I64 = std::int64_t;
 
 constexpr I64 kLanes = 16;
-constexpr I64 kMostTaps = 65000;       // sums of products of u8 and s8 stay within int32
-constexpr float kMost = 1 << 30;       // of a scaled sum: it fits int32
-constexpr I64 kBandBytes = 16 << 10;   // of input: half of the first-level cache
-constexpr I64 kLeastBand = 48;         // pixels that a block's weights serve
-constexpr I64 kNearBytes = 160 << 10;  // of weights that stay in the second-level cache beside everything else
-constexpr I64 kMostRows = 128;         // under a band
-constexpr I64 kLeastPixels = 64;       // of a share; with fewer, shares are of channels
+constexpr I64 kMostTaps = 65000;        // sums of products of u8 and s8 stay within int32
+constexpr float kMost = 1 << 30;        // of a scaled sum: it fits int32
+constexpr I64 kBandBytes = 16 << 10;    // of input: half of the first-level cache
+constexpr I64 kLeastBand = 48;          // pixels that a block's weights serve
+constexpr I64 kNearBytes = 160 << 10;   // of weights that stay in the second-level cache beside everything else
+constexpr I64 kFarResults = 768 << 10;  // numbers that leave that cache
+constexpr I64 kMostRows = 128;          // under a band
+constexpr I64 kLeastPixels = 64;        // of a share; with fewer, shares are of channels
 
 I64 ceil_div(I64 a, I64 b) {
   return (a + b - 1) / b;
@@ -35,12 +36,13 @@ I64 taps_of(const DenseShape& s) {
 bool is_packable(const DenseGroup& g) {
   const DenseShape& s = g.shape;
   const I64 taps = taps_of(s);
-  if (g.has_residual && g.out == DenseOut::F32) return false;
+  if (g.residual != DenseResidual::None && g.out == DenseOut::F32) return false;
   if (s.channels % 4 != 0 || taps > kMostTaps || s.kernel_h > kMostRows) return false;
   for (I64 c = 0; c < s.out_channels; ++c) {
     float sum = 0;
     for (I64 t = 0; t < taps; ++t) sum += static_cast<float>(std::abs(g.weights[c * taps + t]));
-    const float residual = g.has_residual ? 255.0f * std::abs(g.residual_scale) : 0.0f;
+    const bool small = g.residual == DenseResidual::U8 || g.residual == DenseResidual::S8;
+    const float residual = small ? 255.0f * std::abs(g.residual_scale) : 0.0f;
     if (!(255.0f * sum * std::abs(g.scale[c]) + std::abs(g.shift[c]) + residual < kMost)) return false;
   }
   return true;
@@ -69,8 +71,8 @@ I64 choose_pixels(I64 vectors, I64 width) {
 }
 
 /// Where a vector's lane of a block finds its channel: bytes come out of the packing of four vectors in groups of four.
-I64 channel_at(I64 vectors, I64 place) {
-  if (vectors != 4) return place;
+I64 channel_at(I64 vectors, I64 place, bool in_order) {
+  if (vectors != 4 || in_order) return place;
   const I64 j = place / kLanes, lane = place % kLanes / 4, i = place % 4;
   return 16 * lane + 4 * j + i;
 }
@@ -80,12 +82,12 @@ std::uint8_t bound(float value, std::int32_t zero) {
   return static_cast<std::uint8_t>(static_cast<std::int32_t>(std::nearbyint(std::clamp(value, low, high))) + zero);
 }
 
-void set_constants(DenseBlock& b, const DenseGroup& g) {
+void set_constants(DenseBlock& b, const DenseGroup& g, bool in_order) {
   const I64 places = b.vectors * kLanes, taps = taps_of(g.shape);
   const std::int32_t in_zero = g.input_zero + (g.signed_input ? 128 : 0);
   const std::int32_t out_zero = g.out_zero + (g.out == DenseOut::S8 ? 128 : 0);
   for (I64 at = 0; at < places; ++at) {
-    const I64 inside = channel_at(g.out == DenseOut::F32 ? 1 : b.vectors, at), c = b.first + inside;
+    const I64 inside = channel_at(b.vectors, at, in_order), c = b.first + inside;
     if (inside >= b.channels) continue;
     std::int32_t sum = 0;
     for (I64 t = 0; t < taps; ++t) sum += g.weights[c * taps + t];
@@ -143,7 +145,7 @@ class Worker {
     all_.out = p.out;
     all_.out_zero = p.out_zero;
     all_.signed_input = p.signed_input;
-    all_.signed_residual = p.signed_residual;
+    all_.residual_type = p.residual;
     all_.residual_scale = p.residual_scale;
     all_.plain = p.plain;
   }
@@ -195,7 +197,8 @@ class Worker {
     DenseRun run = all_;
     run.rows = rows;
     run.dst = o_.dst + pixel * run.dst_step + b.first * (p_.out == DenseOut::F32 ? 4 : 1);
-    if (p_.has_residual) run.residual = o_.residual + pixel * s_.out_channels + b.first;
+    const I64 added = p_.residual == DenseResidual::F32 ? 4 : 1;
+    if (p_.residual != DenseResidual::None) run.residual = o_.residual + (pixel * s_.out_channels + b.first) * added;
     run.pixels = count;
     run.weights = o_.packed + b.weights;
     run.next = o_.packed + (block + 1 < blocks_ ? p_.blocks[static_cast<std::size_t>(block) + 1].weights : 0);
@@ -233,7 +236,9 @@ bool choose_rows(Dense8& p) {
 
 }  // namespace
 
-bool faster_dense(const DenseShape& s) noexcept {
+bool faster_dense(const DenseShape& s, bool numbers) noexcept {
+  const I64 pixels = s.batch * s.out_height * s.out_width;
+  if (numbers && pixels * s.out_channels > kFarResults) return false;
   if (s.kernel_h != 1 || s.kernel_w != 1) return s.out_height * s.out_width > 1 && taps_of(s) * s.out_channels <= kNearBytes;
   return s.stride_h == 1 && s.stride_w == 1 && s.top == 0 && s.left == 0;
 }
@@ -245,8 +250,9 @@ std::optional<Dense8> plan_dense8(const DenseGroup& g) {
   p.signed_input = g.signed_input;
   p.out = g.out;
   p.out_zero = g.out_zero;
-  p.has_residual = g.has_residual, p.signed_residual = g.signed_residual, p.residual_scale = g.residual_scale;
-  p.plain = !g.has_residual && !g.signed_input && g.out == DenseOut::U8 && g.out_zero == 0;
+  p.residual = g.residual, p.residual_scale = g.residual_scale;
+  p.in_order = g.out == DenseOut::F32 || g.residual == DenseResidual::F32;
+  p.plain = g.residual == DenseResidual::None && !g.signed_input && g.out == DenseOut::U8 && g.out_zero == 0;
   for (I64 c = 0; c < g.shape.out_channels; ++c) p.plain = p.plain && g.low[c] <= 0.0f;
   if (!choose_rows(p)) return std::nullopt;
   p.pad.assign(static_cast<std::size_t>(p.row_bytes), static_cast<std::byte>(g.input_zero));
@@ -260,7 +266,7 @@ std::optional<Dense8> plan_dense8(const DenseGroup& g) {
     b.pixels = choose_pixels(b.vectors, width);
     b.weights = p.weight_bytes;
     p.weight_bytes += b.vectors * kLanes * taps_of(g.shape);
-    set_constants(b, g);
+    set_constants(b, g, p.in_order);
     p.blocks.push_back(b);
   }
   return p;
@@ -275,7 +281,7 @@ void pack_dense8(const Dense8& p, const std::int8_t* weights, std::byte* packed)
       for (I64 unit = 0; unit < run / 4; ++unit)
         for (I64 place = 0; place < b.vectors * kLanes; ++place)
           for (I64 i = 0; i < 4; ++i, ++to) {
-            const I64 inside = channel_at(p.out == DenseOut::F32 ? 1 : b.vectors, place);
+            const I64 inside = channel_at(b.vectors, place, p.in_order);
             const I64 kx = (4 * unit + i) / s.channels, in = (4 * unit + i) % s.channels;
             const I64 from = (((b.first + inside) * s.channels + in) * s.kernel_h + ky) * s.kernel_w + kx;
             *to = inside < b.channels ? static_cast<std::byte>(weights[from]) : std::byte{0};

@@ -2,7 +2,7 @@
 // Convolution of 8-bit data with 8-bit weights, channels last, one group, on CPUs with AVX512-VNNI; sums are exact. With
 // x_q, w_q the 8-bit numbers and the zero point in the padding:
 //   sum = Σ (x_q - input_zero) * w_q      t = fma(sum, scale[c], shift[c])      (round to nearest even, FP32)
-//   with a residual of 8-bit numbers      t = fma(r_q, residual_scale, t)
+//   with a residual r (8-bit or FP32)     t = fma(r, residual_scale, t), within ±1e6; not a number becomes 0
 //   8-bit output:  q = min(max(saturate(round_half_even(t) + zero), bound(low[c])), bound(high[c])),
 //                  bound(v) = saturate(round_half_even(v) + zero)
 //   FP32 output:   min(max(t, low[c]), high[c])
@@ -29,6 +29,7 @@ struct DenseShape {
 };
 
 enum class DenseOut : std::uint8_t { U8, S8, F32 };
+enum class DenseResidual : std::uint8_t { None, U8, S8, F32 };
 
 /// What plan_dense8 takes; arrays have one entry per output channel.
 struct DenseGroup {
@@ -39,7 +40,7 @@ struct DenseGroup {
   std::int32_t input_zero = 0;
   DenseOut out = DenseOut::U8;
   std::int32_t out_zero = 0;
-  bool has_residual = false, signed_residual = false;  ///< of 8-bit output only
+  DenseResidual residual = DenseResidual::None;  ///< of 8-bit output only
   float residual_scale = 0;
 };
 
@@ -60,8 +61,9 @@ struct Dense8 {
   DenseOut out = DenseOut::U8;
   std::int32_t out_zero = 0;
   bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
-  bool has_residual = false, signed_residual = false;
+  DenseResidual residual = DenseResidual::None;
   float residual_scale = 0;
+  bool in_order = false;  ///< channels of a block are packed one behind the other: numbers are read or written beside them
   std::vector<DenseBlock> blocks;
   bool points = false;             ///< output pixels are input pixels, in one long row
   bool in_place = true;            ///< rows are read where they are: nothing is missing beside them
@@ -73,8 +75,9 @@ struct Dense8 {
   std::vector<std::byte> pad;      ///< a row
 };
 
-/// Whether the library takes longer, on a CPU with AVX512-VNNI: larger windows with large weights it does as fast.
-bool faster_dense(const DenseShape& shape) noexcept;
+/// Whether the library and kernels/integer take longer, on a CPU with AVX512-VNNI: larger windows with large weights, 1×1
+/// ones with strides, and many results or residuals that are numbers (FP32) they do as fast or faster.
+bool faster_dense(const DenseShape& shape, bool numbers) noexcept;
 /// Nothing without AVX512-VNNI, where channels are no multiple of 4, a sum times its scale may leave 30 bits, or there are
 /// more numbers under a window than sums can take.
 std::optional<Dense8> plan_dense8(const DenseGroup& group);

@@ -16,7 +16,7 @@ struct DenseRun {
   DenseOut out = DenseOut::U8;
   std::int32_t out_zero = 0;
   bool signed_input = false;
-  bool signed_residual = false;
+  DenseResidual residual_type = DenseResidual::None;
   float residual_scale = 0;
   bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
 };

@@ -49,6 +49,8 @@ INC_INLINE V ordered(V bytes) {
   return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), bytes);
 }
 
+enum class Addend : std::uint8_t { None, Bytes, Numbers };
+
 /// P pixels times C vectors of channels. kPlain: of unsigned numbers, with such results.
 template <int C, int P, bool kPlain>
 struct Tile {
@@ -125,12 +127,24 @@ struct Tile {
     return _mm512_cvtepu8_epi32(_mm_xor_si128(bytes, _mm512_castsi512_si128(flip)));
   }
 
-  template <bool kResidual>
+  static INC_INLINE __m512 numbers(const std::byte* from, int j, I64 channels) {
+    const I64 rest = channels - 16 * j;
+    const auto mask = static_cast<__mmask16>(rest >= 16 ? 0xffff : (1 << rest) - 1);
+    return _mm512_maskz_loadu_ps(mask, from + 64 * j);
+  }
+
+  /// Not a number becomes 0.
+  static INC_INLINE __m512 within(__m512 t) {
+    t = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(t, t, _CMP_ORD_Q), t);
+    return _mm512_min_ps(_mm512_max_ps(t, _mm512_set1_ps(-1e6f)), _mm512_set1_ps(1e6f));
+  }
+
+  template <Addend kAddend>
   INC_INLINE void store_bytes(const DenseRun& r, std::byte* y, [[maybe_unused]] const std::byte* addend) {
     const DenseBlock& b = *r.block;
     const I64 step = r.dst_step, channels = b.channels;
-    const V flip = _mm512_set1_epi8(static_cast<char>(r.signed_residual ? 128 : 0));
-    const V low = _mm512_set1_epi32(r.signed_residual ? -128 : 0);
+    const bool is_signed = r.residual_type == DenseResidual::S8;
+    const V flip = _mm512_set1_epi8(static_cast<char>(is_signed ? 128 : 0)), low = _mm512_set1_epi32(is_signed ? -128 : 0);
     const __m512 residual_scale = _mm512_set1_ps(r.residual_scale);
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) {
@@ -138,10 +152,12 @@ struct Tile {
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
         __m512 t = scaled(p, scale, shift, j);
-        if constexpr (kResidual) {
+        if constexpr (kAddend == Addend::Bytes) {
           const V q = _mm512_add_epi32(residual(addend + p * step, j, channels, flip), low);
           t = _mm512_fmadd_ps(_mm512_cvtepi32_ps(q), residual_scale, t);
         }
+        if constexpr (kAddend == Addend::Numbers)
+          t = within(_mm512_fmadd_ps(numbers(addend + 4 * p * step, j, channels), residual_scale, t));
         sum[p][j] = _mm512_cvtps_epi32(t);
       }
     }
@@ -149,9 +165,10 @@ struct Tile {
     if constexpr (C == 4) {
       const __mmask64 mask = channels == 64 ? ~__mmask64{0} : (__mmask64{1} << channels) - 1;
 #pragma GCC unroll 16
-      for (int p = 0; p < P; ++p)
-        _mm512_mask_storeu_epi8(y + p * step, mask,
-                                packer.held(packer.interleaved(sum[p][0], sum[p][1], sum[p][2], sum[p][3])));
+      for (int p = 0; p < P; ++p) {
+        const V bytes = packer.interleaved(sum[p][0], sum[p][1], sum[p][2], sum[p][3]);
+        _mm512_mask_storeu_epi8(y + p * step, mask, packer.held(kAddend == Addend::Numbers ? ordered(bytes) : bytes));
+      }
     } else if constexpr (C == 3) {
       const __mmask64 mask = (__mmask64{1} << channels) - 1;
 #pragma GCC unroll 16
@@ -211,10 +228,12 @@ void tiles(const DenseRun& r, Place& at) {
     tile.multiply(r, at.x, at.next, at.flip);
     if (!kPlain && r.out == DenseOut::F32)
       tile.store_floats(r, at.y);
-    else if (!kPlain && r.residual != nullptr)
-      tile.template store_bytes<true>(r, at.y, r.residual + (at.y - r.dst));
+    else if (!kPlain && r.residual_type == DenseResidual::F32)
+      tile.template store_bytes<Addend::Numbers>(r, at.y, r.residual + 4 * (at.y - r.dst));
+    else if (!kPlain && r.residual_type != DenseResidual::None)
+      tile.template store_bytes<Addend::Bytes>(r, at.y, r.residual + (at.y - r.dst));
     else
-      tile.template store_bytes<false>(r, at.y, nullptr);
+      tile.template store_bytes<Addend::None>(r, at.y, nullptr);
   }
 }
 

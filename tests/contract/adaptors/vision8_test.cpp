@@ -67,8 +67,10 @@ TEST(Vision8, RunsDenseConvolutionsInAKernelOfOursWithVnni) {
   for (const DType type : {DType::UInt8, DType::Int8})
     for (const std::int64_t out : {16, 24, 96, 144})
       for (const std::string activation : {"none", "relu", "clip"})
-        for (const auto& [factors, residual] :
-             {std::pair{false, kNone}, {true, kNone}, {false, GroupSpec::Residual::Quantized}}) {
+        for (const auto& [factors, residual] : {std::pair{false, kNone},
+                                                {true, kNone},
+                                                {false, GroupSpec::Residual::Quantized},
+                                                {false, GroupSpec::Residual::Real}}) {
           GroupSpec s;
           s.x = {2, 24, 9, 8};
           s.w = {out, 24, 1, 1};
@@ -84,6 +86,25 @@ TEST(Vision8, RunsDenseConvolutionsInAKernelOfOursWithVnni) {
           builder.group(s);
           EXPECT_EQ(checked_kernel(builder, "Conv"), "inc:dense8") << out << " channels";
         }
+}
+
+TEST(Vision8, SharesWeightsOnlyBetweenConvolutionsThatReadThemAlike) {
+  GroupSpec s;
+  s.x = {2, 24, 9, 8};
+  s.w = {64, 24, 1, 1};
+  s.weight_limit = 127;
+  const auto adaptor = onednn::make_adaptor();
+  std::vector<std::unique_ptr<const runtime::Executable>> kept;
+  for (const bool to_8_bits : {true, false}) {
+    s.output_8_bits = to_8_bits;
+    GroupBuilder b(11);
+    b.group(s);
+    const auto inputs = b.inputs();
+    kept.push_back(adaptor->prepare(b.graph));
+    const auto expected = reference::make_adaptor()->prepare(b.graph)->run(inputs);
+    const testing::Tolerance tolerance = to_8_bits ? testing::Tolerance(testing::QStep{1, 1}) : testing::Nmse{1e-10};
+    EXPECT_TRUE(testing::agree(kept.back()->run(inputs)[0], expected[0], tolerance)) << to_8_bits;
+  }
 }
 
 void pool(GroupBuilder& b, const std::string& op, const ir::Shape& x, const ir::Attrs& attrs, float out_scale) {

@@ -23,6 +23,7 @@ struct Problem {
   std::vector<std::int8_t> weights;
   std::vector<float> scale, shift, low, high;
   std::vector<std::uint8_t> src, residual;
+  std::vector<float> numbers;
 
   Problem(const DenseShape& s, bool signed_input, DenseOut out) {
     Rng rng(static_cast<std::uint64_t>(s.out_channels * 131 + s.width * 17 + s.channels));
@@ -52,13 +53,19 @@ struct Problem {
              out == DenseOut::S8 ? -5 : 40};
   }
 
-  void add_residual(bool is_signed) {
+  void add_residual(DenseResidual type) {
     Rng rng(7);
-    for (std::int64_t i = 0; i < pixels() * group.shape.out_channels; ++i)
+    for (std::int64_t i = 0; i < pixels() * group.shape.out_channels; ++i) {
       residual.push_back(static_cast<std::uint8_t>(rng.uniform() * 256));
-    group.has_residual = true;
-    group.signed_residual = is_signed;
+      const float wild[] = {std::nanf(""), 1e30f, -std::numeric_limits<float>::infinity()};
+      numbers.push_back(i % 13 == 5 ? wild[i % 3] : static_cast<float>(rng.uniform() * 300 - 150));
+    }
+    group.residual = type;
     group.residual_scale = 0.31f;
+  }
+  const std::byte* residual_data() const {
+    const void* data = group.residual == DenseResidual::F32 ? static_cast<const void*>(numbers.data()) : residual.data();
+    return static_cast<const std::byte*>(data);
   }
 
   std::int64_t pixels() const { return group.shape.batch * group.shape.out_height * group.shape.out_width; }
@@ -80,10 +87,12 @@ struct Problem {
         }
     const auto at = static_cast<std::size_t>(c);
     const float t = std::fma(static_cast<float>(sum), scale[at], shift[at]);
-    if (!group.has_residual) return t;
-    const std::uint8_t byte = residual[static_cast<std::size_t>(pixel * group.shape.out_channels + c)];
-    const std::int32_t q = group.signed_residual ? static_cast<std::int8_t>(byte) : byte;
-    return std::fma(static_cast<float>(q), group.residual_scale, t);
+    if (group.residual == DenseResidual::None) return t;
+    const auto place = static_cast<std::size_t>(pixel * group.shape.out_channels + c);
+    const float q = group.residual == DenseResidual::S8 ? static_cast<float>(static_cast<std::int8_t>(residual[place]))
+                                                        : static_cast<float>(residual[place]);
+    const float sum_with = std::fma(group.residual == DenseResidual::F32 ? numbers[place] : q, group.residual_scale, t);
+    return std::isnan(sum_with) ? 0.0f : sum_with;
   }
 
   std::int32_t rounded(float v) const {
@@ -106,8 +115,8 @@ void expect_exact(const Problem& p, int shares) {
   pack_dense8(*plan, p.weights.data(), weights);
   std::vector<std::byte> dst(count * number + kBehind, std::byte{0x5a});
   std::vector<std::byte> scratch(static_cast<std::size_t>(plan->scratch_bytes * shares));
-  dense8(*plan, {weights, reinterpret_cast<const std::byte*>(p.src.data()),
-                 reinterpret_cast<const std::byte*>(p.residual.data()), dst.data(), scratch.data(), shares});
+  dense8(*plan,
+         {weights, reinterpret_cast<const std::byte*>(p.src.data()), p.residual_data(), dst.data(), scratch.data(), shares});
   for (std::size_t i = 0; i < count; ++i) {
     const auto n = static_cast<std::int64_t>(i);
     const std::int64_t c = n % s.out_channels, pixel = n / s.out_channels;
@@ -167,14 +176,14 @@ TEST_P(Dense, ResultsThatAreNotNegativeAndSaturate) {
 
 TEST_P(Dense, AddsResiduals) {
   for (const DenseOut out : {DenseOut::U8, DenseOut::S8})
-    for (const bool is_signed : {false, true})
+    for (const DenseResidual type : {DenseResidual::U8, DenseResidual::S8, DenseResidual::F32})
       for (const std::int64_t out_channels : {8, 16, 24, 32, 48, 60, 64, 160}) {
         Problem p(points(41, 24, out_channels), false, out);
-        p.add_residual(is_signed);
+        p.add_residual(type);
         expect_exact(p, 1);
       }
   Problem real(points(9, 8, 16), false, DenseOut::F32);
-  real.add_residual(false);
+  real.add_residual(DenseResidual::U8);
   EXPECT_FALSE(plan_dense8(real.group));
 }
 
@@ -194,7 +203,7 @@ TEST_P(Dense, WindowsOfAnySizeAndStride) {
   expect_exact({1, 30, 9, 8, 12, 9, 20, 4, 3, 2, 1, 3, 2, 1}, false, DenseOut::U8, 1);
   expect_exact({1, 4, 4, 8, 5, 6, 20, 3, 3, 1, 1, 1, 2, 3}, true, DenseOut::U8, 1);
   Problem residual(windows(2, 8, 8, 16, 16, 3, 1, 1), false, DenseOut::U8);
-  residual.add_residual(false);
+  residual.add_residual(DenseResidual::U8);
   expect_exact(residual, 1);
 }
 
