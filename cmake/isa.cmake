@@ -1,9 +1,13 @@
 # Compiler flags of kernel variants, by file name. Nothing else is compiled with ISA flags.
 # Products and sums are never contracted: integer kernels are bit-exact on every ISA.
 set(INC_KERNEL_FLAGS -ffp-contract=off -fno-math-errno -fno-trapping-math)
+set(INC_KERNEL_LEVEL -O3)
+if(INC_SANITIZE)  # -O3 takes minutes a file and is no faster with checks; GNU's own AVX512 header raises a false alarm
+  set(INC_KERNEL_LEVEL -O1 -Wno-uninitialized)
+endif()
 file(GLOB_RECURSE variants CONFIGURE_DEPENDS kernels/*/ref.cpp kernels/*/x86_*.cpp)
 foreach(variant ${variants})
-  set(flags -O3 ${INC_KERNEL_FLAGS})
+  set(flags ${INC_KERNEL_LEVEL} ${INC_KERNEL_FLAGS})
   if(variant MATCHES "ref\\.cpp$")  # for CPUs without AVX2; -O3 takes four times as long to compile
     set(flags -O1 ${INC_KERNEL_FLAGS})
   elseif(variant MATCHES "x86_avx2\\.cpp$")

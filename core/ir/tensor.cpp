@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 
 #include "core/base/hash.h"
@@ -59,7 +60,12 @@ namespace {
 template <class To, class From>
 To convert(From value) {
   if constexpr (std::is_same_v<From, Float16> || std::is_same_v<From, BFloat16>)
-    return static_cast<To>(static_cast<float>(value));
+    return convert<To>(static_cast<float>(value));
+  else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>)
+    return value != value     ? To{}
+           : value <= -0x1p63 ? std::numeric_limits<To>::lowest()
+           : value >= 0x1p63  ? std::numeric_limits<To>::max()
+                              : static_cast<To>(value);
   else
     return static_cast<To>(value);
 }

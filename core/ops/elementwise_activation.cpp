@@ -92,9 +92,9 @@ struct Shrink {
   explicit Shrink(const ir::Attrs& a)
       : bias(static_cast<double>(a.real("bias", 0))), lambda(static_cast<double>(a.real("lambd", 0.5f))) {}
   template <class T>
-  double operator()(T value) const {
+  T operator()(T value) const {
     const auto x = static_cast<double>(value);
-    return x < -lambda ? x + bias : x > lambda ? x - bias : 0;
+    return clamped<T>(x < -lambda ? x + bias : x > lambda ? x - bias : 0);
   }
   double bias, lambda;
 };
@@ -109,7 +109,7 @@ void eval_prelu(const EvalContext& c) {
   visit_number(c.inputs[0].dtype(), [&](auto tag) {
     using T = decltype(tag);
     map_pairs<T, T, T>(c, [](T x, T slope) {
-      return wide(x) < Wide<T>{} ? narrow<T>(static_cast<double>(wide(x)) * static_cast<double>(wide(slope))) : x;
+      return wide(x) < Wide<T>{} ? clamped<T>(static_cast<double>(wide(x)) * static_cast<double>(wide(slope))) : x;
     });
   });
 }

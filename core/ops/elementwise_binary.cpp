@@ -134,7 +134,7 @@ void eval_pow(const EvalContext& c) {
         if constexpr (kInteger<T> && kInteger<E>)
           return integer_power<T>(base, static_cast<std::int64_t>(exponent));
         else
-          return narrow<T>(std::pow(static_cast<double>(wide(base)), static_cast<double>(wide(exponent))));
+          return clamped<T>(std::pow(static_cast<double>(wide(base)), static_cast<double>(wide(exponent))));
       });
     });
   });

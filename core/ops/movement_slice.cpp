@@ -56,9 +56,10 @@ std::vector<OutputSpec> infer_split(const InferContext& c) {
     std::int64_t left = x[axis];
     for (std::int64_t i = 0; i < parts; ++i, left -= lengths.back()) lengths.push_back(std::min(chunk, left));
   }
-  require(std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0}) == x[axis] &&
-              *std::min_element(lengths.begin(), lengths.end()) >= 0,
-          fmt::format("split {} found for an axis of {} elements", to_string(lengths), x[axis]));
+  std::int64_t left = x[axis];
+  const bool fits =
+      std::all_of(lengths.begin(), lengths.end(), [&](std::int64_t n) { return n >= 0 && n <= left && (left -= n) >= 0; });
+  require(fits && left == 0, fmt::format("split {} found for an axis of {} elements", to_string(lengths), x[axis]));
   std::vector<OutputSpec> outputs;
   for (const auto length : lengths) {
     ir::Shape shape = x;

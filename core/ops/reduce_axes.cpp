@@ -49,7 +49,13 @@ std::vector<A> accumulate(const EvalContext& c, A start, Step step) {
 template <class T, class A, class Last>
 void store(const EvalContext& c, const std::vector<A>& values, Last last) {
   T* y = c.outputs[0].mutable_data<T>();
-  for (std::size_t i = 0; i < values.size(); ++i) y[i] = narrow<T>(last(values[i]));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto value = last(values[i]);
+    if constexpr (std::is_same_v<decltype(value), const double>)
+      y[i] = clamped<T>(value);
+    else
+      y[i] = narrow<T>(value);
+  }
 }
 
 template <class A>
@@ -68,7 +74,10 @@ A multiplied(A a, A b) {
 }
 template <class A>
 A magnitude(A a) {
-  return a < A{} ? static_cast<A>(A{} - a) : a;
+  if constexpr (std::is_integral_v<A>)
+    return a < A{} ? static_cast<A>(std::uint64_t{0} - static_cast<std::uint64_t>(a)) : a;
+  else
+    return a < A{} ? -a : a;
 }
 
 enum class Total { Sum, Mean, Product, Magnitudes, Squares };

@@ -154,7 +154,7 @@ To convert(From value) {
     return To(static_cast<float>(wide(value)));
   } else if constexpr (std::is_integral_v<To> && !std::is_integral_v<From>) {
     const double real = static_cast<double>(wide(value));
-    if (!(real > -9.3e18 && real < 1.9e19)) return To{};
+    if (!(real >= -0x1p63 && real < 0x1p64)) return To{};
     return real < 0 ? static_cast<To>(static_cast<std::int64_t>(real)) : static_cast<To>(static_cast<std::uint64_t>(real));
   } else {
     return static_cast<To>(wide(value));

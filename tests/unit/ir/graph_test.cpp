@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/ir/patch.h"
 #include "core/ir/print.h"
 
@@ -139,6 +141,11 @@ TEST(Tensors, RefuseMoreMemoryThanTheMachineHas) {
   } catch (const BackendError& e) {
     EXPECT_THAT(e.what(), ::testing::HasSubstr("out of memory: 8796093022272 bytes wanted"));
   }
+}
+
+TEST(Tensors, GiveIntegersWithinTheirLimits) {
+  const auto reals = Tensor::of<float>({4}, {NAN, 1e30f, -INFINITY, -2.5f});
+  EXPECT_EQ(reals.to_int64s(), (std::vector<std::int64_t>{0, INT64_MAX, INT64_MIN, -2}));
 }
 
 TEST(Tensors, AreIdenticalByContent) {

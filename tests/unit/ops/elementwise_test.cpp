@@ -84,6 +84,13 @@ TEST(Elementwise, ClipHandsOnNanAndStaysFiniteWithoutBounds) {
   EXPECT_EQ(clipped[2], std::numeric_limits<float>::lowest());
 }
 
+TEST(Elementwise, RealResultsOfIntegersAreClamped) {
+  const auto levels = ir::Tensor::of<std::int8_t>({3}, {-100, 0, 100});
+  EXPECT_THAT(list<std::int8_t>(run_op("Pow", {levels, floats({3, -1, 3})})[0]), ElementsAre(-128, 127, 127));
+  EXPECT_THAT(list<std::int8_t>(run_op("Shrink", {levels}, {{"bias", 100.0f}})[0]), ElementsAre(0, 0, 0));
+  EXPECT_THAT(list<std::int8_t>(run_op("Shrink", {levels}, {{"bias", -100.0f}})[0]), ElementsAre(-128, 0, 127));
+}
+
 TEST(Elementwise, ClipWithCrossedBoundsGivesTheUpperOne) {
   EXPECT_THAT(list<float>(run_op("Clip", {floats({-5, 5}), ir::Tensor::scalar(2.0f), ir::Tensor::scalar(1.0f)})[0]),
               ElementsAre(1, 1));
