@@ -255,8 +255,10 @@ Constants prepare(onnx::ModelProto& model, ExternalData& external) {
   convert(model);
   give_axes(*model.mutable_graph(), axes);
   expand_contrib(model);
-  spell_out_defaults(model);
-  expand_functions(model);
+  do {
+    spell_out_defaults(model);
+    expand_functions(model);
+  } while (inline_subgraphs(model));
   infer_types(model);
   reclaim_constants(*model.mutable_graph(), constants);
   take_constants(*model.mutable_graph(), constants, external);

@@ -91,7 +91,7 @@ void infer_dimensions(onnx::ModelProto& model) {
   try {
     check(model);
     onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(),
-                                       onnx::ShapeInferenceOptions(false, 0, false));
+                                       onnx::ShapeInferenceOptions(false, 0, true));
   } catch (const std::exception&) {
     return;  // said later, by those whose business it is
   }
@@ -239,7 +239,7 @@ onnx::NodeProto& add_node(Nodes& out, const std::string& op, const std::vector<s
   return node;
 }
 
-void inline_subgraphs(onnx::ModelProto& model) {
+bool inline_subgraphs(onnx::ModelProto& model) {
   const auto any = [&] { return std::any_of(model.graph().node().begin(), model.graph().node().end(), is_inlinable); };
   std::int64_t budget = kMostNodes;
   const auto inline_once = [&] {
@@ -247,13 +247,16 @@ void inline_subgraphs(onnx::ModelProto& model) {
     if (chosen || unrolled) normalize(model);
     return chosen || unrolled;
   };
-  bool inlined = true;
+  bool ever = false, inlined = true;
   while (inlined && any()) {
     inlined = inline_once();
-    if (inlined || !any()) continue;
-    infer_dimensions(model);
-    inlined = inline_once();
+    if (!inlined) {
+      infer_dimensions(model);
+      inlined = inline_once();
+    }
+    ever = ever || inlined;
   }
+  return ever;
 }
 
 }  // namespace inc::onnx_io

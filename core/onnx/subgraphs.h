@@ -14,8 +14,8 @@ namespace inc::onnx_io {
 
 /// Replaces each If whose condition follows from constants and known dimensions by the branch that is taken, and each Loop
 /// and Scan whose number of steps follows so, at most 64, by its steps one after the other, while they add no more than 8192
-/// nodes; subgraphs within subgraphs too. Others stay. The model has been normalized.
-void inline_subgraphs(onnx::ModelProto& model);
+/// nodes; subgraphs within subgraphs too. Others stay. The model has been normalized. Whether something was replaced.
+bool inline_subgraphs(onnx::ModelProto& model);
 
 using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
 using Renames = std::unordered_map<std::string, std::string>;

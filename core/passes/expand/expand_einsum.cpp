@@ -8,9 +8,10 @@
 #include "core/passes/facts.h"
 #include "core/passes/rules.h"
 
-// Two operands: labels of one operand alone that the result has not are summed; what is left is Mul where nothing is
-// contracted, and otherwise a product of [batch, M, K] and [batch, K, N], where M, K and N are each any number of labels.
-// Without a batch the labels of M stay apart; all other groups of several labels are merged by Reshape.
+// Several operands: two at a time, from the left, but first those that share a label; labels that others or the result have
+// are kept meanwhile. Two operands: labels of one operand alone that the result has not are summed; what is left is Mul
+// where nothing is contracted, and otherwise a product of [batch, M, K] and [batch, K, N], where M, K and N are each any
+// number of labels. Without a batch the labels of M stay apart; all other groups of several labels are merged by Reshape.
 
 namespace inc::passes {
 namespace {
@@ -22,7 +23,7 @@ struct Equation {
   std::string result;
 };
 
-/// nullopt for what is not expanded: "...", a letter twice in a term, none or more than two operands.
+/// nullopt for what is not expanded: "...", a letter twice in a term.
 std::optional<Equation> parse(std::string text, std::size_t operands) {
   std::erase(text, ' ');
   const auto arrow = text.find("->");
@@ -37,7 +38,7 @@ std::optional<Equation> parse(std::string text, std::size_t operands) {
   if (arrow == std::string::npos)
     for (const auto& [label, count] : uses)
       if (count == 1) e.result += label;
-  if (e.terms.size() != operands || operands > 2) return std::nullopt;
+  if (e.terms.size() != operands) return std::nullopt;
   std::vector<std::string> all = e.terms;
   all.push_back(e.result);
   for (const auto& term : all) {
@@ -76,6 +77,7 @@ struct Term {
   ir::ValueId value;
   std::string labels;
   Dims dims;
+  bool fixed = false;  ///< a constant
   const ir::Dim& at(char label) const { return dims[labels.find(label)]; }
   Dims of(const std::string& wanted) const {
     Dims out;
@@ -91,21 +93,22 @@ class Expansion {
   /// An empty `why_not` afterwards: `patch` replaces the node.
   void run() {
     const auto e = parse(node_.attrs.text("equation"), node_.inputs.size());
-    if (!e) return refuse("the equation '" + node_.attrs.text("equation") + "' is not of one or two plain operands");
+    if (!e) return refuse("the equation '" + node_.attrs.text("equation") + "' is not of plain operands");
     std::vector<Term> terms;
     for (std::size_t i = 0; i < e->terms.size(); ++i) {
       const ir::TensorType& type = graph_.value(node_.inputs[i]).type;
       if (type.dtype != DType::Float || type.rank() != static_cast<int>(e->terms[i].size()))
         return refuse(name_of(graph_, node_.inputs[i]) + " is " + type.to_string());
-      terms.push_back({node_.inputs[i], e->terms[i], *type.dims});
+      terms.push_back({node_.inputs[i], e->terms[i], *type.dims, is_fixed(graph_, node_.inputs[i])});
     }
-    for (std::size_t i = 0; i < terms.size(); ++i)
-      terms[i] = summed(terms[i], those(terms[i].labels, [&](char c) {
-                          return !has(e->result, c) && (terms.size() == 1 || !has(terms[1 - i].labels, c));
-                        }));
-    Term y = terms.size() == 1 ? terms[0] : combined(terms[0], terms[1], e->result);
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      const bool fixed = terms[i].fixed;
+      terms[i] = summed(terms[i], those(terms[i].labels, [&](char c) { return !needed(c, terms, i, i, e->result); }));
+      terms[i].fixed = fixed;
+    }
+    while (terms.size() > 1 && why_not.empty()) join(terms, e->result);
     if (!why_not.empty()) return;
-    y = transposed(y, e->result);
+    Term y = transposed(terms[0], e->result);
     if (y.value == node_.inputs[0]) y = emit("Identity", {y.value}, {}, y.labels, y.dims);
     patch_.replace(node_.outputs[0], y.value);
   }
@@ -114,12 +117,33 @@ class Expansion {
   std::string why_not;
 
  private:
+  /// The result or a term other than these two has the label.
+  static bool needed(char label, const std::vector<Term>& terms, std::size_t a, std::size_t b, const std::string& result) {
+    for (std::size_t i = 0; i < terms.size(); ++i)
+      if (i != a && i != b && has(terms[i].labels, label)) return true;
+    return has(result, label);
+  }
+
+  /// The first term with the next one that shares a label with it, or else with the next.
+  void join(std::vector<Term>& terms, const std::string& result) {
+    std::size_t other = 1;
+    for (std::size_t i = terms.size() - 1; i > 0; --i)
+      if (!those(terms[i].labels, [&](char c) { return has(terms[0].labels, c); }).empty()) other = i;
+    std::string kept = terms[0].labels + those(terms[other].labels, [&](char c) { return !has(terms[0].labels, c); });
+    kept = terms.size() == 2 ? result : those(kept, [&](char c) { return needed(c, terms, 0, other, result); });
+    last_ = terms.size() == 2;
+    const bool fixed = terms[0].fixed && terms[other].fixed;
+    terms[0] = combined(terms[0], terms[other], kept);
+    terms[0].fixed = fixed;
+    terms.erase(terms.begin() + static_cast<std::ptrdiff_t>(other));
+  }
+
   void refuse(std::string why) {
     if (why_not.empty()) why_not = std::move(why);
   }
 
   Term emit(const std::string& op, std::vector<ir::ValueId> inputs, ir::Attrs attrs, std::string labels, Dims dims) {
-    const bool itself = op == "MatMul" || op == "Mul";
+    const bool itself = last_ && (op == "MatMul" || op == "Mul");
     const ir::TensorType type{DType::Float, dims};
     const auto name = itself ? node_.name : fmt::format("{}/{}{}", node_.name, op, ++count_);
     const auto out = patch_.add_node({op, std::move(inputs), std::move(attrs), name, {type}, {}});
@@ -196,8 +220,7 @@ class Expansion {
     const auto batch = those(result, [&](char c) { return has(a.labels, c) && has(b.labels, c); });
     auto m = those(result, [&](char c) { return has(a.labels, c) && !has(b.labels, c); });
     auto n = those(result, [&](char c) { return has(b.labels, c) && !has(a.labels, c); });
-    const bool fixed_a = is_fixed(graph_, node_.inputs[0]), fixed_b = is_fixed(graph_, node_.inputs[1]);
-    if (fixed_a != fixed_b ? fixed_a : batch.empty() && n.size() > 1 && m.size() < 2) {
+    if (a.fixed != b.fixed ? a.fixed : batch.empty() && n.size() > 1 && m.size() < 2) {
       std::swap(a, b);
       std::swap(m, n);
     }
@@ -240,6 +263,7 @@ class Expansion {
   const ir::Node& node_;
   ir::Patch patch_;
   int count_ = 0;
+  bool last_ = true;  ///< the product that is made has the node's name
 };
 
 }  // namespace

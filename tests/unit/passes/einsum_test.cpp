@@ -43,13 +43,13 @@ TEST(Einsum, ExpandedItComputesWhatItsDefinitionSays) {
   Rng rng(11);
   int expanded = 0;
   for (int i = 0; i < kEquations; ++i) {
-    const int operands = 1 + static_cast<int>(rng.next() % 4 != 0);
+    const auto operands = static_cast<int>(1 + rng.next() % 4);
     std::vector<std::string> terms;
     for (int k = 0; k < operands; ++k) terms.push_back(some_letters(rng));
     std::string result;
-    for (const char c : terms.front() + terms.back())
+    for (const char c : fmt::format("{}", fmt::join(terms, "")))
       if (result.find(c) == std::string::npos && rng.next() % 3 != 0) result.insert(rng.next() % (result.size() + 1), 1, c);
-    const std::string equation = (operands == 1 ? terms[0] : terms[0] + ", " + terms[1]) + " -> " + result;
+    const std::string equation = fmt::format("{} -> {}", fmt::join(terms, ", "), result);
     SCOPED_TRACE(equation);
     ir::Graph graph;
     graph.opset = 17;
