@@ -166,12 +166,16 @@ void refine_costs(Costs& costs, const config::Config& config, const LoadedModel&
   remove_file(path);
   if (!costs.measured || !config.tuning.cost_model.profile_from.empty()) return;
   if (costs.profile.samples.size() > tuning::cost_designs(costs.layout, 0).size()) return;
-  tuning::CostProfile profile = measured(config, model, adaptor, fp32, costs.open, costs.bf16, costs.layout, options, true);
-  if ((options.should_stop && options.should_stop()) || profile.samples.size() <= costs.profile.samples.size()) return;
-  if (!explains(profile, costs.layout)) return;
-  profile.seconds += costs.profile.seconds;
-  tuning::write_costs(path, profile);
-  take(costs, std::move(profile));
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    tuning::CostProfile profile =
+        measured(config, model, adaptor, fp32, costs.open, costs.bf16, costs.layout, options, true);
+    if ((options.should_stop && options.should_stop()) || profile.samples.size() <= costs.profile.samples.size()) return;
+    if (!explains(profile, costs.layout)) continue;
+    profile.seconds += costs.profile.seconds;
+    tuning::write_costs(path, profile);
+    take(costs, std::move(profile));
+    return;
+  }
 }
 
 void resume_costs(Costs& costs, const LoadedModel& model, const std::filesystem::path& directory) {

@@ -1,5 +1,5 @@
 // Predicted against measured times of uniform and random mixed points: cost_model [--int8] MODEL[:input=1x2x3]...
-// One JSON line per model, then a Markdown table. OMP_NUM_THREADS says how many threads.
+// By the model that a search refines. One JSON line per model, then a Markdown table. OMP_NUM_THREADS says how many threads.
 #include "core/tuning/cost_model.h"
 
 #include <fmt/format.h>
@@ -105,7 +105,7 @@ void run(const std::string& argument, bool bf16) {
   const auto space = tuning::build_space(fused, *adaptor, options);
   const auto layout = tuning::cost_layout(fused, space);
   const tuning::CostTask task{fused, space, *adaptor, *fp32, inputs};
-  tuning::CostMeter meter(task, layout, {});
+  tuning::CostMeter meter(task, layout, {.thorough = true});
   const auto profile = meter.measure();
   const tuning::CostModel model(layout, tuning::fit_costs(layout, profile), 1, space);
   const auto ranges = calib::calibrate(fused, *fp32, std::span(&inputs, 1));
