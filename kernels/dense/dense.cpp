@@ -153,7 +153,8 @@ class Worker {
   void run() const noexcept {
     if (!p_.points) return run_rows();
     const I64 pixels = s_.batch * s_.height * s_.width;
-    if (pixels >= kLeastPixels * o_.shares) return run_pixels(part(pixels, 0), part(pixels, 1));
+    const bool light = pixels * (s_.channels + s_.out_channels) >= 2 * p_.weight_bytes;
+    if (light && pixels >= kLeastPixels * o_.shares) return run_pixels(part(pixels, 0), part(pixels, 1));
     // Block by block, in each pixel by pixel.
     for (I64 at = part(pixels * blocks_, 0), end = part(pixels * blocks_, 1); at < end;) {
       const I64 pixel = at % pixels, count = std::min(pixels - pixel, end - at);

@@ -90,7 +90,7 @@ struct DenseOperands {
   const std::byte* residual = nullptr;  ///< laid out as dst; or none
   std::byte* dst = nullptr;             ///< [batch][out_height][out_width][out_channels]
   std::byte* scratch = nullptr;         ///< scratch_bytes for each share
-  int shares = 1;  ///< of the work, equal, one per thread: of pixels where there are many, otherwise of channels
+  int shares = 1;  ///< of the work, one per thread: pixels where they weigh more than the weights, otherwise channels
 };
 void dense8(const Dense8& plan, const DenseOperands& operands) noexcept;
 
