@@ -79,17 +79,11 @@ std::optional<search::Outcome> searched(const search::Strategy& strategy, const 
   return outcome;
 }
 
-struct Before {
-  std::size_t trials;
-  bool met;
-};
-
 /// Of rank 0's history.
-Before before(const search::History& history, const Ranks& ranks) {
-  const search::Observation* best = history.best();
-  Before before{history.size(), best != nullptr && best->met};
-  unpack(ranks.broadcast(packed(before.trials, before.met)), before.trials, before.met);
-  return before;
+std::size_t trials_before(const search::History& history, const Ranks& ranks) {
+  std::size_t count = history.size();
+  unpack(ranks.broadcast(packed(count)), count);
+  return count;
 }
 
 }  // namespace
@@ -104,14 +98,12 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   const tuning::Baseline baseline(result.model.fused, fp32, *task.data, *task.metric,
                                   evaluation(task, options, {"baseline", 0, 0}), tuning::baseline_options(config, space));
   Aims aims(config, result.model, costs, space, fp32, baseline.score(), baseline.criterion());
-  const Before resumed = before(history, *options.ranks);
   const tuning::Workbench bench{candidates,
                                 baseline,
                                 evaluation(task, options, {"tune", 0, 0}),
                                 &aims.rating(),
                                 tuning::seconds_left(config.tuning.exit_policy, history),
-                                resumed.trials,
-                                resumed.met};
+                                trials_before(history, *options.ranks)};
   result.stages.enter("search");
   const search::Knowledge knowledge{static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(),
                                     baseline.criterion().allowed(), config.tuning.exit_policy.timeout > 0 ? 0 : kHandful};

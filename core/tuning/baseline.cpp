@@ -40,10 +40,7 @@ BaselineOptions baseline_options(const config::Config& config, const TuningSpace
 
 Baseline::Baseline(const ir::Graph& fused, const runtime::Executable& fp32, const eval::Dataset& data, eval::Metric& metric,
                    eval::EvalOptions evaluation, const BaselineOptions& options)
-    : metric_(metric),
-      fp32_(fp32),
-      error_probability_(options.natural_order ? 0 : options.error_probability),
-      later_error_probability_(options.natural_order ? 0 : options.later_error_probability) {
+    : metric_(metric), fp32_(fp32), error_probability_(options.natural_order ? 0 : options.error_probability) {
   const std::int64_t count = evaluation.samples < 0 ? data.size() : std::min(evaluation.samples, data.size());
   std::vector<std::int64_t> order = eval::shuffled_order(count, options.seed);
   if (options.natural_order) std::sort(order.begin(), order.end());
@@ -67,11 +64,7 @@ double Baseline::alpha(std::size_t trial) const noexcept {
   return eval::decision_alpha(error_probability_, static_cast<std::int64_t>(trial)) / static_cast<double>(parts_.size());
 }
 
-double Baseline::later_alpha() const noexcept {
-  return later_error_probability_ / static_cast<double>(parts_.size());
-}
-
-Judge::Judge(const Baseline& baseline, double alpha) : baseline_(baseline) {
+Judge::Judge(const Baseline& baseline, std::size_t trial) : baseline_(baseline) {
   const auto metrics = baseline.metric().parts();
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const Baseline::Part& part = baseline.parts()[i];
@@ -86,7 +79,7 @@ Judge::Judge(const Baseline& baseline, double alpha) : baseline_(baseline) {
     setup.low = part.bounds.low;
     setup.high = part.bounds.high;
     setup.tight = part.bounds.tight;
-    setup.alpha = alpha;
+    setup.alpha = baseline.alpha(trial);
     tests_.push_back(std::make_unique<eval::SequentialTest>(std::move(setup)));
   }
 }

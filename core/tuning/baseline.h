@@ -21,8 +21,6 @@ struct BaselineOptions {
   bool natural_order = false;
   /// Probability that any candidate of a search is stopped although it meets the target.
   double error_probability = 0.01;
-  /// The same for each candidate behind the first one that meets the target.
-  double later_error_probability = 0.1;
 };
 
 /// As the configuration and the options in the space want it.
@@ -55,11 +53,7 @@ class Baseline {
   const Criterion& criterion() const noexcept { return parts_.front().criterion; }
   /// Of all metrics.
   std::string describe_target() const;
-  /// Error probability of a decision on one metric: of the candidate with that number, from 1, while none has met the
-  /// target.
   double alpha(std::size_t trial) const noexcept;
-  /// Of each candidate after that.
-  double later_alpha() const noexcept;
 
  private:
   eval::Metric& metric_;
@@ -68,14 +62,14 @@ class Baseline {
   Fp32Outputs outputs_;
   eval::Score score_;
   std::vector<Part> parts_;
-  double error_probability_, later_error_probability_;
+  double error_probability_;
 };
 
 /// Follows the evaluation of one candidate.
 class Judge {
  public:
-  /// `alpha`: error probability of the decision on one metric.
-  Judge(const Baseline& baseline, double alpha);
+  /// `trial` counts the candidates of a search from 1.
+  Judge(const Baseline& baseline, std::size_t trial);
   /// After each batch. False: the target is missed, and nothing that is still to come is wanted.
   bool goes_on();
   /// Fills accuracy and its interval, loss and met. `complete`: all samples were executed.

@@ -9,7 +9,7 @@ namespace inc::tuning {
 namespace {
 
 /// Evaluates until the verdict is known, and fills the observation.
-void evaluate(const Workbench& bench, const Stopwatch& spent, double alpha, search::Observation& observation) {
+void evaluate(const Workbench& bench, const Stopwatch& spent, std::size_t trial, search::Observation& observation) {
   const Baseline& baseline = bench.baseline;
   Candidate candidate;
   std::unique_ptr<const runtime::Executable> executable;
@@ -18,7 +18,7 @@ void evaluate(const Workbench& bench, const Stopwatch& spent, double alpha, sear
     executable = bench.candidates.adaptor().prepare(candidate.graph);
   });
   Divergence divergence(baseline.outputs());
-  Judge judge(baseline, alpha);
+  Judge judge(baseline, trial);
   std::optional<search::StopReason> stopped;
   eval::EvalOptions options = bench.evaluation;
   const std::int64_t batch = eval::usable_batch_size(candidate.graph, options.batch_size), samples = baseline.data().size();
@@ -53,15 +53,12 @@ double seconds_left(const config::ExitPolicy& policy, const search::History& his
 }
 
 search::Evaluate make_measure(const Workbench& bench) {
-  return [&bench, spent = Stopwatch(), trial = bench.trials_before,
-          met = bench.met_before](const search::Point& point) mutable {
+  return [&bench, spent = Stopwatch(), trial = bench.trials_before](const search::Point& point) mutable {
     const Stopwatch watch;
     search::Observation observation;
     observation.point = point;
     try {
-      ++trial;
-      evaluate(bench, spent, met ? bench.baseline.later_alpha() : bench.baseline.alpha(trial), observation);
-      met = met || observation.met;
+      evaluate(bench, spent, ++trial, observation);
     } catch (const Error& error) {
       observation.state = search::TrialState::Failed;
       observation.why_failed = error.full_message();

@@ -18,17 +18,14 @@ struct Workbench {
   const Rating* rating = nullptr;  ///< of candidates; nullptr: by the latency measured while evaluating
   double seconds_left = std::numeric_limits<double>::infinity();  ///< to the time limit, from make_measure on
   std::size_t trials_before = 0;                                  ///< in a resumed history
-  bool met_before = false;                                        ///< a point of a resumed history met the target
 };
 
 /// What a resumed history leaves of the time; infinite where there is no limit.
 double seconds_left(const config::ExitPolicy& policy, const search::History& history);
 
 /// A candidate that misses the target is stopped as soon as that is decided (core/eval/sequential.h); one that meets it is
-/// evaluated on the whole set. Once a point has met the target, stopping one that would have met it as well costs a chance
-/// and no verdict: Baseline::later_alpha holds from then on. A failed trial is an observation with its reason. Throws
-/// search::Interrupted with its reason within one batch when the time is over or evaluation.progress says so; such a trial
-/// is lost and not counted.
+/// evaluated on the whole set. A failed trial is an observation with its reason. Throws search::Interrupted with its reason
+/// within one batch when the time is over or evaluation.progress says so; such a trial is lost and not counted.
 search::Evaluate make_measure(const Workbench& bench);
 /// The same for sensitivities, between operators; `seconds_left` from here on. What `task` refers to outlives the measure.
 std::function<search::Sensitivity()> make_sensitivity_measure(const SensitivityTask& task, const SensitivityOptions& options,

@@ -52,12 +52,12 @@ class Judged : public ::testing::Test {
   Judged() { graph_.add_input("x", {DType::Float, std::vector<ir::Dim>{{-1, "N"}, {1, ""}}}); }
   /// FP32 is always right; the tolerable loss is 1 %.
   search::Observation judge(const char* metric, const WrongEvery& candidate, BaselineOptions options = {},
-                            config::ParameterMap parameters = {}, bool later = false) {
+                            config::ParameterMap parameters = {}) {
     options.criterion.absolute = 0.01;
     const auto made = eval::make_metric({metric, {std::move(parameters), ""}, ""});
     const Baseline baseline(graph_, fp32_, data_, *made, {.batch_size = kBatch}, options);
     fp32_runs_ = fp32_.runs;
-    Judge judge(baseline, later ? baseline.later_alpha() : baseline.alpha(1));
+    Judge judge(baseline, 1);
     eval::EvalOptions evaluation{.batch_size = kBatch};
     evaluation.progress = [&](std::int64_t, std::int64_t) { return judge.goes_on(); };
     evaluation.reference = [&](std::int64_t first) { return baseline.outputs().find(first); };
@@ -99,13 +99,6 @@ TEST_F(Judged, InTheOrderOfTheFilesOnlyCertaintyStops) {
   const auto seen = judge("topk", WrongEvery(20), options);
   EXPECT_FALSE(seen.met);
   EXPECT_DOUBLE_EQ(seen.full_evaluations, 0.21) << "the 21st wrong sample is number 400";
-}
-
-TEST_F(Judged, BehindOneThatMeetsTheTargetMissesAreStoppedEarlier) {
-  const auto first = judge("topk", WrongEvery(40)), later = judge("topk", WrongEvery(40), {}, {}, true);
-  EXPECT_FALSE(later.met);
-  EXPECT_LT(later.full_evaluations, 0.8 * first.full_evaluations);
-  EXPECT_TRUE(judge("topk", WrongEvery(200), {}, {}, true).met);
 }
 
 TEST_F(Judged, MetricsThatAreNoMeansAreEvaluatedInFull) {
