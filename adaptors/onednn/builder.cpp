@@ -152,7 +152,7 @@ int Builder::constant(std::shared_ptr<const dnnl::memory> memory) {
 int Builder::packed(ir::ValueId value, const Desc& from, const Desc& to) {
   const ir::Tensor& tensor = *known(value);
   if (from == to) return view(constant(tensor), tensor.dtype(), tensor.shape(), to);
-  return constant(weights_.get(content(value), tensor.raw(), from, to));
+  return constant(weights_.get(content(value), tensor, from, to));
 }
 
 int Builder::packed(ir::ValueId value, const std::string& layout, std::size_t bytes,

@@ -120,8 +120,9 @@ bool set_channels(Work& w, const Anchor& a, const IntegerForm& form) {
 int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const IntegerForm& form) {
   return b.packed(a.weights->q, layout_name(plan) + " " + std::to_string(form.strides.in), plan.packed_bytes(),
                   [&](std::byte* to) {
+                    const ir::Tensor q = b.known(a.weights->q)->at_hand();
                     kernels::IntegerWeights weights = form.strides;
-                    weights.data = b.known(a.weights->q)->data<std::int8_t>();
+                    weights.data = q.data<std::int8_t>();
                     weights.zero_point = a.weights->zero_point;
                     kernels::pack_integers(plan, weights, to);
                   });

@@ -7,7 +7,7 @@
 
 namespace inc::onednn {
 
-std::shared_ptr<const dnnl::memory> PackedWeights::get(std::uint64_t content, const void* data, const Desc& from,
+std::shared_ptr<const dnnl::memory> PackedWeights::get(std::uint64_t content, const ir::Tensor& tensor, const Desc& from,
                                                        const Desc& to) {
   const std::lock_guard lock(mutex_);
   std::vector<Entry>& entries = entries_[content];
@@ -15,7 +15,8 @@ std::shared_ptr<const dnnl::memory> PackedWeights::get(std::uint64_t content, co
   for (const Entry& entry : entries)
     if (auto known = entry.memory.lock(); known && entry.to == to && entry.from == from) return known;
   dnnl::memory packed(to, cpu());
-  dnnl::memory plain(from, cpu(), const_cast<void*>(data));
+  const ir::Tensor data = tensor.at_hand();
+  dnnl::memory plain(from, cpu(), const_cast<std::byte*>(data.raw()));
   dnnl::stream stream(cpu());
   dnnl::reorder(plain, packed).execute(stream, plain, packed);
   stream.wait();

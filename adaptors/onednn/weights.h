@@ -12,13 +12,14 @@
 #include <vector>
 
 #include "adaptors/onednn/memory.h"
+#include "core/ir/tensor.h"
 
 namespace inc::onednn {
 
 class PackedWeights {
  public:
-  /// `data` in the layout `from`, reordered to `to`. `content` identifies the data.
-  std::shared_ptr<const dnnl::memory> get(std::uint64_t content, const void* data, const Desc& from, const Desc& to);
+  /// `tensor` in the layout `from`, reordered to `to`. `content` identifies its data.
+  std::shared_ptr<const dnnl::memory> get(std::uint64_t content, const ir::Tensor& tensor, const Desc& from, const Desc& to);
   /// In a layout of our own kernels: `bytes` filled by `pack`, aligned to 64. `layout` identifies what `pack` does.
   std::shared_ptr<const std::byte> get(std::uint64_t content, const std::string& layout, std::size_t bytes,
                                        const std::function<void(std::byte*)>& pack);

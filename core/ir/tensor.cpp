@@ -1,10 +1,14 @@
 #include "core/ir/tensor.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <new>
 
 #include "core/base/hash.h"
@@ -28,6 +32,14 @@ std::size_t checked_bytes(DType dtype, const Shape& shape) {
 
 }  // namespace
 
+struct Tensor::Deferred {
+  std::shared_ptr<const Stored> stored;
+  mutable std::mutex mutex;
+  mutable std::atomic<const std::byte*> data{nullptr};
+  mutable Tensor kept;
+  mutable std::vector<std::pair<TensorType, std::uint64_t>> hashes;
+};
+
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), owned_(true) {
   const std::size_t bytes = checked_bytes(dtype_, shape_);
   const std::size_t rounded = (bytes + kAlignment) / kAlignment * kAlignment;
@@ -41,6 +53,37 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
 Tensor::Tensor(DType dtype, Shape shape, const std::byte* data, std::shared_ptr<const void> keeper)
     : dtype_(dtype), shape_(std::move(shape)), keeper_(std::move(keeper)), data_(data) {
   checked_bytes(dtype_, shape_);
+}
+
+Tensor::Tensor(DType dtype, Shape shape, std::shared_ptr<const Stored> stored) : dtype_(dtype), shape_(std::move(shape)) {
+  checked_bytes(dtype_, shape_);
+  auto deferred = std::make_shared<Deferred>();
+  deferred->stored = std::move(stored);
+  deferred_ = deferred.get();
+  keeper_ = std::move(deferred);
+}
+
+const std::byte* Tensor::loaded() const {
+  if (const std::byte* data = deferred_->data.load(std::memory_order_acquire)) return data;
+  const std::lock_guard lock(deferred_->mutex);
+  if (deferred_->data.load(std::memory_order_relaxed) == nullptr) {
+    deferred_->kept = at_hand();
+    deferred_->data.store(deferred_->kept.data_, std::memory_order_release);
+  }
+  return deferred_->kept.data_;
+}
+
+/// In pages of its own: what is read for a moment would leave holes in the heap (BERT-base in INT8: 90 MB of them).
+Tensor Tensor::at_hand() const {
+  if (deferred_ == nullptr) return *this;
+  if (const std::byte* data = deferred_->data.load(std::memory_order_acquire)) return {dtype_, shape_, data, keeper_};
+  const std::size_t size = std::max<std::size_t>(bytes(), 1);
+  expect_memory(size);
+  void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (pages == MAP_FAILED) throw BackendError(fmt::format("out of memory: {} bytes wanted", size));
+  const std::shared_ptr<std::byte> memory(static_cast<std::byte*>(pages), [size](std::byte* p) { ::munmap(p, size); });
+  deferred_->stored->read(memory.get());
+  return {dtype_, shape_, memory.get(), memory};
 }
 
 std::byte* Tensor::mutable_raw() {
@@ -83,18 +126,32 @@ std::vector<To> converted(const Tensor& tensor) {
 
 }  // namespace
 
-std::vector<std::int64_t> Tensor::to_int64s() const { return converted<std::int64_t>(*this); }
-std::vector<float> Tensor::to_floats() const { return converted<float>(*this); }
+std::vector<std::int64_t> Tensor::to_int64s() const {
+  return converted<std::int64_t>(*this);
+}
+std::vector<float> Tensor::to_floats() const {
+  return converted<float>(*this);
+}
 
 std::uint64_t Tensor::content_hash() const {
+  if (deferred_ != nullptr) {
+    const std::lock_guard lock(deferred_->mutex);
+    for (const auto& [type, hash] : deferred_->hashes)
+      if (type == this->type()) return hash;
+    const std::uint64_t hash = at_hand().content_hash();
+    deferred_->hashes.emplace_back(type(), hash);
+    return hash;
+  }
   Hash64 hash;
   hash.add_int(static_cast<std::uint64_t>(dtype_));
   for (const auto dim : shape_) hash.add_int(static_cast<std::uint64_t>(dim));
   return hash.add_bulk(data_, bytes()).value();
 }
 
-bool identical(const Tensor& a, const Tensor& b) noexcept {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.raw() == b.raw() || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+bool identical(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
+  const Tensor left = a.at_hand(), right = b.at_hand();
+  return left.raw() == right.raw() || std::memcmp(left.raw(), right.raw(), a.bytes()) == 0;
 }
 
 }  // namespace inc::ir

@@ -1,6 +1,7 @@
 #pragma once
 // A dense, row-major tensor. The data is shared and treated as immutable once a tensor has been handed on;
-// copies are cheap. Storage is owned (64-byte aligned) or borrowed from a mapping kept alive by `keeper`.
+// copies are cheap. Storage is owned (64-byte aligned), borrowed from a mapping kept alive by `keeper`, or made when the
+// data is asked for.
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -10,6 +11,14 @@
 
 namespace inc::ir {
 
+/// Where data is that no tensor holds yet.
+class Stored {
+ public:
+  virtual ~Stored() = default;
+  /// The whole data. Thread-safe. Throws ModelError where it can no longer be read.
+  virtual void read(std::byte* to) const = 0;
+};
+
 class Tensor {
  public:
   Tensor() = default;
@@ -17,6 +26,8 @@ class Tensor {
   Tensor(DType dtype, Shape shape);
   /// Borrows `data`; `keeper` owns it.
   Tensor(DType dtype, Shape shape, const std::byte* data, std::shared_ptr<const void> keeper);
+  /// Reads the data when it is first asked for, and keeps it as long as one of its copies lives.
+  Tensor(DType dtype, Shape shape, std::shared_ptr<const Stored> stored);
 
   template <class T>
   static Tensor of(Shape shape, const std::vector<T>& values) {
@@ -27,7 +38,9 @@ class Tensor {
     return t;
   }
   template <class T>
-  static Tensor scalar(T value) { return of<T>({}, std::vector<T>{value}); }
+  static Tensor scalar(T value) {
+    return of<T>({}, std::vector<T>{value});
+  }
 
   bool defined() const noexcept { return data_ != nullptr || keeper_ != nullptr; }
   DType dtype() const noexcept { return dtype_; }
@@ -37,7 +50,9 @@ class Tensor {
   std::size_t bytes() const noexcept { return static_cast<std::size_t>(count()) * size_of(dtype_); }
   TensorType type() const { return TensorType::of(dtype_, shape_); }
 
-  const std::byte* raw() const noexcept { return data_; }
+  const std::byte* raw() const { return deferred_ == nullptr ? data_ : loaded(); }
+  /// The same tensor with its data in memory; data not asked for before is forgotten again with the result.
+  Tensor at_hand() const;
   /// Only for the one who has just made the tensor. Never for borrowed storage.
   std::byte* mutable_raw();
 
@@ -45,7 +60,7 @@ class Tensor {
   template <class T>
   const T* data() const {
     INC_CHECK(DTypeOf<T>::value == dtype_, "tensor element type");
-    return reinterpret_cast<const T*>(data_);
+    return reinterpret_cast<const T*>(raw());
   }
   template <class T>
   T* mutable_data() {
@@ -53,7 +68,9 @@ class Tensor {
     return reinterpret_cast<T*>(mutable_raw());
   }
   template <class T>
-  std::span<const T> values() const { return {data<T>(), static_cast<std::size_t>(count())}; }
+  std::span<const T> values() const {
+    return {data<T>(), static_cast<std::size_t>(count())};
+  }
 
   /// The same data under another shape of equal element count.
   Tensor reshaped(Shape shape) const;
@@ -64,14 +81,18 @@ class Tensor {
   std::uint64_t content_hash() const;
 
  private:
+  struct Deferred;
+  const std::byte* loaded() const;
+
   DType dtype_ = DType::Float;
   Shape shape_;
   std::shared_ptr<const void> keeper_;
   const std::byte* data_ = nullptr;
+  const Deferred* deferred_ = nullptr;  ///< what keeper_ points to
   bool owned_ = false;
 };
 
 /// Same dtype, shape and bytes.
-bool identical(const Tensor& a, const Tensor& b) noexcept;
+bool identical(const Tensor& a, const Tensor& b);
 
 }  // namespace inc::ir

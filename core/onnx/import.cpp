@@ -2,6 +2,7 @@
 #include <onnx/defs/parser.h>
 
 #include "core/onnx/build.h"
+#include "core/onnx/model_file.h"
 #include "core/onnx/normalize.h"
 #include "core/onnx/onnx_io.h"
 #include "core/onnx/prepare.h"
@@ -13,9 +14,10 @@ namespace {
 
 constexpr std::string_view kTextHeader = R"(<ir_version: 10, opset_import: ["" : 21, "com.microsoft" : 1, "inc" : 1]>)";
 
-ir::Graph import_proto(onnx::ModelProto model, const std::vector<fs::path>& directories) {
+ir::Graph import_proto(onnx::ModelProto model, const std::vector<fs::path>& directories,
+                       std::shared_ptr<const ModelFile> file = nullptr) {
   return guarded<ModelError>("the model cannot be imported", [&] {
-    ExternalData external(directories);
+    ExternalData external(directories, std::move(file));
     const Constants constants = prepare(model, external);
     return build_graph(model, constants, external);
   });
@@ -37,15 +39,15 @@ std::map<std::string, std::string> metadata_of(const onnx::ModelProto& model) {
 ir::Graph import_model(const fs::path& path) {
   return with_context([&] { return fmt::format("while importing '{}'", path.string()); },
                       [&] {
-                        onnx::ModelProto model = parse_model(path);
+                        const auto file = ModelFile::open(path);
                         std::error_code error;
                         const fs::path target = fs::canonical(path, error);
-                        return import_proto(std::move(model), {path.parent_path(), target.parent_path()});
+                        return import_proto(file->parse(), {path.parent_path(), target.parent_path()}, file);
                       });
 }
 
 std::map<std::string, std::string> metadata_of(const fs::path& path) {
-  return metadata_of(parse_metadata(path));
+  return metadata_of(ModelFile::open(path)->parse_metadata());
 }
 
 std::map<std::string, std::string> metadata_of_bytes(const std::string& bytes) {

@@ -14,7 +14,9 @@ constexpr int kMinimumOpset = 13;
 /// The newest opset accepted.
 int newest_opset();
 
-/// Reads, checks, converts and infers shapes. External data stays memory-mapped; tensors keep the mapping alive.
+/// Reads, checks, converts and infers shapes. Large initializers are read from the file when their data is wanted, which
+/// throws ModelError where the file has been overwritten meanwhile (not replaced by another). External data stays
+/// memory-mapped; tensors keep the mapping alive.
 /// Constant nodes become constants, model-local functions are inlined, operators without a row of their own are expanded
 /// where ONNX defines them by others. External data must lie in the directory of the model. Throws ModelError (unreadable,
 /// invalid), UnsupportedError (an operator, type or form that is not executed here, naming node and operator type).
@@ -42,7 +44,8 @@ struct ExportOptions {
 };
 /// Writes standard ONNX (graph lowered before: no inc.* node). Values keep their names, outputs the promised ones.
 /// A graph with BF16 nodes is written at the lowest opset that has them all in BFLOAT16, by ONNX's version converter; throws
-/// UnsupportedError where there is none. Checked by the ONNX checker (InternalError). Atomic. Throws BackendError when it cannot be written.
+/// UnsupportedError where there is none. Checked by the ONNX checker (InternalError). Atomic. Throws BackendError when it
+/// cannot be written.
 void export_model(const ir::Graph& graph, const std::filesystem::path& path, const ExportOptions& options = {});
 /// The bytes of the ModelProto, all data inline.
 std::string export_bytes(const ir::Graph& graph, const ExportOptions& options = {});

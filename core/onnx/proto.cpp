@@ -2,14 +2,10 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/stubs/logging.h>
-#include <google/protobuf/wire_format_lite.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <limits>
 #include <utility>
 
@@ -40,48 +36,18 @@ std::string type_name(int onnx_type) {
              : std::to_string(onnx_type);
 }
 
-void expect_size(std::size_t size) {
+}  // namespace
+
+void expect_model_size(std::size_t size) {
   if (size == 0) throw ModelError("not an ONNX model: the file is empty");
   if (size > static_cast<std::size_t>(std::numeric_limits<int>::max()))
     throw ModelError(
         fmt::format("not an ONNX model: {} bytes found, at most 2147483647 expected (use external data)", size));
 }
 
-[[noreturn]] void refuse_bytes(std::size_t size) {
+void refuse_bytes(std::size_t size) {
   throw ModelError(fmt::format("not an ONNX model: the {} bytes do not parse (truncated, or another format)", size));
 }
-
-onnx::ModelProto parse_stream(google::protobuf::io::ZeroCopyInputStream& raw, std::size_t size) {
-  const google::protobuf::LogSilencer silence;
-  google::protobuf::io::CodedInputStream stream(&raw);
-  stream.SetTotalBytesLimit(std::numeric_limits<int>::max());
-  onnx::ModelProto model;
-  if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) refuse_bytes(size);
-  if (!model.has_ir_version() || !model.has_graph())
-    throw ModelError("not an ONNX model: it parses but has no IR version or no graph");
-  return model;
-}
-
-class ModelFile {
- public:
-  explicit ModelFile(const std::filesystem::path& path) {
-    std::error_code error;
-    if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error))
-      throw ModelError(fmt::format("cannot read '{}': not a regular file", path.string()));
-    stream_.open(path, std::ios::binary);
-    if (!stream_) throw ModelError(fmt::format("cannot open '{}': {}", path.string(), std::strerror(errno)));
-    size_ = static_cast<std::size_t>(std::filesystem::file_size(path, error));
-    expect_size(error ? 0 : size_);
-  }
-  std::istream& stream() const noexcept { return stream_; }
-  std::size_t size() const noexcept { return size_; }
-
- private:
-  mutable std::ifstream stream_;
-  std::size_t size_ = 0;
-};
-
-}  // namespace
 
 std::string tidy(std::string_view message) {
   constexpr std::size_t kLongest = 400;
@@ -95,31 +61,21 @@ std::string tidy(std::string_view message) {
   return text.size() > kLongest ? text.substr(0, kLongest) + " …" : text;
 }
 
-onnx::ModelProto parse_model(const void* data, std::size_t size) {
-  expect_size(size);
-  google::protobuf::io::ArrayInputStream raw(data, static_cast<int>(size));
-  return parse_stream(raw, size);
-}
-
-onnx::ModelProto parse_model(const std::filesystem::path& path) {
-  const ModelFile file(path);
-  google::protobuf::io::IstreamInputStream raw(&file.stream());
-  return parse_stream(raw, file.size());
-}
-
-onnx::ModelProto parse_metadata(const std::filesystem::path& path) {
-  using Wire = google::protobuf::internal::WireFormatLite;
-  const ModelFile file(path);
-  google::protobuf::io::IstreamInputStream raw(&file.stream());
+onnx::ModelProto parse_model(google::protobuf::io::ZeroCopyInputStream& raw, std::size_t size) {
+  const google::protobuf::LogSilencer silence;
   google::protobuf::io::CodedInputStream stream(&raw);
   stream.SetTotalBytesLimit(std::numeric_limits<int>::max());
   onnx::ModelProto model;
-  const std::uint32_t wanted = Wire::MakeTag(onnx::ModelProto::kMetadataPropsFieldNumber, Wire::WIRETYPE_LENGTH_DELIMITED);
-  bool valid = true;
-  while (const std::uint32_t tag = valid ? stream.ReadTag() : 0)
-    valid = tag == wanted ? Wire::ReadMessage(&stream, model.add_metadata_props()) : Wire::SkipField(&stream, tag);
-  if (!valid || !stream.ConsumedEntireMessage()) refuse_bytes(file.size());
+  if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) refuse_bytes(size);
+  if (!model.has_ir_version() || !model.has_graph())
+    throw ModelError("not an ONNX model: it parses but has no IR version or no graph");
   return model;
+}
+
+onnx::ModelProto parse_model(const void* data, std::size_t size) {
+  expect_model_size(size);
+  google::protobuf::io::ArrayInputStream raw(data, static_cast<int>(size));
+  return parse_model(raw, size);
 }
 
 std::string describe(const onnx::NodeProto& node) {

@@ -1,6 +1,7 @@
 #pragma once
 // What the files of this room share about protobuf: guarded calls into the ONNX library, and types and attributes
 // translated in both directions.
+#include <google/protobuf/io/zero_copy_stream.h>
 #include <onnx/onnx_pb.h>
 
 #include <filesystem>
@@ -29,12 +30,14 @@ auto guarded(std::string_view what, Do&& act) -> decltype(act()) {
   }
 }
 
+/// Throws ModelError for more than a ModelProto can have, and for nothing.
+void expect_model_size(std::size_t size);
+/// Throws the ModelError of bytes that do not parse.
+[[noreturn]] void refuse_bytes(std::size_t size);
 /// Throws ModelError for bytes that are not a ModelProto.
 onnx::ModelProto parse_model(const void* data, std::size_t size);
-/// The same from a file, which is read piece by piece.
-onnx::ModelProto parse_model(const std::filesystem::path& path);
-/// A ModelProto with the metadata_props of the file alone; graphs are skipped.
-onnx::ModelProto parse_metadata(const std::filesystem::path& path);
+/// The same from a stream of that size.
+onnx::ModelProto parse_model(google::protobuf::io::ZeroCopyInputStream& raw, std::size_t size);
 
 /// "node 'conv1' (Conv)"; without a name, by the first output.
 std::string describe(const onnx::NodeProto& node);

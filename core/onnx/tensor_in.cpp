@@ -114,7 +114,8 @@ ir::Tensor typed_tensor(const onnx::TensorProto& proto, DType dtype, const ir::S
 
 }  // namespace
 
-ExternalData::ExternalData(const std::vector<fs::path>& directories) {
+ExternalData::ExternalData(const std::vector<fs::path>& directories, std::shared_ptr<const ModelFile> model)
+    : model_(std::move(model)) {
   for (const auto& directory : directories) {
     std::error_code error;
     auto root = fs::canonical(directory.empty() ? fs::path(".") : directory, error);
@@ -149,6 +150,10 @@ ir::Tensor tensor_of(onnx::TensorProto& proto, ExternalData& external, const std
   const DType dtype = dtype_of(proto.data_type(), where);
   const std::size_t bytes = checked_bytes(proto, dtype, where);
   const ir::Shape shape(proto.dims().begin(), proto.dims().end());
+  if (external.model() != nullptr && ModelFile::holds(proto)) {
+    ir::Tensor left = external.model()->tensor(proto, dtype, shape, bytes, where);
+    return dtype == DType::Bool ? normalized_bools(dtype, shape, left.raw()) : left;
+  }
   if (proto.data_location() == onnx::TensorProto::EXTERNAL)
     return external_tensor(proto, dtype, shape, bytes, external, where);
   if (!proto.has_raw_data()) return typed_tensor(proto, dtype, shape, bytes / size_of(dtype), where);

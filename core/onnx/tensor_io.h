@@ -12,25 +12,31 @@
 
 #include "core/base/file.h"
 #include "core/ir/tensor.h"
+#include "core/onnx/model_file.h"
 
 namespace inc::onnx_io {
 
-/// Maps the external data files of one model, each once. A location must be relative and lead, links followed, to a
-/// file inside one of the directories.
+/// Maps the external data files of one model, each once; and knows the model file. A location must be relative and lead,
+/// links followed, to a file inside one of the directories.
 class ExternalData {
  public:
   ExternalData() = default;
-  explicit ExternalData(const std::vector<std::filesystem::path>& directories);
+  /// `model`: the file the model was parsed from, where it keeps data; or nullptr.
+  explicit ExternalData(const std::vector<std::filesystem::path>& directories,
+                        std::shared_ptr<const ModelFile> model = nullptr);
   /// Throws ModelError naming the location.
   std::shared_ptr<const MappedFile> open(const std::string& location);
+  const ModelFile* model() const noexcept { return model_.get(); }
 
  private:
   std::vector<std::filesystem::path> roots_;
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;
+  std::shared_ptr<const ModelFile> model_;
 };
 
-/// Takes the data over where it can (`proto` loses it), maps external data, copies the rest. `where` is for messages.
-/// Throws ModelError when data and shape disagree, UnsupportedError for element types that are not executed here.
+/// Takes the data over where it can (`proto` loses it), leaves it in the model file, maps external data, copies the rest.
+/// `where` is for messages. Throws ModelError when data and shape disagree, UnsupportedError for element types that are not
+/// executed here.
 ir::Tensor tensor_of(onnx::TensorProto& proto, ExternalData& external, const std::string& where);
 
 /// Name, element type and dimensions.

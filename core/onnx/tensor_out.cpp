@@ -44,7 +44,7 @@ void describe_tensor(onnx::TensorProto& proto, const std::string& name, const ir
 }
 
 void store_inline(onnx::TensorProto& proto, const ir::Tensor& tensor) {
-  proto.set_raw_data(std::string(bytes_of(tensor)));
+  proto.set_raw_data(std::string(bytes_of(tensor.at_hand())));
 }
 
 void DataFile::store(onnx::TensorProto& proto, const ir::Tensor& tensor) {
@@ -62,7 +62,7 @@ void DataFile::write(const fs::path& path) const {
   std::size_t position = 0;
   for (const auto& [offset, tensor] : pieces_) {
     out.write(std::string(offset - position, '\0'));
-    out.write(bytes_of(tensor));
+    out.write(bytes_of(tensor.at_hand()));
     position = offset + tensor.bytes();
   }
   out.commit();
@@ -100,7 +100,7 @@ void InlineData::write(onnx::ModelProto& model, const std::function<void(std::st
     out(initializers[i].SerializeAsString());
     if (const ir::Tensor* tensor = inlined(i)) {
       out(field(onnx::TensorProto::kRawDataFieldNumber, tensor->bytes()));
-      out(bytes_of(*tensor));
+      out(bytes_of(tensor->at_hand()));
     }
   }
 }

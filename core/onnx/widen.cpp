@@ -17,7 +17,8 @@ constexpr auto kFloat = onnx::TensorProto::FLOAT;
 constexpr std::array<std::string_view, 7> kTypeAttributes = {
     "to", "dtype", "output_dtype", "output_datatype", "precision", "stash_type", "softmax_precision"};
 
-ir::Tensor widened(const ir::Tensor& half) {
+ir::Tensor widened(const ir::Tensor& stored) {
+  const ir::Tensor half = stored.at_hand();
   ir::Tensor out(DType::Float, half.shape());
   std::transform(half.data<Float16>(), half.data<Float16>() + half.count(), out.mutable_data<float>(),
                  [](Float16 v) { return static_cast<float>(v); });

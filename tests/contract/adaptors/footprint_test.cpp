@@ -7,6 +7,7 @@
 #include "adaptors/reference/adaptor.h"
 #include "core/onnx/onnx_io.h"
 #include "tests/support/random.h"
+#include "tests/support/stored.h"
 
 namespace inc {
 namespace {
@@ -36,6 +37,26 @@ TEST(Footprint, HoldsTheWeightsAndWhatLiesBetweenOperators) {
   EXPECT_GT(large, small);
   executable->run(batch(2));
   EXPECT_EQ(runtime::footprint_bytes(*executable), large) << "of the largest run so far";
+}
+
+TEST(Footprint, WeightsThatAreStoredElsewhereArePackedAndForgotten) {
+  Rng rng(2);
+  const auto values = testing::random_tensor(DType::Float, {64, 256}, rng);
+  const auto data = std::make_shared<testing::CountedData>(values.to_floats());
+  const ir::Tensor weights(DType::Float, {64, 256}, data);
+  ir::Graph graph;
+  graph.opset = 21;
+  const ir::ValueId x = graph.add_input("x", {DType::Float, {{{-1, "N"}, {64, {}}}}});
+  const ir::ValueId w = graph.add_constant("w", weights);
+  graph.add_output(graph.add_node({"MatMul", {x, w}, {}, "product", {{DType::Float, {{{-1, "N"}, {256, {}}}}}}, {}})[0]);
+  const auto adaptor = onednn::make_adaptor();
+  const auto executable = adaptor->prepare(graph), again = adaptor->prepare(graph);
+  executable->run(batch(64));
+  EXPECT_EQ(data->reads(), 2) << "for what they are called by, and to be packed";
+  again->run(batch(64));
+  EXPECT_EQ(data->reads(), 2);
+  static_cast<void>(weights.at_hand());
+  EXPECT_EQ(data->reads(), 3) << "nobody has asked to keep them";
 }
 
 TEST(Footprint, IsNothingWhereTheAdaptorCannotTell) {
