@@ -46,4 +46,27 @@ Group bounded_group(const Builder& builder, const Anchor& anchor, const BoundedF
 std::int64_t padding_before(const ir::Node& node, std::size_t axis, std::int64_t in, std::int64_t out, std::int64_t window,
                             std::int64_t stride, std::int64_t dilation);
 
+/// Of a convolution of one group in one or two dimensions whose columns are not dilated, nor padding negative in front;
+/// nothing for others.
+template <class Shape>
+std::optional<Shape> one_group_shape(const Builder& b, const ir::Node& node) {
+  const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
+  const std::size_t rank = x.size() - 2;
+  if (x.size() < 3 || x.size() > 4 || w.size() != x.size() || w[1] != x[1]) return {};
+  const auto strides = node.attrs.integers("strides", std::vector<std::int64_t>(rank, 1));
+  const auto dilations = node.attrs.integers("dilations", std::vector<std::int64_t>(rank, 1));
+  const auto before = [&](std::size_t i) {
+    return padding_before(node, i, x[i + 2], y[i + 2], w[i + 2], strides[i], dilations[i]);
+  };
+  Shape s;
+  s.batch = x[0], s.channels = x[1], s.out_channels = w[0];
+  s.width = x.back(), s.out_width = y.back(), s.kernel_w = w.back(), s.stride_w = strides.back(), s.left = before(rank - 1);
+  if (rank == 2) {
+    s.height = x[2], s.out_height = y[2], s.kernel_h = w[2], s.stride_h = strides[0], s.top = before(0);
+    s.dilation_h = dilations[0];
+  }
+  if (dilations.back() != 1 || s.top < 0 || s.left < 0) return {};
+  return s;
+}
+
 }  // namespace inc::onednn

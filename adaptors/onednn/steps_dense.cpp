@@ -10,27 +10,6 @@
 namespace inc::onednn {
 namespace {
 
-/// Nothing for anything but one group in one or two dimensions.
-std::optional<kernels::DenseShape> read_shape(const Builder& b, const ir::Node& node) {
-  const ir::Shape &x = b.shape(node.inputs[0]), &w = b.shape(node.inputs[1]), &y = b.shape(node.outputs[0]);
-  const std::size_t rank = x.size() - 2;
-  if (x.size() < 3 || x.size() > 4 || w.size() != x.size() || w[1] != x[1]) return {};
-  const auto strides = node.attrs.integers("strides", std::vector<std::int64_t>(rank, 1));
-  const auto dilations = node.attrs.integers("dilations", std::vector<std::int64_t>(rank, 1));
-  const auto before = [&](std::size_t i) {
-    return padding_before(node, i, x[i + 2], y[i + 2], w[i + 2], strides[i], dilations[i]);
-  };
-  kernels::DenseShape s;
-  s.batch = x[0], s.channels = x[1], s.out_channels = w[0];
-  s.width = x.back(), s.out_width = y.back(), s.kernel_w = w.back(), s.stride_w = strides.back(), s.left = before(rank - 1);
-  if (rank == 2) {
-    s.height = x[2], s.out_height = y[2], s.kernel_h = w[2], s.stride_h = strides[0], s.top = before(0);
-    s.dilation_h = dilations[0];
-  }
-  if (dilations.back() != 1 || s.top < 0 || s.left < 0) return {};
-  return s;
-}
-
 /// The residual is 8-bit data with one scale.
 bool adds_8_bits(const Builder& b, const Anchor& a) {
   return b.pending_dequantize(a.residual) != nullptr && dequantized(b, a.residual).has_value();
@@ -89,7 +68,7 @@ bool emit_dense(Builder& b, const ir::Node& node) {
   if (!kernels::has_vnni() || !has_vnni() || isa_name().find("amx") != std::string::npos) return false;
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   if (b.dtype(node.inputs[0]) != DType::Float || !b.is_known(node.inputs[1])) return false;
-  const auto shape = read_shape(b, node);
+  const auto shape = one_group_shape<kernels::DenseShape>(b, node);
   if (!shape) return false;
   const Anchor a = read_anchor(b, node, 0);
   if (!a.integer || !a.input->run_scale.none() || a.weights->zero_point != 0 || !a.bf16_casts.empty()) return false;
