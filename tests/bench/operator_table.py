@@ -8,11 +8,8 @@ A node of an engine belongs to the node of the FP32 model whose name it begins w
 profiler counts under no such name (casts, reorders, attention, normalization) is "all else". Profilers cost time themselves, so
 that sums are above the latencies of the other table; `run` repeats those.
 """
-import argparse
 import collections
 import json
-import os
-import pathlib
 import subprocess
 import sys
 
@@ -76,7 +73,7 @@ def rival_profile(args, row, shapes, result):
 
 def lines_of(args, row, state):
     record = state["rows"][row.key]
-    shapes = [word for name, dims in row.shapes().items() for word in ("--shape", f"{name}={'x'.join(map(str, dims))}")]
+    shapes = row.shape_words()
     of_name = kinds(table.source(args, row.model))
     profile, work = our_profile(args, row, shapes)
     ours, nodes = by_kind(profile, of_name)
@@ -92,17 +89,9 @@ def lines_of(args, row, state):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary", type=os.path.abspath)
-    parser.add_argument("--shared", type=lambda p: pathlib.Path(p).resolve(), required=True)
-    parser.add_argument("--models-dir", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser = table.parser_of(__doc__)
     parser.add_argument("--rows", nargs="+", required=True)
-    parser.add_argument("--core", type=int)
-    parser.add_argument("--out", type=pathlib.Path)
-    args = parser.parse_args()
-    usable = sorted(os.sched_getaffinity(0))
-    args.cores = usable[::-1] if args.core is None else [args.core] + [c for c in usable if c != args.core]
+    args = table.parsed(parser)
     args.isa = table.machine(args)["isa"]
     state = json.loads((args.work / f"rows-{args.isa}.json").read_text())
     wanted = [row for row in table.all_rows((1, 2)) if any(set(words.split()) <= set(row.key.split()) for words in args.rows)
@@ -110,7 +99,10 @@ def main():
     text = ["| row | operators | number | inc-cpp ms | onnxruntime ms | OpenVINO ms | inc-cpp GOP/s |", "|---" * 7 + "|"]
     for row in wanted:
         text += lines_of(args, row, state)
-    (args.out or pathlib.Path("/dev/stdout")).write_text("\n".join(text) + "\n")
+    if args.out:
+        args.out.write_text("\n".join(text) + "\n")
+    else:
+        print("\n".join(text))
 
 
 if __name__ == "__main__":

@@ -85,6 +85,9 @@ class Row:
     def shapes(self):
         return {name: [self.batch, *rest] for name, (_, *rest) in MODELS[self.model][1].items()}
 
+    def shape_words(self):
+        return [word for name, dims in self.shapes().items() for word in ("--shape", f"{name}={'x'.join(map(str, dims))}")]
+
     def goal(self):
         return MODELS[self.model][3] if self.precision.startswith("int8") else 1.0
 
@@ -176,7 +179,7 @@ class Engine:
 
 
 def contenders(args, row, cores):
-    shapes = [word for name, dims in row.shapes().items() for word in ("--shape", f"{name}={'x'.join(map(str, dims))}")]
+    shapes = row.shape_words()
     yield Engine("inc-cpp", [args.binary, "benchmark", "--worker", "--model", our_file(args, row), "--threads", row.threads, "--warmup", 2, *shapes], cores)
     for engine, kind, hint in RIVALS[row.precision]:
         label = f"{engine} {kind}"
@@ -282,24 +285,34 @@ def build_of(binary):
     return hashlib.sha256(pathlib.Path(binary).read_bytes()).hexdigest()[:12]
 
 
-def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description):
+    """For what every table of these rows is told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", type=os.path.abspath)
     parser.add_argument("--shared", type=lambda p: pathlib.Path(p).resolve(), required=True)
     parser.add_argument("--models-dir", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
-    parser.add_argument("--rows", nargs="*", default=[""])
-    parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.4, help="of each engine in each round")
     parser.add_argument("--core", type=int, help="the first core to use (default: the last ones)")
-    parser.add_argument("--again", action="store_true", help="measure rows again that are there")
-    parser.add_argument("--list", action="store_true", help="name the rows and end")
     parser.add_argument("--out", type=pathlib.Path)
+    return parser
+
+
+def parsed(parser):
     args = parser.parse_args()
     usable = sorted(os.sched_getaffinity(0))
     args.cores = usable[::-1] if args.core is None else [args.core] + [c for c in usable if c != args.core]
     return args
+
+
+def parse():
+    parser = parser_of(__doc__)
+    parser.add_argument("--rows", nargs="*", default=[""])
+    parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each engine in each round")
+    parser.add_argument("--again", action="store_true", help="measure rows again that are there")
+    parser.add_argument("--list", action="store_true", help="name the rows and end")
+    return parsed(parser)
 
 
 def main():

@@ -11,6 +11,7 @@
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "kernels/isa.h"
+#include "tests/unit/kernels/channel_arrays.h"
 #include "tests/unit/kernels/every_isa.h"
 
 namespace inc::kernels {
@@ -20,27 +21,16 @@ class Stem : public EveryIsa {};
 
 constexpr float kScale = 0.037f;
 
-/// A group with its arrays: weights and data of the full range, channels that saturate, bounds that cut.
-struct Problem {
+/// A group with its arrays and data of the full range.
+struct Problem : ChannelArrays {
   StemGroup group;
-  std::vector<std::int8_t> weights;
-  std::vector<float> scale, shift, low, high, image;
+  std::vector<float> image;
   std::vector<std::int32_t> numbers;  // [batch][height][width][channels]
 
   Problem(const StemShape& s, bool signed_input, StemOut out) {
     Rng rng(static_cast<std::uint64_t>(s.out_channels * 131 + s.width * 17 + s.kernel_h));
     const auto some = [&](double from, double to) { return static_cast<float>(from + rng.uniform() * (to - from)); };
-    const float inf = std::numeric_limits<float>::infinity();
-    const std::int64_t taps = s.channels * s.kernel_h * s.kernel_w;
-    for (std::int64_t i = 0; i < s.out_channels * taps; ++i)
-      weights.push_back(i % 5 == 0 ? static_cast<std::int8_t>(i % 2 == 0 ? -128 : 127)
-                                   : static_cast<std::int8_t>(some(-128, 128)));
-    for (std::int64_t c = 0; c < s.out_channels; ++c) {
-      scale.push_back(c % 7 == 6 ? 0.5f : some(0.0005, 0.01) / static_cast<float>(taps));
-      shift.push_back(some(-20, 20));
-      low.push_back(c % 3 == 0 ? -inf : c % 3 == 1 ? 0.0f : -17.5f);
-      high.push_back(c % 2 == 0 ? inf : 60.3f);
-    }
+    fill(s.out_channels, s.channels * s.kernel_h * s.kernel_w, some);
     const std::int32_t zero = signed_input ? -3 : 117, least = signed_input ? -128 : 0;
     image.resize(static_cast<std::size_t>(s.batch * s.channels * s.height * s.width));
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = i % 11 == 0 ? 1e9f : i % 13 == 0 ? std::nanf("") : some(-6, 6);

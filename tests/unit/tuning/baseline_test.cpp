@@ -5,25 +5,12 @@
 #include <cmath>
 
 #include "core/eval/factory.h"
+#include "tests/unit/tuning/numbers.h"
 
 namespace inc::tuning {
 namespace {
 
 using ir::Tensor;
-
-/// Sample i is {i}; its label is 1.
-class Numbers final : public eval::Dataset {
- public:
-  explicit Numbers(std::int64_t size) : size_(size) {}
-  std::int64_t size() const override { return size_; }
-  eval::Sample get(std::int64_t index) const override {
-    return {{Tensor::of<float>({1}, {static_cast<float>(index)})}, Tensor::scalar<std::int64_t>(1)};
-  }
-  std::string describe() const override { return "numbers"; }
-
- private:
-  std::int64_t size_;
-};
 
 /// Says class 1, but class 0 for every n-th sample.
 class WrongEvery final : public runtime::Executable {

@@ -5,24 +5,12 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/unit/tuning/numbers.h"
+
 namespace inc::tuning {
 namespace {
 
 using ir::Tensor;
-
-/// Sample i is {i}.
-class Numbers final : public eval::Dataset {
- public:
-  explicit Numbers(std::int64_t size) : size_(size) {}
-  std::int64_t size() const override { return size_; }
-  eval::Sample get(std::int64_t index) const override {
-    return {{Tensor::of<float>({1}, {static_cast<float>(index)})}, Tensor::scalar<std::int64_t>(0)};
-  }
-  std::string describe() const override { return "numbers"; }
-
- private:
-  std::int64_t size_;
-};
 
 /// Makes {1, error of the sample}; the error of sample x is `error` times 1 + x / 100.
 class OffBy final : public runtime::Executable {
