@@ -33,6 +33,19 @@ std::string checked_kernel(GroupBuilder& builder, const std::string& op_type) {
   return kernel;
 }
 
+/// Full-range weights between 8-bit tensors of one type, with zero points.
+GroupSpec bytes_to_bytes(DType type, const std::string& activation, bool factors) {
+  GroupSpec s;
+  s.weight_limit = 127;
+  s.activation = activation;
+  s.beta = 6.0f;
+  s.factors = factors;
+  s.input_type = s.output_type = type;
+  s.input_zero = type == DType::Int8 ? -9 : 117;
+  s.output_zero = type == DType::Int8 ? 3 : 128;
+  return s;
+}
+
 TEST(Vision8, RunsDepthwiseConvolutionsOnIntegersWhateverTheWeights) {
   onednn::apply_isa_cap();
   if (kernels::isa() == kernels::Isa::Baseline) GTEST_SKIP() << "the library's kernels are faster without AVX2";
@@ -41,18 +54,11 @@ TEST(Vision8, RunsDepthwiseConvolutionsOnIntegersWhateverTheWeights) {
       for (const std::int64_t kernel : {3, 5})
         for (const std::string activation : {"none", "relu", "clip", "silu"})
           for (const bool factors : {false, true}) {
-            GroupSpec s;
+            GroupSpec s = bytes_to_bytes(type, activation, factors);
             s.x = {2, channels, 9, 8};
             s.w = {channels, 1, kernel, kernel};
             const std::int64_t pad = kernel / 2;
             s.attrs = {{"group", channels}, {"pads", Ints{pad, pad, pad, pad}}, {"strides", Ints{kernel - 2, kernel - 2}}};
-            s.weight_limit = 127;
-            s.activation = activation;
-            s.beta = 6.0f;
-            s.factors = factors;
-            s.input_type = s.output_type = type;
-            s.input_zero = type == DType::Int8 ? -9 : 117;
-            s.output_zero = type == DType::Int8 ? 3 : 128;
             if (kernel == 5) s.attrs.set("strides", Ints{1, 1});
             GroupBuilder builder(11);
             builder.group(s);
@@ -71,17 +77,10 @@ TEST(Vision8, RunsDenseConvolutionsInAKernelOfOursWithVnni) {
                                                 {true, kNone},
                                                 {false, GroupSpec::Residual::Quantized},
                                                 {false, GroupSpec::Residual::Real}}) {
-          GroupSpec s;
+          GroupSpec s = bytes_to_bytes(type, activation, factors);
           s.x = {2, 24, 9, 8};
           s.w = {out, 24, 1, 1};
           s.residual = residual;
-          s.weight_limit = 127;
-          s.activation = activation;
-          s.beta = 6.0f;
-          s.factors = factors;
-          s.input_type = s.output_type = type;
-          s.input_zero = type == DType::Int8 ? -9 : 117;
-          s.output_zero = type == DType::Int8 ? 3 : 128;
           GroupBuilder builder(11);
           builder.group(s);
           EXPECT_EQ(checked_kernel(builder, "Conv"), "inc:dense8") << out << " channels";
