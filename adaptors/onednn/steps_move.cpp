@@ -4,6 +4,7 @@
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/walk.h"
 #include "core/base/error.h"
+#include "core/ops/pad.h"
 #include "kernels/move/move.h"
 
 namespace inc::onednn {
@@ -141,14 +142,6 @@ bool emit_concat(Builder& b, const ir::Node& node) {
   return true;
 }
 
-/// The place within n that an index beyond it repeats.
-std::int64_t folded(std::int64_t i, std::int64_t n, const std::string& mode) {
-  if (mode == "edge") return i < 0 ? 0 : n - 1;
-  const std::int64_t period = mode == "wrap" ? n : std::max<std::int64_t>(1, 2 * (n - 1));
-  const std::int64_t r = (i % period + period) % period;
-  return r < n ? r : period - r;
-}
-
 /// The image, then the borders, from the innermost axis to the outermost, as copies of slices that are there already.
 bool pad_with_itself(Builder& b, const ir::Node& node, const std::string& mode, const ir::Shape& before) {
   const ir::Shape &in = b.shape(node.inputs[0]), &out = b.shape(node.outputs[0]);
@@ -170,7 +163,7 @@ bool pad_with_itself(Builder& b, const ir::Node& node, const std::string& mode, 
     for (std::int64_t i = 0; i < out[d]; ++i) {
       const std::int64_t at = i - before[d];
       if (at >= 0 && at < in[d]) continue;
-      const std::int64_t source = folded(at, in[d], mode);
+      const std::int64_t source = ops::padded_from(at, in[d], mode);
       copies.push_back({to, to, start + source * strides[d], start + at * strides[d], strides, strides, slice});
     }
     start -= before[d] * strides[d];

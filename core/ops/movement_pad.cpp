@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/ops/movement.h"
+#include "core/ops/pad.h"
 
 namespace inc::ops {
 namespace {
@@ -95,22 +96,13 @@ std::vector<OutputSpec> infer_pad(const InferContext& c) {
   return {{c.inputs[0].dtype, shape}};
 }
 
-std::int64_t folded(std::int64_t i, std::int64_t n, const std::string& mode) {
-  if (i >= 0 && i < n) return i;
-  if (mode == "constant") return -1;
-  if (mode == "edge") return i < 0 ? 0 : n - 1;
-  const std::int64_t period = mode == "wrap" ? n : std::max<std::int64_t>(1, 2 * (n - 1));
-  const std::int64_t r = (i % period + period) % period;
-  return r < n ? r : period - r;
-}
-
 void eval_pad(const EvalContext& c) {
   const auto& x = c.inputs[0].shape();
   const Pads pads = pads_of(c, x);
   const std::string mode = c.attrs.text("mode", "constant");
   AxisMaps maps(x.size());
   for (std::size_t d = 0; d < x.size(); ++d)
-    for (std::int64_t i = 0; i < c.outputs[0].shape()[d]; ++i) maps[d].push_back(folded(i - pads.begin[d], x[d], mode));
+    for (std::int64_t i = 0; i < c.outputs[0].shape()[d]; ++i) maps[d].push_back(padded_from(i - pads.begin[d], x[d], mode));
   if (c.has(2)) {
     require(c.inputs[2].count() == 1 && c.inputs[2].dtype() == c.inputs[0].dtype(),
             "constant_value must be one value of the input's type");
@@ -140,12 +132,21 @@ void eval_center_crop_pad(const EvalContext& c) {
   AxisMaps maps(x.size());
   for (std::size_t d = 0; d < x.size(); ++d) {
     const std::int64_t shift = x[d] >= y[d] ? (x[d] - y[d]) / 2 : -((y[d] - x[d]) / 2);
-    for (std::int64_t i = 0; i < y[d]; ++i) maps[d].push_back(folded(i + shift, x[d], "constant"));
+    for (std::int64_t i = 0; i < y[d]; ++i) maps[d].push_back(padded_from(i + shift, x[d], "constant"));
   }
   copy_mapped(c.inputs[0], c.outputs[0], maps, nullptr);
 }
 
 }  // namespace
+
+std::int64_t padded_from(std::int64_t i, std::int64_t n, const std::string& mode) {
+  if (i >= 0 && i < n) return i;
+  if (mode == "constant") return -1;
+  if (mode == "edge") return i < 0 ? 0 : n - 1;
+  const std::int64_t period = mode == "wrap" ? n : std::max<std::int64_t>(1, 2 * (n - 1));
+  const std::int64_t r = (i % period + period) % period;
+  return r < n ? r : period - r;
+}
 
 std::span<const OpInfo> pad_rows() {
   static constexpr OpInfo kRows[] = {
