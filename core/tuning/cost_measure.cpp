@@ -9,8 +9,10 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/rng.h"
 #include "core/calib/calibrator.h"
 #include "core/tuning/cost_designs.h"
+#include "core/tuning/cost_pace.h"
 #include "core/tuning/keep_back.h"
 #include "core/tuning/latency.h"
 
@@ -21,8 +23,8 @@ using Classes = std::vector<std::uint8_t>;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kLeastRounds = 3, kMostRounds = 20, kDuels = 11;
-/// Of the rounds' times this quantile counts: other work on the machine only ever adds.
-constexpr double kQuantile = 0.1;
+/// Of the rounds' times, each divided by the machine's pace then, this quantile counts: what disturbs a single run adds.
+constexpr double kQuantile = 0.25;
 /// Candidates of larger or slower models are measured one after the other, and fewer of them.
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 constexpr double kLongRun = 60;
@@ -44,6 +46,12 @@ std::string shapes_of(const std::vector<ir::Tensor>& inputs) {
   std::string text;
   for (const ir::Tensor& input : inputs) text += fmt::format("{}{}", text.empty() ? "" : " ", fmt::join(input.shape(), "x"));
   return text;
+}
+
+std::vector<double> quotients(const std::vector<double>& times, const std::vector<double>& paces) {
+  std::vector<double> out;
+  for (std::size_t i = 0; i < paces.size(); ++i) out.push_back(times[i] / paces[i]);
+  return out;
 }
 
 std::size_t constant_bytes(const ir::Graph& graph) {
@@ -115,7 +123,7 @@ std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& de
   std::vector<Runner> runners;
   for (const Classes& design : designs) {
     try {
-      Runner runner{design, candidates_.build(layout_.point_of(design)).graph, nullptr, {}, {}};
+      Runner runner{design, candidates_.build(layout_.point_of(design)).graph, nullptr, {}, {}, {}};
       runner.executable = task_.adaptor.prepare(runner.graph);
       runner.site_ms.resize(layout_.sites.size());
       runners.push_back(std::move(runner));
@@ -138,43 +146,65 @@ bool CostMeter::stopped() const {
   return options_.should_stop && options_.should_stop();
 }
 
+double CostMeter::fp32_ms() const {
+  const auto start = Clock::now();
+  task_.fp32.run(task_.inputs);
+  return milliseconds(start);
+}
+
 void CostMeter::one_by_one(std::vector<Runner>& runners) const {
+  task_.fp32.run(task_.inputs);
+  std::vector<double> fp32{fp32_ms()};
   for (Runner& runner : runners) {
-    if (stopped()) return;
+    if (stopped()) break;
     try {
       profile(runner, kLeastRounds);
     } catch (const Error& e) {
       log_refused(e);
       continue;
     }
-    double steps = 0;
-    for (const auto& times : runner.site_ms) steps += times.back();
-    runner.run_ms.assign(kLeastRounds, steps);
     runner.executable->rest();
+    fp32.push_back(fp32_ms());
+    double steps = 0;
+    for (auto& times : runner.site_ms) {
+      steps += times.back();
+      times.assign(kLeastRounds, times.back());
+    }
+    runner.run_ms.assign(kLeastRounds, steps);
+    runner.pace.assign(kLeastRounds, std::min(fp32.back(), fp32[fp32.size() - 2]));
   }
+  const double quickest = *std::min_element(fp32.begin(), fp32.end());
+  for (Runner& runner : runners)
+    for (double& pace : runner.pace) pace /= quickest;
 }
 
 void CostMeter::take_turns(std::vector<Runner>& runners, double seconds) const {
-  for (Runner& runner : runners) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < runners.size(); ++i) {
     try {
-      runner.executable->run(task_.inputs);
+      runners[i].executable->run(task_.inputs);
+      order.push_back(i);
     } catch (const Error& e) {
       log_refused(e);
-      runner.executable = nullptr;
     }
   }
+  Rng rng(1);
+  std::vector<TimedTurn> turns;
   const auto start = Clock::now();
-  for (int i = 0; i < kMostRounds; ++i) {
+  for (int i = 0; i < kMostRounds && !stopped(); ++i) {
     if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * seconds) break;
-    for (Runner& runner : runners) {
-      if (stopped()) return;
-      if (runner.executable == nullptr) continue;
-      profile(runner, 1);
+    rng.shuffle(order);
+    for (const std::size_t at : order) {
+      if (stopped()) break;
+      profile(runners[at], 1);
       const auto before = Clock::now();
-      runner.executable->run(task_.inputs);
-      runner.run_ms.push_back(milliseconds(before));
+      runners[at].executable->run(task_.inputs);
+      runners[at].run_ms.push_back(milliseconds(before));
+      turns.push_back({at, runners[at].run_ms.back()});
     }
   }
+  const std::vector<double> paces = paces_of(turns);
+  for (std::size_t t = 0; t < turns.size(); ++t) runners[turns[t].runner].pace.push_back(paces[t]);
 }
 
 void CostMeter::time(std::vector<Runner>& runners, double seconds) const {
@@ -184,9 +214,19 @@ void CostMeter::time(std::vector<Runner>& runners, double seconds) const {
     one_by_one(runners);
 }
 
-CostSample CostMeter::sample(const Runner& runner) const {
-  CostSample out{runner.classes, {}, percentile(runner.run_ms, kQuantile)};
-  for (const auto& times : runner.site_ms) out.site_ms.push_back(static_cast<float>(percentile(times, kQuantile)));
+CostSample CostMeter::sample(const Runner& runner) {
+  CostSample out{runner.classes, {}, percentile(quotients(runner.run_ms, runner.pace), kQuantile)};
+  std::vector<double> steps(runner.pace.size());
+  double sum = 0;
+  for (const auto& times : runner.site_ms) {
+    const std::vector<double> at_pace = quotients(times, runner.pace);
+    for (std::size_t i = 0; i < steps.size(); ++i) steps[i] += at_pace[i];
+    out.site_ms.push_back(static_cast<float>(percentile(at_pace, kQuantile)));
+    sum += percentile(at_pace, kQuantile);
+  }
+  const double whole = percentile(steps, kQuantile);
+  if (sum > 0)
+    for (float& ms : out.site_ms) ms *= static_cast<float>(whole / sum);
   return out;
 }
 
@@ -194,8 +234,9 @@ CostSample CostMeter::sample(const Runner& runner) const {
 double CostMeter::noise(const Runner& runner) {
   double middle = 0, low = 0;
   for (const auto& times : runner.site_ms) {
-    middle += percentile(times, 0.5);
-    low += percentile(times, kQuantile);
+    const std::vector<double> at_pace = quotients(times, runner.pace);
+    middle += percentile(at_pace, 0.5);
+    low += percentile(at_pace, kQuantile);
   }
   return low > 0 ? middle / low - 1 : 0;
 }

@@ -52,9 +52,11 @@ class CostMeter {
     std::unique_ptr<const runtime::Executable> executable;
     std::vector<std::vector<double>> site_ms;  ///< per site, per round
     std::vector<double> run_ms;                ///< per round
+    std::vector<double> pace;                  ///< of the machine then, per round
 
     void forget() {
       run_ms.clear();
+      pace.clear();
       for (auto& times : site_ms) times.clear();
     }
   };
@@ -63,14 +65,16 @@ class CostMeter {
   bool stopped() const;
   CostProfile collect(const std::vector<Runner>& runners) const;
   void time(std::vector<Runner>& runners, double seconds) const;
-  /// Round after round, so that other work on the machine hits all alike.
+  /// Round after round, each in another order, so that other work on the machine hits all alike.
   void take_turns(std::vector<Runner>& runners, double seconds) const;
-  /// A few runs each; plans and packed weights of one at a time are kept.
+  /// A few runs each, FP32 on the clock before and behind them: plans and packed weights of one at a time are kept.
   void one_by_one(std::vector<Runner>& runners) const;
+  double fp32_ms() const;
   /// The share of rounds in which the first is faster than the second.
   double duels(const Runner& chosen, const Runner& fastest) const;
   static double noise(const Runner& runner);
-  CostSample sample(const Runner& runner) const;
+  /// Times at the machine's quickest pace.
+  static CostSample sample(const Runner& runner);
 
   const CostTask& task_;
   const CostLayout& layout_;

@@ -14,6 +14,8 @@ using Classes = std::vector<std::uint8_t>;
 
 /// Relative scatter of a site's time between candidates, and the least that a clock tells apart.
 constexpr double kScatter = 0.02, kLeastMs = 2e-4;
+/// Steps on the clock take longer than in a run, by up to 5 % in small models; more than this is something else.
+constexpr double kMostOfClock = 0.1;
 
 /// The class of one dimension, the classes of a pair, or only whether a pair is of one precision.
 struct Term {
@@ -75,7 +77,14 @@ std::vector<double> solve(std::vector<std::vector<double>> a, std::vector<double
 
 class Fit {
  public:
-  Fit(const CostLayout& layout, const CostProfile& profile) : layout_(layout), profile_(profile) {
+  Fit(const CostLayout& layout, const CostProfile& profile)
+      : layout_(layout), samples_(profile.samples), noise_(profile.noise) {
+    for (CostSample& sample : samples_) {
+      const double steps = sum(sample);
+      if (steps <= sample.run_ms) continue;
+      const double share = std::max(sample.run_ms / steps, 1 - kMostOfClock);
+      for (float& ms : sample.site_ms) ms *= static_cast<float>(share);
+    }
     for (const auto& classes : layout.classes) {
       tables_.own.emplace_back(classes.size());
       precision_.emplace_back();
@@ -85,22 +94,24 @@ class Fit {
   }
 
   CostTables run() && {
-    if (profile_.samples.empty()) return tables_;
+    if (samples_.empty()) return tables_;
     for (std::size_t site = 0; site < layout_.sites.size(); ++site) add(site);
     std::vector<double> outside;
-    for (const CostSample& sample : profile_.samples) {
-      double steps = 0;
-      for (const float ms : sample.site_ms) steps += static_cast<double>(ms);
-      outside.push_back(sample.run_ms - steps);
-    }
+    for (const CostSample& sample : samples_) outside.push_back(sample.run_ms - sum(sample));
     std::sort(outside.begin(), outside.end());
     tables_.base += std::max(0.0, outside[outside.size() / 4]);
     return std::move(tables_);
   }
 
  private:
+  static double sum(const CostSample& sample) {
+    double steps = 0;
+    for (const float ms : sample.site_ms) steps += static_cast<double>(ms);
+    return steps;
+  }
+
   void add(std::size_t site) {
-    const auto& samples = profile_.samples;
+    const auto& samples = samples_;
     double mean = 0, spread = 0;
     for (const CostSample& sample : samples)
       mean += static_cast<double>(sample.site_ms[site]) / static_cast<double>(samples.size());
@@ -112,7 +123,7 @@ class Fit {
     tables_.base += mean;
     const std::vector<Term> terms = terms_of(layout_.sites[site]);
     if (spread == 0 || terms.empty()) return;
-    const double scatter = std::max(kScatter, profile_.noise / 2);
+    const double scatter = std::max(kScatter, noise_ / 2);
     const double noise = std::pow(scatter * mean, 2) + kLeastMs * kLeastMs;
     std::vector<std::vector<double>> kernel(samples.size(), std::vector<double>(samples.size()));
     for (std::size_t i = 0; i < samples.size(); ++i)
@@ -164,7 +175,8 @@ class Fit {
   }
 
   const CostLayout& layout_;
-  const CostProfile& profile_;
+  std::vector<CostSample> samples_;
+  double noise_;
   std::vector<std::vector<std::string>> precision_;  ///< per dimension and class
   CostTables tables_;
 };

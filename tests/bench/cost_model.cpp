@@ -29,6 +29,7 @@ struct Point {
   std::string name;
   search::Point point;
   double predicted = 0, measured = 0;
+  double share = 1;  ///< measured, of FP32's time just before
 };
 
 ir::Shape shape_of(const std::string& text) {
@@ -68,27 +69,43 @@ std::vector<Point> points_of(const tuning::TuningSpace& space) {
   return points;
 }
 
-/// Each runs twice in its turn, the second time on the clock: warm, as when it runs alone.
+/// Runs three times, the third time on the clock: warm, as when it runs alone.
+double warm_ms(const runtime::Executable& executable, const std::vector<ir::Tensor>& inputs) {
+  for (int i = 0; i < 2; ++i) executable.run(inputs);
+  const auto start = std::chrono::steady_clock::now();
+  executable.run(inputs);
+  return 1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// In turns, FP32 (the first) before each of the others.
 void measure(tuning::CandidateBuilder& candidates, std::vector<Point>& points, const std::vector<ir::Tensor>& inputs) {
   std::vector<std::unique_ptr<const runtime::Executable>> executables;
   for (const Point& point : points) executables.push_back(candidates.adaptor().prepare(candidates.build(point.point).graph));
-  std::vector<std::vector<double>> times(points.size());
+  std::vector<std::vector<double>> times(points.size()), shares(points.size());
   const int rounds = points.front().predicted > kLongRun ? 3 : 12;
   for (int round = 0; round < rounds; ++round)
-    for (std::size_t i = 0; i < points.size(); ++i) {
-      executables[i]->run(inputs);
-      const auto start = std::chrono::steady_clock::now();
-      executables[i]->run(inputs);
-      times[i].push_back(1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    for (std::size_t i = 1; i < points.size(); ++i) {
+      times[0].push_back(warm_ms(*executables[0], inputs));
+      times[i].push_back(warm_ms(*executables[i], inputs));
+      shares[i].push_back(times[i].back() / times[0].back());
     }
   for (std::size_t i = 0; i < points.size(); ++i) points[i].measured = tuning::percentile(times[i], kQuantile);
+  for (std::size_t i = 1; i < points.size(); ++i) points[i].share = tuning::percentile(shares[i], 0.5);
 }
 
-/// Median and worst, in percent; `pace` takes out that the machine was faster or slower than when the model was made.
-std::string errors(const std::vector<Point>& points, double pace) {
-  std::vector<double> all;
-  for (const Point& point : points) all.push_back(100 * std::abs(point.predicted * pace / point.measured - 1));
-  return fmt::format("{:.1f} / {:.1f}", tuning::percentile(all, 0.5), *std::max_element(all.begin(), all.end()));
+/// "median / worst", in percent.
+std::string shown(std::vector<double> errors) {
+  return fmt::format("{:.1f} / {:.1f}", tuning::percentile(errors, 0.5), *std::max_element(errors.begin(), errors.end()));
+}
+
+/// Of all points in milliseconds; of all but FP32 as shares of FP32's time, which no change of the machine's pace touches.
+std::string errors(const std::vector<Point>& points) {
+  std::vector<double> ms, shares;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    ms.push_back(100 * std::abs(points[i].predicted / points[i].measured - 1));
+    if (i > 0) shares.push_back(100 * std::abs(points[i].predicted / points[0].predicted / points[i].share - 1));
+  }
+  return fmt::format("{} | {}", shown(ms), shown(shares));
 }
 
 void run(const std::string& argument, bool bf16) {
@@ -117,12 +134,14 @@ void run(const std::string& argument, bool bf16) {
   std::string row =
       fmt::format("| {} | {} | {} | {:.1f} |", name, space.nodes.size(), profile.samples.size(), profile.seconds);
   for (const Point& point : points) {
-    fmt::print(stderr, "{:30} {:8} predicted {:9.4f} measured {:9.4f} {:+6.1f} %\n", name, point.name, point.predicted,
-               point.measured, 100 * (point.predicted / point.measured - 1));
+    fmt::print(stderr, "{:30} {:8} predicted {:9.4f} measured {:9.4f} {:+6.1f} %, of FP32 {:.3f} / {:.3f} {:+6.1f} %\n",
+               name, point.name, point.predicted, point.measured, 100 * (point.predicted / point.measured - 1),
+               point.predicted / points[0].predicted, point.share,
+               100 * (point.predicted / points[0].predicted / point.share - 1));
     if (!point.name.starts_with("mixed")) row += fmt::format(" {:.3g} / {:.3g} |", point.predicted, point.measured);
   }
   if (!bf16) row += " |";
-  fmt::print("{} {} | {} |\n", row, errors(points, 1), errors(points, points[0].measured / points[0].predicted));
+  fmt::print("{} {} |\n", row, errors(points));
   std::fflush(stdout);
 }
 
@@ -132,7 +151,7 @@ void run(const std::string& argument, bool bf16) {
 int main(int argc, char** argv) {
   bool bf16 = true;
   fmt::print(
-      "| model | operators | candidates | seconds | fp32 ms | int8 ms | bf16 ms | median error % | worst % |\n"
+      "| model | operators | candidates | seconds | fp32 ms | int8 ms | bf16 ms | error % | error of shares of fp32 % |\n"
       "|---|---|---|---|---|---|---|---|---|\n");
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];

@@ -127,6 +127,15 @@ TEST(CostModel, PredictsPointsThatWereNotMeasured) {
   }
 }
 
+TEST(CostModel, PredictsWholeRunsWhereStepsOnTheClockTakeLonger) {
+  const CostLayout layout = chain(12);
+  CostProfile profile = measured(layout);
+  for (CostSample& sample : profile.samples) sample.run_ms = 0.95 * sum(sample.site_ms);
+  const CostTables tables = fit_costs(layout, profile);
+  for (const CostSample& sample : profile.samples)
+    EXPECT_NEAR(tables.total(sample.classes), sample.run_ms, 0.03 * sample.run_ms);
+}
+
 TEST(CostModel, GainIsTheDifferenceOfTwoPredictions) {
   const CostModel model = model_of(chain(9), 4);
   search::Point point{0, 1, 2, 0, 0, 1, 2, 2, 1};
