@@ -9,6 +9,7 @@ namespace inc::calib {
 namespace {
 
 constexpr int kSide = Histogram::kSide;
+constexpr double kRounding = 1e-12;
 
 /// Moments of the elements, each at the middle of its bin, in half bins: exact for 10^11 elements.
 class Moments {
@@ -27,6 +28,11 @@ class Moments {
     const Sums &a = at(from), &b = at(to);
     const std::int64_t p = 2 * point;
     return static_cast<double>(b.xx - a.xx - 2 * p * (b.x - a.x) + p * p * (b.n - a.n)) / 4;
+  }
+  double distance(int from, int to, int point) const noexcept {
+    if (from >= to) return 0;
+    const Sums &a = at(from), &b = at(to);
+    return std::fabs(static_cast<double>(b.x - a.x - std::int64_t{2} * point * (b.n - a.n))) / 2;
   }
 
  private:
@@ -78,20 +84,35 @@ class SquaredError {
     int low_from, low_to, high_from, high_to;
   };
 
-  /// No error in the box is less: what its widest borders clip, and the lesser of x² and s² / 12 of its narrowest where no
-  /// end can be near.
-  double bound(const Box& box) const noexcept {
-    const double step = static_cast<double>(box.low_from + box.high_from) / kLevels;
-    const int near = middles_within(static_cast<double>(box.low_to + box.high_to) / (2.0 * kLevels));
+  /// Whether no error in the box can be as little as the least one. Where no end can be near, an element costs x² or
+  /// s² / 12: the former in the cell of zero of all borders, the latter beyond that of the widest, at least the latter of
+  /// the narrowest between. With what is clipped that is convex in the borders, so that no tangent lies above it.
+  bool hopeless(const Box& box) const noexcept {
+    const double narrow = static_cast<double>(box.low_from + box.high_from) / kLevels,
+                 wide = static_cast<double>(box.low_to + box.high_to) / kLevels;
+    const int near = middles_within(wide / 2), always = middles_within(narrow / 2);
     const int from = std::min(0, near - box.low_from), to = std::max(0, box.high_from - near);
-    const int small = middles_within(step / std::sqrt(12.0));
-    const int zero_from = std::max(-small, from), zero_to = std::min(small, to);
-    return below(box.low_to) + above(box.high_to) + moments_.squared_distance(zero_from, zero_to, 0) +
-           step * step / 12 * (moments_.count(from, zero_from) + moments_.count(zero_to, to));
+    const int zero_from = std::max(-always, from), zero_to = std::min(always, to);
+    const int band_from = std::max(-near, from), band_to = std::min(near, to);
+    const double beyond = moments_.count(from, band_from) + moments_.count(band_to, to);
+    const double fixed = moments_.squared_distance(zero_from, zero_to, 0) +
+                         narrow * narrow / 12 * (moments_.count(band_from, zero_from) + moments_.count(zero_to, band_to));
+    if (fixed + below(box.low_to) + above(box.high_to) + narrow * narrow / 12 * beyond > (1 + kRounding) * least_)
+      return true;
+    const int low = (box.low_from + box.low_to) / 2, high = (box.high_from + box.high_to) / 2;
+    const double step = static_cast<double>(low + high) / kLevels, per_border = step / 6 / kLevels * beyond;
+    const double here = fixed + below(low) + above(high) + step * step / 12 * beyond;
+    const double most =
+        descent(per_border - 2 * moments_.distance(-low_, -low, -low), low - box.low_from, box.low_to - low) +
+        descent(per_border - 2 * moments_.distance(high, high_, high), high - box.high_from, box.high_to - high);
+    return here - most > least_ + kRounding * (here + most);
   }
 
+  /// How far a line falls within so much to either side.
+  static double descent(double slope, int down, int up) noexcept { return slope > 0 ? slope * down : -slope * up; }
+
   void search(const Box& box) noexcept {
-    if (bound(box) > least_) return;
+    if (hopeless(box)) return;
     const int low = box.low_to - box.low_from, high = box.high_to - box.high_from;
     if (low == 0 && high == 0) return take(box.low_from, box.high_from);
     if (low > high) {
