@@ -7,9 +7,13 @@
 
 #include "core/base/error.h"
 #include "core/calib/channel_means.h"
+#include "core/runtime/footprint.h"
 
 namespace inc::calib {
 namespace {
+
+/// Of all pieces together, so much stays prepared from the first look to the walk itself.
+constexpr std::size_t kKept = std::size_t{8} << 20;
 
 std::vector<ir::ValueId> sums_of(const SplitGraph& split, const std::vector<ir::NodeId>& anchors) {
   std::vector<ir::ValueId> sums;
@@ -23,6 +27,7 @@ CorrectionWalk::CorrectionWalk(const ir::Graph& fused, const ir::Graph& quantize
                                const runtime::Adaptor& adaptor, const eval::Dataset& data, const CorrectionOptions& options)
     : fused_(fused),
       anchors_(std::move(anchors)),
+      adaptor_(adaptor),
       data_(data),
       options_(options),
       reference_(split_activations(fused, anchors_)),
@@ -78,14 +83,16 @@ int CorrectionWalk::axis(std::size_t k, const Live& live) const {
 std::size_t CorrectionWalk::affordable(std::int64_t first) {
   Live live;
   start(first, live, false);
-  std::size_t most = 1;
+  std::size_t most = 1, kept = 0;
   for (std::size_t k = 0; k < segments_.size(); ++k) {
     step(k, live);
     std::size_t bytes = 0;
     for (const auto& [id, tensor] : live) bytes += tensor.bytes();
     most = std::max(most, bytes);
     forget(k, live);
+    kept += runtime::footprint_bytes(*pieces_[k]);
     pieces_[k]->rest();
+    if (kept > kKept) pieces_[k] = adaptor_.prepare(segments_[k].graph);
   }
   return options_.budget_bytes / most;
 }
@@ -111,7 +118,7 @@ Shifts CorrectionWalk::run(const std::vector<std::int64_t>& firsts) {
       if (last_use_.contains(cuts_[k])) sample[cuts_[k]] = shifted(sample.at(cuts_[k]), axis(k, sample), shift);
       forget(k, sample);
     }
-    pieces_[k]->rest();
+    pieces_[k] = nullptr;
   }
   return shifts;
 }

@@ -18,7 +18,7 @@ class CorrectionWalk {
 
   /// How many batches starting at `firsts` fit into the budget: runs one of them.
   std::size_t affordable(std::int64_t first);
-  /// The shifts from the batches that begin at these samples. Empty when stopped.
+  /// The shifts from the batches that begin at these samples; once. Empty when stopped.
   Shifts run(const std::vector<std::int64_t>& firsts);
 
  private:
@@ -31,6 +31,7 @@ class CorrectionWalk {
 
   const ir::Graph& fused_;
   std::vector<ir::NodeId> anchors_;
+  const runtime::Adaptor& adaptor_;
   const eval::Dataset& data_;
   const CorrectionOptions& options_;
   SplitGraph reference_, quantized_;

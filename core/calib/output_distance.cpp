@@ -61,7 +61,8 @@ double SquaredError::value() const {
   return std::isfinite(ratio) ? ratio : std::numeric_limits<double>::infinity();
 }
 
-void OutputDistance::add(std::span<const ir::Tensor> found, std::span<const ir::Tensor> wanted) {
+SquaredError OutputDistance::add(std::span<const ir::Tensor> found, std::span<const ir::Tensor> wanted) {
+  SquaredError sample;
   outputs_.resize(std::max(outputs_.size(), wanted.size()));
   for (std::size_t o = 0; o < wanted.size(); ++o) {
     const ir::Tensor &a = found[o], &b = wanted[o];
@@ -73,10 +74,13 @@ void OutputDistance::add(std::span<const ir::Tensor> found, std::span<const ir::
       if (axes[i].slices.empty()) axes[i].slices.resize(length);
       if (axes[i].slices.size() != length) axes[i].same_length = false;
     }
-    total_.add(a, b);
+    sample.add(a, b);
     for (std::size_t i = 1; i < axes.size(); ++i)
       if (axes[i].same_length) add_slices(a.data<float>(), b.data<float>(), b.shape(), i, axes[i].slices);
   }
+  total_.difference += sample.difference;
+  total_.square += sample.square;
+  return sample;
 }
 
 std::vector<double> OutputDistance::by_axis() const {

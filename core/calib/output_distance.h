@@ -20,7 +20,8 @@ struct SquaredError {
 /// Sums over samples of one configuration; only FP32 outputs count.
 class OutputDistance {
  public:
-  void add(std::span<const ir::Tensor> found, std::span<const ir::Tensor> wanted);
+  /// Returns the error of this sample alone, over everything.
+  SquaredError add(std::span<const ir::Tensor> found, std::span<const ir::Tensor> wanted);
 
   double divergence() const { return total_.value(); }  ///< over everything
   /// Per output and axis but the first (the batch): mean over the axis's slices of min(1/2, difference / square), sums over

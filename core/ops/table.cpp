@@ -43,8 +43,9 @@ void require_possible(const ir::Shape& shape) {
   constexpr std::int64_t kMostElements = std::int64_t{1} << 40;
   std::int64_t count = 1;
   for (const std::int64_t dim : shape) {
-    require(dim >= 0, fmt::format("result {} found, expected dimensions of at least 0", to_string(shape)));
-    require(dim == 0 || count <= kMostElements / dim, fmt::format("result {} has too many elements", to_string(shape)));
+    if (dim < 0) throw ModelError(fmt::format("result {} found, expected dimensions of at least 0", to_string(shape)));
+    if (dim > 0 && count > kMostElements / dim)
+      throw ModelError(fmt::format("result {} has too many elements", to_string(shape)));
     count *= dim;
   }
 }
@@ -52,10 +53,11 @@ void require_possible(const ir::Shape& shape) {
 std::vector<OutputSpec> infer_row(const OpInfo& row, const ir::Node& node, std::span<const Spec> inputs,
                                   std::int64_t opset) {
   const std::size_t required = row.max_inputs == kAnyNumber ? inputs.size() : static_cast<std::size_t>(row.min_inputs);
-  for (std::size_t i = 0; i < required; ++i) require(inputs[i].present, fmt::format("required input {} is left out", i));
+  for (std::size_t i = 0; i < required; ++i)
+    if (!inputs[i].present) throw ModelError(fmt::format("required input {} is left out", i));
   auto outputs = row.infer({node.attrs, inputs, opset, node.outputs.size()});
-  require(outputs.size() >= node.outputs.size(),
-          fmt::format("{} outputs wanted, at most {} exist", node.outputs.size(), outputs.size()));
+  if (outputs.size() < node.outputs.size())
+    throw ModelError(fmt::format("{} outputs wanted, at most {} exist", node.outputs.size(), outputs.size()));
   for (const OutputSpec& output : outputs) require_possible(output.shape);
   return outputs;
 }

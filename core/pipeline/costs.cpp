@@ -27,7 +27,7 @@ constexpr int kAttempts = 3;
 
 struct CostsBatch {
   eval::Batch batch;
-  double pass_seconds = 0;  ///< of FP32 over the evaluation set
+  double pass_seconds = 0, run_seconds = 0;  ///< of FP32, about: over the evaluation set, over the batch
 };
 
 /// One batch as the evaluation's, or smaller where FP32 takes long.
@@ -55,10 +55,12 @@ CostsBatch costs_batch(const config::Config& config, const LoadedModel& model, c
   fp32.run(one.inputs);
   const double each = watch.seconds() / static_cast<double>(one.count);
   const double pass = each * static_cast<double>(samples);
-  if (wanted == 1 || one.count >= wanted) return {one, pass};
+  if (wanted == 1 || one.count >= wanted) return {one, pass, each * static_cast<double>(one.count)};
   const double longest = std::clamp(kRunOfPass * pass, kShortestRun, kLongestRun);
   while (wanted > 1 && each * static_cast<double>(wanted) > longest) wanted = (wanted + 1) / 2;
-  return {load(wanted), pass};
+  eval::Batch batch = load(wanted);
+  const double run = each * static_cast<double>(batch.count);
+  return {std::move(batch), pass, run};
 }
 
 Support explains(const tuning::CostProfile& profile, const tuning::CostLayout& layout) {
@@ -87,8 +89,9 @@ tuning::CostProfile measured(const config::Config& config, const LoadedModel& mo
                              const quant::Bf16Policies& bf16, const tuning::CostLayout& layout,
                              const QuantizeOptions& options, bool thorough) {
   if (options.progress) options.progress({"measure speed", 0, 1});
-  const auto [batch, pass] = costs_batch(config, model, fp32, options.supplied);
-  const tuning::CostTask task{model.fused, space, adaptor, fp32, batch.inputs, batch.count, qdq_options(config), bf16};
+  const auto [batch, pass, run] = costs_batch(config, model, fp32, options.supplied);
+  const tuning::CostTask task{model.fused,         space, adaptor,  fp32, batch.inputs, batch.count,
+                              qdq_options(config), bf16,  1e3 * run};
   const double seconds = std::clamp(kShareOfPass * pass, kLeast, kMost);
   tuning::CostProfile profile =
       tuning::measure_costs(task, layout, {machine_of(adaptor, options), seconds, thorough, options.should_stop});

@@ -19,7 +19,8 @@ namespace inc::pipeline {
 namespace {
 
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
-/// What measuring the result may take of one FP32 pass, and seconds beside it; each of two profiles may take half as much.
+/// What measuring the result may take of one FP32 pass, and seconds beside it; each of two profiles may take a quarter of
+/// that.
 constexpr double kShareOfPass = 0.03, kLeast = 0.02, kMost = 0.3;
 
 double seconds_to_measure(const Result& result) {
@@ -66,7 +67,7 @@ bool has_samples(const Result& result) {
 std::vector<runtime::StepProfile> profiled(const Result& result, const runtime::Executable& executable, double ms,
                                            const eval::Batch& batch) {
   const double run = std::max(1e-6, ms * static_cast<double>(batch.count));
-  const auto runs = static_cast<int>(std::min(500 * seconds_to_measure(result) / run, 10.0));
+  const auto runs = static_cast<int>(std::min(250 * seconds_to_measure(result) / run, 10.0));
   return executable.profile(batch.inputs, std::max(runs, run < 2000 ? 3 : 1));
 }
 

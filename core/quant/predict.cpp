@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/base/error.h"
 #include "core/ops/ops.h"
@@ -89,14 +90,14 @@ PredictedError ErrorModel::at(std::span<const float> factor, double step) const 
   const std::size_t groups =
       channels_.rows_are_outputs ? static_cast<std::size_t>(channels_.rows / channels_.group_rows) : 1;
   const std::size_t per_group = seen.size() / groups;
+  std::vector<double> power;
+  for (auto first = seen.begin(); power.size() < groups; first += static_cast<std::ptrdiff_t>(per_group))
+    power.push_back(std::accumulate(first, first + static_cast<std::ptrdiff_t>(per_group), 0.0));
   const auto largest = largest_per_output(factor);
   const double levels = levels_of(scheme_.bound);
   for (std::size_t o = 0; o < largest.size(); ++o) {
-    const auto first = seen.begin() + static_cast<std::ptrdiff_t>(o * groups / largest.size() * per_group);
-    double power = 0;
-    for (auto it = first; it != first + static_cast<std::ptrdiff_t>(per_group); ++it) power += *it;
     const double step_w = static_cast<double>(largest[o]) / levels;
-    error.weight += step_w * step_w / 12 * power * static_cast<double>(channels_.taps);
+    error.weight += step_w * step_w / 12 * power[o * groups / largest.size()] * static_cast<double>(channels_.taps);
   }
   return error;
 }

@@ -8,6 +8,10 @@
 namespace inc::tuning {
 namespace {
 
+/// Of FP32's outputs: for metrics that compare with them, and to say how far a candidate is from them, where thousands of
+/// predictions tell as much as all.
+constexpr std::size_t kKeptForMetric = std::size_t{128} << 20, kKeptForDivergence = std::size_t{8} << 20;
+
 /// Of scores times weight, scaled.
 eval::ScoreBounds scaled(eval::ScoreBounds bounds, const std::vector<double>& weights, double scale) {
   const auto [least, most] = std::minmax_element(weights.begin(), weights.end());
@@ -40,7 +44,10 @@ BaselineOptions baseline_options(const config::Config& config, const TuningSpace
 
 Baseline::Baseline(const ir::Graph& fused, const runtime::Executable& fp32, const eval::Dataset& data, eval::Metric& metric,
                    eval::EvalOptions evaluation, const BaselineOptions& options)
-    : metric_(metric), fp32_(fp32), error_probability_(options.natural_order ? 0 : options.error_probability) {
+    : metric_(metric),
+      fp32_(fp32),
+      outputs_(metric.needs_reference() ? kKeptForMetric : kKeptForDivergence),
+      error_probability_(options.natural_order ? 0 : options.error_probability) {
   const std::int64_t count = evaluation.samples < 0 ? data.size() : std::min(evaluation.samples, data.size());
   std::vector<std::int64_t> order = eval::shuffled_order(count, options.seed);
   if (options.natural_order) std::sort(order.begin(), order.end());

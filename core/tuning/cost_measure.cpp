@@ -67,6 +67,7 @@ void log_refused(const Error& error) {
 
 bool small_and_fast(const CostTask& task) {
   if (constant_bytes(task.fused) > kTakeTurns) return false;
+  if (task.run_ms > 0) return task.run_ms <= kLongRun;
   task.fp32.run(task.inputs);
   const auto start = Clock::now();
   task.fp32.run(task.inputs);

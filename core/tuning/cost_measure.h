@@ -18,6 +18,7 @@ struct CostTask {
   std::int64_t batch = 1;                 ///< samples in it
   quant::QdqOptions qdq = {};
   quant::Bf16Policies bf16 = {};
+  double run_ms = 0;  ///< of FP32, about; 0: not known yet
 };
 
 struct CostOptions {

@@ -13,7 +13,7 @@ namespace inc::tuning {
 /// FP32 outputs of the first batches of an evaluation, as many as fit into the budget.
 class Fp32Outputs {
  public:
-  explicit Fp32Outputs(std::size_t budget_bytes = std::size_t{128} << 20) : budget_(budget_bytes) {}
+  explicit Fp32Outputs(std::size_t budget_bytes) : budget_(budget_bytes) {}
   void keep(std::int64_t first, std::span<const ir::Tensor> outputs);
   /// nullptr when the batch that begins with that sample was not kept.
   const std::vector<ir::Tensor>* find(std::int64_t first) const;

@@ -48,10 +48,8 @@ Probe::Probe(const ir::Graph& fused, const runtime::Executable& fp32, const eval
 
 void Probe::look(std::size_t sample, const runtime::Executable& executable, Found& found) const {
   const auto outputs = executable.run(inputs_[sample]);
-  calib::OutputDistance one;
-  one.add(outputs, expected_[sample]);
-  found.all.add(outputs, expected_[sample]);
-  found.logarithms.push_back(std::log(std::max(one.divergence(), kLeast)));
+  const calib::SquaredError one = found.all.add(outputs, expected_[sample]);
+  found.logarithms.push_back(std::log(std::max(one.value(), kLeast)));
 }
 
 Probe::Found Probe::operator()(const runtime::Executable& executable) const {
