@@ -15,9 +15,10 @@ std::unique_ptr<const runtime::Adaptor> make_adaptor(std::string_view name = "on
 /// CPU model, effective ISA, threads.
 report::Report::Machine machine();
 
-/// SIGINT, SIGTERM and SIGUSR1 (which mpirun passes on) ask the run to finish the batch in hand; a second one ends the
-/// process. A file that may not grow any more becomes an error of the write.
-void install_stop_signals();
+/// SIGINT, SIGTERM and SIGUSR1 (which mpirun passes on) ask the run to finish the batch in hand; a second one of the same
+/// ends the process at once, after `last_words` on standard error. A file that may not grow any more becomes an error of the
+/// write.
+void install_stop_signals(const char* last_words = "");
 bool stop_requested() noexcept;
 
 }  // namespace inc::app

@@ -12,6 +12,9 @@
 namespace inc::cli {
 namespace {
 
+constexpr const char* kEndedAtOnce =
+    "\nerror: ended at once by a second signal; what is on the disk is whole, and --resume goes on behind the last trial\n";
+
 struct QuantizeSettings : Settings {
   std::string output;
   std::string profile_from;
@@ -35,7 +38,7 @@ ExitCode quantize(QuantizeSettings settings) {
   if (!settings.profile_from.empty())
     config.tuning.cost_model.profile_from = (std::filesystem::current_path() / settings.profile_from).string();
   const auto adaptor = app::make_adaptor(settings.adaptor);
-  app::install_stop_signals();
+  app::install_stop_signals(ranks.first() ? kEndedAtOnce : "");
   report::Report report;
   {
     ProgressLine line(!settings.quiet, config.tuning.exit_policy.max_trials, config.tuning.exit_policy.timeout);

@@ -6,11 +6,13 @@
 #include <set>
 
 #include "core/base/file.h"
+#include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/parallel.h"
 #include "core/base/stopwatch.h"
 #include "core/base/text.h"
 #include "core/pipeline/space_options.h"
+#include "core/search/journal.h"
 #include "core/tuning/cost_designs.h"
 #include "core/tuning/cost_measure.h"
 
@@ -77,11 +79,18 @@ tuning::CostMachine machine_of(const runtime::Adaptor& adaptor, const QuantizeOp
           threads()};
 }
 
+/// Of a run that is resumed, its own; otherwise what the configuration names, or nothing.
 std::filesystem::path profile_path(const config::Config& config, const std::filesystem::path& directory, bool resume) {
-  if (resume && std::filesystem::exists(directory / kJournal) && std::filesystem::exists(directory / kCosts))
-    return directory / kCosts;
+  const auto own = directory / kCosts;
+  resume = resume && std::filesystem::exists(directory / kJournal);
+  if (resume && std::filesystem::exists(own)) return own;
   const std::filesystem::path path = config.tuning.cost_model.profile_from;
-  return path.empty() || path.is_absolute() ? path : config.file.parent_path() / path;
+  if (!path.empty()) return path.is_absolute() ? path : config.file.parent_path() / path;
+  const auto run = resume ? search::Journal::identity(directory / kJournal) : std::nullopt;
+  const std::string* hash = run ? run->find(kCostsHash) : nullptr;
+  if (hash != nullptr && *hash != hash_of(nullptr))
+    throw ConfigError(fmt::format("cannot resume: '{}' is missing, and the run went by the times in it", own.string()));
+  return {};
 }
 
 tuning::CostProfile measured(const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
@@ -133,6 +142,31 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
   return profile;
 }
 
+/// Nothing where there is nothing to add; writes what it finds.
+std::optional<tuning::CostProfile> find_refined(const Costs& costs, const config::Config& config, const LoadedModel& model,
+                                                const runtime::Adaptor& adaptor, const runtime::Executable& fp32,
+                                                const std::filesystem::path& path, const QuantizeOptions& options) {
+  remove_file(path);
+  if (!costs.measured || !config.tuning.cost_model.profile_from.empty()) return std::nullopt;
+  if (costs.profile.samples.size() > tuning::cost_designs(costs.layout, 0).size()) return std::nullopt;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    tuning::CostProfile profile =
+        measured(config, model, adaptor, fp32, costs.open, costs.bf16, costs.layout, options, true);
+    if ((options.should_stop && options.should_stop()) || profile.samples.size() <= costs.profile.samples.size()) break;
+    if (!explains(profile, costs.layout)) continue;
+    profile.seconds += costs.profile.seconds;
+    tuning::write_costs(path, profile);
+    return profile;
+  }
+  return std::nullopt;
+}
+
+void take_what_the_first_has(Costs& costs, std::optional<tuning::CostProfile> profile, const Ranks& ranks) {
+  const std::string told = ranks.broadcast(profile ? tuning::costs_text(*profile) : std::string());
+  if (!profile && !told.empty()) profile = tuning::costs_from(told);
+  if (profile) take(costs, tuning::adapted(*profile, costs.layout));
+}
+
 }  // namespace
 
 tuning::CostModel Costs::model(const tuning::TuningSpace& space) const {
@@ -165,26 +199,26 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
 
 void refine_costs(Costs& costs, const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
                   const runtime::Executable& fp32, const std::filesystem::path& directory, const QuantizeOptions& options) {
-  const auto path = directory / kSearchCosts;
-  remove_file(path);
-  if (!costs.measured || !config.tuning.cost_model.profile_from.empty()) return;
-  if (costs.profile.samples.size() > tuning::cost_designs(costs.layout, 0).size()) return;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    tuning::CostProfile profile =
-        measured(config, model, adaptor, fp32, costs.open, costs.bf16, costs.layout, options, true);
-    if ((options.should_stop && options.should_stop()) || profile.samples.size() <= costs.profile.samples.size()) return;
-    if (!explains(profile, costs.layout)) continue;
-    profile.seconds += costs.profile.seconds;
-    tuning::write_costs(path, profile);
-    take(costs, std::move(profile));
-    return;
-  }
+  std::optional<tuning::CostProfile> profile;
+  if (options.ranks->first()) profile = find_refined(costs, config, model, adaptor, fp32, directory / kSearchCosts, options);
+  take_what_the_first_has(costs, std::move(profile), *options.ranks);
 }
 
-void resume_costs(Costs& costs, const LoadedModel& model, const std::filesystem::path& directory) {
+void resume_costs(Costs& costs, const std::string& pinned, const LoadedModel& model, const std::filesystem::path& directory,
+                  const QuantizeOptions& options) {
   const auto path = directory / kSearchCosts;
-  if (!std::filesystem::exists(path)) return;
-  take(costs, tuning::adapted(read_fitting(path, costs.layout, model), costs.layout));
+  const bool there = std::filesystem::exists(path);
+  std::optional<tuning::CostProfile> profile;
+  if (options.ranks->first() && there) profile = read_fitting(path, costs.layout, model);
+  take_what_the_first_has(costs, std::move(profile), *options.ranks);
+  if (options.ranks->first() && hash_of(&costs) != pinned)
+    throw ConfigError(fmt::format("cannot resume: '{}' {}: hash {} found, {} expected by the journal", path.string(),
+                                  there ? "is not what the search went by" : "is missing, and the search went by it",
+                                  hash_of(&costs), pinned));
+}
+
+std::string hash_of(const Costs* costs) {
+  return costs == nullptr ? "none" : Hash64().add(std::string_view(tuning::costs_text(costs->profile))).hex();
 }
 
 void keep_back(const Costs& costs, tuning::SpaceOptions& allowed, std::vector<std::string>& notes) {

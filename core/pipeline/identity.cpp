@@ -62,10 +62,6 @@ std::string settings(const config::Config& config) {
   return config::write_config(rest);
 }
 
-std::string costs_hash(const Costs* costs) {
-  return costs == nullptr ? "none" : Hash64().add(std::string_view(tuning::costs_text(costs->profile))).hex();
-}
-
 void require_same(const Ranks& ranks, const search::RunIdentity& id) {
   if (!ranks.several()) return;
   const std::vector<std::string> all = ranks.all_gather(search::line_of(id));
@@ -87,7 +83,7 @@ search::RunIdentity identity(const Origins& run) {
            {"settings", settings(run.config)},
            {"metric", run.task.metric->name()},
            {"space_hash", space_hash(run.space)},
-           {"costs_hash", costs_hash(run.costs)},
+           {kCostsHash, hash_of(run.costs)},
            {"version", INC_VERSION},
            {"engine", fmt::format("{} {}", run.adaptor.name(), run.adaptor.version())},
            {"isa", run.machine.isa}}};

@@ -1,7 +1,5 @@
 #include "core/pipeline/tune.h"
 
-#include <map>
-
 #include "core/base/pack.h"
 #include "core/pipeline/aims.h"
 #include "core/search/shared.h"
@@ -34,30 +32,24 @@ eval::EvalOptions evaluation(const AccuracyTask& task, const QuantizeOptions& op
   return out;
 }
 
-/// What the metrics say of each point that was executed on the whole set in this run.
-using MetricValues = std::map<search::Point, std::vector<double>>;
-
-std::vector<report::MetricRow> metric_rows(const tuning::Baseline& baseline, const MetricValues& values,
-                                           const search::Observation* best) {
+/// A value of another metric than the first is known when the whole set was executed.
+std::vector<report::MetricRow> metric_rows(const tuning::Baseline& baseline, const search::Observation* best) {
   const auto metrics = baseline.metric().parts();
-  const auto of_best = best == nullptr ? values.end() : values.find(best->point);
   std::vector<report::MetricRow> rows;
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const auto& part = baseline.parts()[i];
-    rows.push_back({metrics[i]->name(), part.criterion.describe(), part.accuracy,
-                    of_best == values.end() ? report::kUnknown : of_best->second[i]});
+    const bool known = best != nullptr && i < best->metrics.size();
+    rows.push_back(
+        {metrics[i]->name(), part.criterion.describe(), part.accuracy, known ? best->metrics[i] : report::kUnknown});
   }
   if (!rows.empty() && best != nullptr) rows.front().result = best->accuracy;
   return rows;
 }
 
-search::Listener listener(search::Journal& journal, const QuantizeOptions& options, const eval::Metric& metric,
-                          MetricValues& values) {
+search::Listener listener(search::Journal& journal, const QuantizeOptions& options) {
   search::Listener out;
   out.on_trial = [&](const search::Observation& seen, std::size_t number) {
     journal.append(seen);
-    if (seen.state == search::TrialState::Complete && seen.accuracy_low == seen.accuracy_high)
-      for (const eval::Metric* part : metric.parts()) values[seen.point].push_back(part->value());
     if (options.on_trial) options.on_trial(seen, number);
   };
   out.on_sensitivity = [&](const search::Sensitivity& found) { journal.append(found); };
@@ -65,25 +57,29 @@ search::Listener listener(search::Journal& journal, const QuantizeOptions& optio
 }
 
 /// Rank 0 searches, the others measure what it wants; they have no outcome.
-std::optional<search::Outcome> searched(const search::Strategy& strategy, const search::Measures& measures,
+std::optional<search::Outcome> searched(const search::Strategy& strategy, const search::Part& part,
                                         const config::ExitPolicy& policy, const QuantizeOptions& options,
-                                        std::optional<search::Journal>& journal, search::History history,
-                                        const eval::Metric& metric, MetricValues& values) {
+                                        std::optional<search::Journal>& journal, search::History history) {
   if (!options.ranks->first()) {
-    search::follow(*options.ranks, measures);
+    search::follow(*options.ranks, part);
     return std::nullopt;
   }
-  search::Outcome outcome = search::tune(strategy, search::shared(*options.ranks, measures), stop_rule(policy, options),
-                                         listener(journal.value(), options, metric, values), std::move(history));
+  search::Outcome outcome = search::tune(strategy, search::shared(*options.ranks, part), stop_rule(policy, options),
+                                         listener(journal.value(), options), std::move(history));
   search::dismiss(*options.ranks);
   return outcome;
 }
 
-/// Of rank 0's history.
-std::size_t trials_before(const search::History& history, const Ranks& ranks) {
-  std::size_t count = history.size();
-  unpack(ranks.broadcast(packed(count)), count);
-  return count;
+/// What all ranks must know of rank 0's history.
+struct Resumed {
+  double seconds_left = 0;
+  bool sensed = false;
+};
+
+Resumed resumed(const config::ExitPolicy& policy, const search::History& history, const Ranks& ranks) {
+  Resumed out{tuning::seconds_left(policy, history), history.sensitivity() != nullptr};
+  unpack(ranks.broadcast(packed(out)), out);
+  return out;
 }
 
 }  // namespace
@@ -98,12 +94,11 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   const tuning::Baseline baseline(result.model.fused, fp32, *task.data, *task.metric,
                                   evaluation(task, options, {"baseline", 0, 0}), tuning::baseline_options(config, space));
   Aims aims(config, result.model, costs, space, fp32, baseline.score(), baseline.criterion());
-  const tuning::Workbench bench{candidates,
-                                baseline,
-                                evaluation(task, options, {"tune", 0, 0}),
-                                &aims.rating(),
-                                tuning::seconds_left(config.tuning.exit_policy, history),
-                                trials_before(history, *options.ranks)};
+  const Resumed before = resumed(config.tuning.exit_policy, history, *options.ranks);
+  const tuning::Workbench bench{candidates, baseline, evaluation(task, options, {"tune", 0, 0}), &aims.rating(),
+                                before.seconds_left};
+  tuning::Workbench alone = bench;
+  alone.evaluation.ranks = &inc::alone();
   result.stages.enter("search");
   const search::Knowledge knowledge{static_cast<std::uint64_t>(config.tuning.random_seed), aims.prediction(),
                                     baseline.criterion().allowed(), config.tuning.exit_policy.timeout > 0 ? 0 : kHandful};
@@ -111,23 +106,24 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
                                                   : strategies::make(config.tuning.strategy.name, space.shape, knowledge);
   const auto sensitivities =
       tuning::make_sensitivity_measure({result.model.fused, space, candidates, *task.data, task.samples, task.batch_size},
-                                       {.should_stop = options.should_stop, .ranks = options.ranks}, bench.seconds_left);
-  const bool knows_costs = costs && options.ranks->first();
-  if (knows_costs && history.sensitivity() != nullptr) {
-    resume_costs(*costs, result.model, result.directory);
+                                       {.should_stop = options.should_stop, .ranks = options.ranks}, before.seconds_left);
+  if (costs && before.sensed) {
+    resume_costs(*costs, history.sensitivity() != nullptr ? history.sensitivity()->costs : "", result.model,
+                 result.directory, options);
     aims.refine(*costs);
   }
   const auto announced = [&] {
-    if (knows_costs) {
+    if (costs) {
       refine_costs(*costs, config, result.model, adaptor, fp32, result.directory, options);
       aims.refine(*costs);
     }
     if (options.progress) options.progress({"sensitivities", 0, 1});
-    return sensitivities();
+    search::Sensitivity found = sensitivities();
+    found.costs = hash_of(costs ? &*costs : nullptr);
+    return found;
   };
-  MetricValues values;
-  const auto outcome = searched(*strategy, {tuning::make_measure(bench), announced}, config.tuning.exit_policy, options,
-                                journal, std::move(history), *task.metric, values);
+  const auto outcome = searched(*strategy, {{tuning::make_measure(bench), announced}, tuning::make_measure(alone)},
+                                config.tuning.exit_policy, options, journal, std::move(history));
   if (!outcome) return {};
 
   result.baseline.accuracy = baseline.accuracy();
@@ -135,7 +131,7 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   result.criterion = &baseline.criterion();
   result.objective = &aims.objective();
   result.best = outcome->history.best();
-  result.metrics = metric_rows(baseline, values, result.best);
+  result.metrics = metric_rows(baseline, result.best);
   result.task = &task;
   result.samples = baseline.score().samples;
   result.pass_seconds = baseline.score().model_seconds;

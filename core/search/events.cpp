@@ -32,19 +32,27 @@ double number_from(const Json& json) {
   return text == "nan" ? std::nan("") : text == "inf" ? HUGE_VAL : -HUGE_VAL;
 }
 
+Json row(const std::vector<double>& values) {
+  Json json = Json::array();
+  for (const double value : values) json.push_back(number(value));
+  return json;
+}
+
+std::vector<double> row_from(const Json& json) {
+  std::vector<double> values;
+  for (const auto& value : json) values.push_back(number_from(value));
+  return values;
+}
+
 Json table(const std::vector<std::vector<double>>& rows) {
   Json json = Json::array();
-  for (const auto& row : rows) {
-    json.push_back(Json::array());
-    for (const double value : row) json.back().push_back(number(value));
-  }
+  for (const auto& values : rows) json.push_back(row(values));
   return json;
 }
 
 std::vector<std::vector<double>> table_from(const Json& json) {
   std::vector<std::vector<double>> rows;
-  for (const auto& row : json)
-    for (rows.emplace_back(); const auto& value : row) rows.back().push_back(number_from(value));
+  for (const auto& values : json) rows.push_back(row_from(values));
   return rows;
 }
 
@@ -72,6 +80,7 @@ Json to_json(const RunIdentity& id) {
 Json to_json(const Observation& seen) {
   Json json{{"kind", "trial"}, {"point", seen.point}, {"failed", seen.state == TrialState::Failed}, {"met", seen.met}};
   for (const auto& [name, member] : kNumbers) json[name] = number(seen.*member);
+  json["metrics"] = row(seen.metrics);
   json["why_failed"] = seen.why_failed;
   return json;
 }
@@ -81,7 +90,8 @@ Json to_json(const Sensitivity& found) {
           {"output", table(found.output)},
           {"own", table(found.own)},
           {"full_evaluations", number(found.full_evaluations)},
-          {"seconds", number(found.seconds)}};
+          {"seconds", number(found.seconds)},
+          {"costs", found.costs}};
 }
 
 RunIdentity identity_from(const Json& json) {
@@ -97,13 +107,14 @@ Observation observation_from(const Json& json) {
   seen.state = json.at("failed").get<bool>() ? TrialState::Failed : TrialState::Complete;
   seen.met = json.at("met").get<bool>();
   for (const auto& [name, member] : kNumbers) seen.*member = number_from(json.at(name));
+  seen.metrics = row_from(json.at("metrics"));
   seen.why_failed = json.at("why_failed").get<std::string>();
   return seen;
 }
 
 Sensitivity sensitivity_from(const Json& json) {
   return {table_from(json.at("output")), table_from(json.at("own")), number_from(json.at("full_evaluations")),
-          number_from(json.at("seconds"))};
+          number_from(json.at("seconds")), json.at("costs").get<std::string>()};
 }
 
 /// Of two texts, the first lines that differ, without the blanks around them.
@@ -123,22 +134,23 @@ std::pair<std::string_view, std::string_view> unequal_lines(std::string_view a, 
 
 }  // namespace
 
+const std::string* RunIdentity::find(std::string_view name) const noexcept {
+  for (const auto& [other, text] : facts)
+    if (other == name) return &text;
+  return nullptr;
+}
+
 std::string difference(const RunIdentity& there, const RunIdentity& here) {
-  const auto find = [](const RunIdentity& id, const std::string& name) -> const std::string* {
-    for (const auto& [other, text] : id.facts)
-      if (other == name) return &text;
-    return nullptr;
-  };
   const auto said = [](std::string_view text) { return text.empty() ? "nothing" : fmt::format("'{}'", text); };
   for (const auto& [name, text] : here.facts) {
-    const std::string* other = find(there, name);
+    const std::string* other = there.find(name);
     if (other == nullptr) return fmt::format("{} is missing there, '{}' here", name, text);
     if (*other == text) continue;
     const auto [left, right] = unequal_lines(*other, text);
     return fmt::format("{}: {} there, {} here", name, said(left), said(right));
   }
   for (const auto& [name, text] : there.facts)
-    if (find(here, name) == nullptr) return fmt::format("{} is '{}' there, missing here", name, text);
+    if (here.find(name) == nullptr) return fmt::format("{} is '{}' there, missing here", name, text);
   return {};
 }
 

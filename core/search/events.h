@@ -15,6 +15,8 @@ namespace inc::search {
 struct RunIdentity {
   std::vector<std::pair<std::string, std::string>> facts;
   bool operator==(const RunIdentity&) const = default;
+  /// nullptr where there is no such fact.
+  const std::string* find(std::string_view name) const noexcept;
 };
 
 /// What differs, for people: "model_hash: 12 there, 34 here"; of texts of several lines the first lines that differ. Empty

@@ -111,6 +111,13 @@ Journal Journal::resume(const std::filesystem::path& path, const RunIdentity& id
   return Journal(path, std::move(fd));
 }
 
+std::optional<RunIdentity> Journal::identity(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  const auto event = event_of(std::string_view(text).substr(0, text.find('\n')));
+  if (!event || !std::holds_alternative<RunIdentity>(*event)) return std::nullopt;
+  return std::get<RunIdentity>(*event);
+}
+
 void Journal::discard(const std::filesystem::path& path) {
   if (const auto fd = open_locked(path)) remove_file(path);
 }

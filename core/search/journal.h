@@ -18,6 +18,8 @@ class Journal {
   /// Throws ConfigError when it belongs to another run (naming what differs), is no journal, or is damaged before its last
   /// line.
   static Journal resume(const std::filesystem::path& path, const RunIdentity& identity, History& history);
+  /// What the one there is about; nothing where its first line is torn. Throws DataError.
+  static std::optional<RunIdentity> identity(const std::filesystem::path& path);
   /// Removes one, where there is one.
   static void discard(const std::filesystem::path& path);
   /// Appends and fsyncs. Throws BackendError (disk full), after which the journal is as before.

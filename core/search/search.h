@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace inc::search {
@@ -45,9 +46,10 @@ struct Observation {
   bool met = false;       ///< the accuracy target holds; then the whole set was executed
   double cost = 0;        ///< the objective, smaller is better (milliseconds per sample for latency)
   double latency_ms = 0, model_bytes = 0, footprint_bytes = 0;  ///< what objectives are made of; 0: not known
-  double seconds = 0;                                           ///< wall time of the trial
-  double full_evaluations = 0;                                  ///< share of the evaluation set executed
-  double divergence = -1;  ///< of the outputs from FP32's (normalised squared error); negative: not measured
+  double seconds = 0;                ///< wall time of the trial; of trials side by side, its part of theirs
+  double full_evaluations = 0;       ///< share of the evaluation set executed
+  double divergence = -1;            ///< of the outputs from FP32's (normalised squared error); negative: not measured
+  std::vector<double> metrics = {};  ///< the value of each, where the whole set was executed
   std::string why_failed;
 };
 
@@ -58,6 +60,7 @@ struct Sensitivity {
   std::vector<std::vector<double>> own;     ///< normalised squared error of the operator's own output
   double full_evaluations = 0;              ///< samples executed, each by the share of the graph, over the evaluation set's
   double seconds = 0;
+  std::string costs = {};  ///< a hash of what predicts costs from here on
 };
 
 class History {
@@ -126,11 +129,17 @@ struct Interrupted {
   StopReason reason = StopReason::Interrupted;
 };
 
-using Evaluate = std::function<Observation(const Point&)>;
+/// `trial`: its number in the search, from 1.
+using Evaluate = std::function<Observation(const Point&, std::size_t trial)>;
+/// What came of a trial, or why nothing did.
+using Measured = std::variant<Observation, Interrupted>;
 
 struct Measures {
   Evaluate evaluate;
   std::function<Sensitivity()> sensitivity = {};  ///< required by strategies that want it
+  /// As many trials at the same time, `first` and those that follow it; 1: one after the other.
+  std::size_t width = 1;
+  std::function<std::vector<Measured>(const std::vector<Point>&, std::size_t first)> side_by_side = {};
 };
 
 /// Called after each new observation with its number, beginning with 1, and after the sensitivities (journal, progress).
@@ -145,8 +154,9 @@ struct Outcome {
 };
 
 /// Asks, evaluates, records until a stop rule fires. Observations in `resume` count as trials, their seconds as time spent;
-/// nothing in it is measured again. An accuracy that is not finite makes the trial Failed. Throws InternalError when the
-/// strategy proposes a point of the history.
+/// nothing in it is measured again. An accuracy that is not finite makes the trial Failed. Trials are measured side by side
+/// where the strategy's next points do not hang on those before (core/search/ahead.h); the history is the same. Throws
+/// InternalError when the strategy proposes a point of the history.
 Outcome tune(const Strategy& strategy, const Measures& measures, const StopRule& stop, const Listener& listener = {},
              History resume = {});
 

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/stopwatch.h"
+#include "core/search/ahead.h"
 #include "core/search/search.h"
 
 namespace inc::search {
@@ -46,8 +47,7 @@ std::optional<StopReason> stopped(const Strategy& strategy, const History& histo
   return std::nullopt;
 }
 
-Observation observed(const Evaluate& evaluate, const Point& point) {
-  Observation seen = evaluate(point);
+Observation checked(Observation seen, const Point& point) {
   seen.point = point;
   if (seen.state == TrialState::Complete && !std::isfinite(seen.accuracy)) {
     seen.state = TrialState::Failed;
@@ -82,6 +82,7 @@ Outcome tune(const Strategy& strategy, const Measures& measures, const StopRule&
   const TimeSpent clock(resume);
   Outcome outcome{std::move(resume), StopReason::Exhausted};
   History& history = outcome.history;
+  Ahead ahead(strategy, measures);
   for (;;) {
     if (const auto reason = stopped(strategy, history, stop, clock)) {
       outcome.stopped = *reason;
@@ -101,7 +102,7 @@ Outcome tune(const Strategy& strategy, const Measures& measures, const StopRule&
       }
       if (history.find(*point) != nullptr)
         throw InternalError(fmt::format("strategy '{}' repeats itself at trial {}", strategy.name(), history.size() + 1));
-      history.push(observed(measures.evaluate, *point));
+      history.push(checked(ahead.measure(*point, history, stop.max_trials - history.size()), *point));
     } catch (const Interrupted& stopped_by) {
       outcome.stopped = stopped_by.reason;
       return outcome;

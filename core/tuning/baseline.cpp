@@ -111,6 +111,7 @@ void Judge::conclude(search::Observation& observation, bool complete) const {
   observation.met = complete;
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const Baseline::Part& part = baseline_.parts()[i];
+    if (complete) observation.metrics.push_back(metrics[i]->value());
     if (!complete && !tests_[i] && i > 0) continue;
     eval::MeanEstimate found;
     if (complete || !tests_[i]) {

@@ -72,7 +72,7 @@ class Judge {
   Judge(const Baseline& baseline, std::size_t trial);
   /// After each batch. False: the target is missed, and nothing that is still to come is wanted.
   bool goes_on();
-  /// Fills accuracy and its interval, loss and met. `complete`: all samples were executed.
+  /// Fills accuracy and its interval, metrics, loss and met. `complete`: all samples were executed.
   void conclude(search::Observation& observation, bool complete) const;
 
  private:

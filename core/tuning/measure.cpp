@@ -53,12 +53,12 @@ double seconds_left(const config::ExitPolicy& policy, const search::History& his
 }
 
 search::Evaluate make_measure(const Workbench& bench) {
-  return [&bench, spent = Stopwatch(), trial = bench.trials_before](const search::Point& point) mutable {
+  return [&bench, spent = Stopwatch()](const search::Point& point, std::size_t trial) {
     const Stopwatch watch;
     search::Observation observation;
     observation.point = point;
     try {
-      evaluate(bench, spent, ++trial, observation);
+      evaluate(bench, spent, trial, observation);
     } catch (const Error& error) {
       observation.state = search::TrialState::Failed;
       observation.why_failed = error.full_message();

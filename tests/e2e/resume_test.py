@@ -3,7 +3,9 @@
 Usage: resume_test.py INC_CPP"""
 import json
 import os
+import platform
 import random
+import re
 import resource
 import shutil
 import signal
@@ -43,6 +45,21 @@ evaluation:
     metric: {{topk: {k}}}
     dataloader: {{batch_size: 16, dataset: {{Arrays: {{inputs: {inputs}, labels: y.npy}}}}}}
 """
+
+
+def hash64(text):
+    """As core/base/hash.h has it."""
+    value = 0xcbf29ce484222325
+    for byte in text + len(text).to_bytes(8, "little"):
+        value = (value ^ byte) * 0x100000001b3 % 2**64
+    return f"{value:016x}"
+
+
+def about_to_write(pid):
+    """Whether the process waits for a file that it has begun to create, and what system calls look like is known."""
+    with open(f"/proc/{pid}/syscall") as f:
+        words = f.read().split()
+    return words[0] == "257" and int(words[3], 16) == os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 def without_times(value):
@@ -230,6 +247,19 @@ class MeasuredForTheSearch(Workspace):
         cls.costs = json.dumps(costs).encode()
         cls.journal = cls.read("sensed/journal.jsonl")
         cls.begin("undisturbed", 3, cls.costs)
+        refused = cls.quantize_in("undisturbed").stderr  # names what these times would have been pinned by
+        cls.journal = cls.pinned(cls.journal, re.search(r"hash ([0-9a-f]{16}) found", refused)[1])
+        cls.begin("undisturbed", 3, cls.costs)
+
+    @staticmethod
+    def pinned(journal, costs):
+        """The journal of a search that went by other times."""
+        lines = journal.splitlines(keepends=True)
+        place = next(i for i, line in enumerate(lines) if b'"kind":"sensitivity"' in line)
+        event = lines[place][len(b'{"event":'):lines[place].rindex(b',"check"')]
+        event = re.sub(rb'"costs":"\w+"', b'"costs":"%s"' % costs.encode(), event)
+        lines[place] = b'{"event":%s,"check":"%s"}\n' % (event, hash64(event).encode())
+        return b"".join(lines)
 
     @classmethod
     def begin(cls, output, lines, costs):
@@ -283,6 +313,29 @@ class MeasuredForTheSearch(Workspace):
         for costs, code in ((b"garbage", 4), (json.dumps(json.loads(self.costs) | {"model": "0123456789abcdef"}).encode(), 2)):
             self.begin("damaged", 3, costs)
             self.refused(self.quantize_in("damaged"), code, "costs_search.json")
+
+    def test_one_that_is_missing_or_was_changed_is_refused_and_the_journal_stays(self):
+        self.begin("changed", 3, self.measured)
+        self.refused(self.quantize_in("changed"), 2, "costs_search.json' is not what the search went by", "hash")
+        os.remove(self.path("changed/costs_search.json"))
+        self.refused(self.quantize_in("changed"), 2, "costs_search.json' is missing")
+        self.assertEqual(self.read("changed/journal.jsonl"), b"".join(self.journal.splitlines(keepends=True)[:3]))
+        with open(self.path("changed/costs_search.json"), "wb") as f:
+            f.write(self.costs)
+        self.quantize_in("changed")
+        self.ends_as_if_undisturbed("changed")
+
+    def test_the_costs_of_the_run_missing_or_changed_are_refused_too(self):
+        self.begin("other", 3, self.costs)
+        with open(self.path("other/costs.json"), "r+") as f:
+            costs = json.load(f)
+            f.seek(0)
+            f.truncate()
+            json.dump(costs | {"seconds": costs["seconds"] + 1}, f)
+        self.refused(self.quantize_in("other"), 2, "another run", "costs_hash")
+        os.remove(self.path("other/costs.json"))
+        self.refused(self.quantize_in("other"), 2, "costs.json' is missing")
+        self.assertFalse(os.path.exists(self.path("other/costs.json")))
 
     def test_with_a_profile_that_is_named_nothing_is_measured(self):
         shutil.copytree(self.path("begun"), self.path("named"))
@@ -399,6 +452,29 @@ class Interrupted(Workspace):
                 self.assertGreaterEqual(report["cost"]["trials"], 2)
                 self.quantize_in("stop", "--resume")
                 self.ends_as_if_undisturbed("stop")
+
+
+    @unittest.skipUnless(platform.machine() == "x86_64" and os.path.exists("/proc/self/syscall"), "needs to see system calls")
+    def test_a_second_signal_ends_it_at_once_and_the_run_can_go_on(self):
+        shutil.rmtree(self.path("stop"), ignore_errors=True)
+        process = subprocess.Popen(self.command("stop"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        for line in process.stderr:
+            if line.startswith("trial 2"):
+                break
+        # the last step stands still where it begins to write the model: a pipe that nobody reads
+        os.mkfifo(self.path(f"stop/model.onnx.tmp{process.pid}"))
+        process.send_signal(signal.SIGINT)
+        while not about_to_write(process.pid):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertIn("--resume", said)
+        self.assertFalse(os.path.exists(self.path("stop/model.onnx")))
+        journal = self.read("stop/journal.jsonl")
+        self.assertTrue(self.events(self.journal)[:journal.count(b"\n")] == self.events(journal) and journal.count(b"\n") > 2)
+        self.quantize_in("stop", "--resume")
+        self.ends_as_if_undisturbed("stop")
 
 
 if __name__ == "__main__":

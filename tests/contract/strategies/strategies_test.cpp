@@ -331,7 +331,7 @@ TEST(Auto, IsWithinTwoPercentOfTheOptimumOfSmallSpaces) {
     const search::Knowledge known{1, [&](const Point& p) { return toy.cost(p); }, toy.allowed};
     const auto outcome =
         search::tune(*make("auto", toy.space, known),
-                     {[&](const Point& p) { return toy.evaluate(p); }, [&] { return toy.sensitivity(); }}, {});
+                     {[&](const Point& p, std::size_t) { return toy.evaluate(p); }, [&] { return toy.sensitivity(); }}, {});
     ASSERT_NE(outcome.history.best(), nullptr);
     EXPECT_TRUE(outcome.history.best()->met);
     EXPECT_LE(outcome.history.best()->cost, 1.02 * optimum) << "seed " << seed;
@@ -345,7 +345,7 @@ TEST(Auto, ReachesTheTargetOfLargeSpacesInAFewTrials) {
     const search::Knowledge known{1, [&](const Point& p) { return toy.cost(p); }, toy.allowed};
     const auto outcome =
         search::tune(*make("auto", toy.space, known),
-                     {[&](const Point& p) { return toy.evaluate(p); }, [&] { return toy.sensitivity(); }}, {});
+                     {[&](const Point& p, std::size_t) { return toy.evaluate(p); }, [&] { return toy.sensitivity(); }}, {});
     EXPECT_TRUE(outcome.history.best()->met);
     EXPECT_LE(outcome.history.size(), 12u) << "seed " << seed;
   }
@@ -400,7 +400,7 @@ Observation one_fragile(const SearchSpace& space, const Point& point, std::size_
 TEST(Basic, FindsTheOneFragileOperatorInTheOneByOneStage) {
   const SearchSpace space = space_of(std::vector<std::size_t>(26, 2));
   for (std::size_t fragile = 0; fragile < 26; ++fragile) {
-    const auto evaluate = [&](const Point& point) { return one_fragile(space, point, fragile); };
+    const auto evaluate = [&](const Point& point, std::size_t) { return one_fragile(space, point, fragile); };
     const auto outcome = search::tune(*make("basic", space, {}), {evaluate}, {});
     ASSERT_EQ(outcome.stopped, search::StopReason::TargetMet);
     EXPECT_LE(outcome.history.size(), 27u);
@@ -412,7 +412,7 @@ TEST(Basic, FindsTheOneFragileOperatorInTheOneByOneStage) {
 TEST(Basic, FallsBackToTheSafeOptionBeforeTheLast) {
   SearchSpace space = space_of({3, 3, 3, 3});
   for (auto& dim : space.dims) dim.safe = 1;
-  const auto by_safe = [](const Point& point) {
+  const auto by_safe = [](const Point& point, std::size_t) {
     Observation seen;
     seen.loss = point[2] >= 1 ? 0.001 : 0.4;
     seen.met = seen.loss < 0.01;
@@ -421,7 +421,7 @@ TEST(Basic, FallsBackToTheSafeOptionBeforeTheLast) {
   const auto gentle = search::tune(*make("basic", space, {}), {by_safe}, {});
   ASSERT_EQ(gentle.stopped, search::StopReason::TargetMet);
   EXPECT_EQ(gentle.history.best()->point, (Point{0, 0, 1, 0}));
-  const auto by_last = [](const Point& point) {
+  const auto by_last = [](const Point& point, std::size_t) {
     Observation seen;
     seen.loss = point[2] == 2 ? 0.001 : 0.4;
     seen.met = seen.loss < 0.01;
@@ -434,7 +434,7 @@ TEST(Basic, FallsBackToTheSafeOptionBeforeTheLast) {
 
 TEST(Basic, LargeSpacesAreWalkedInBlocksAndPolishedWhereThereIsTime) {
   const SearchSpace space = space_of(std::vector<std::size_t>(193, 2));
-  const auto evaluate = [&](const Point& point) { return one_fragile(space, point, 100); };
+  const auto evaluate = [&](const Point& point, std::size_t) { return one_fragile(space, point, 100); };
   const auto quick = search::tune(*make("basic", space, {}), {evaluate}, {});
   EXPECT_EQ(quick.stopped, search::StopReason::TargetMet);
   EXPECT_LE(quick.history.size(), 33u);
@@ -449,7 +449,7 @@ TEST(Basic, LargeSpacesAreWalkedInBlocksAndPolishedWhereThereIsTime) {
 
 TEST(Basic, EndsInFp32WhereNothingElseMeetsTheTarget) {
   const SearchSpace space = space_of(std::vector<std::size_t>(30, 2));
-  const auto evaluate = [&](const Point& point) {
+  const auto evaluate = [&](const Point& point, std::size_t) {
     Observation seen = separable(space, point);
     seen.met = point == space.fp32();
     return seen;
@@ -465,7 +465,7 @@ TEST(Mse, FallsBackTheLargestErrorFirstWhateverTheTrialsSay) {
     search::Sensitivity measured = sensitivity_of(space);
     measured.own[fragile][0] = 7;
     std::swap(measured.output[0], measured.output[fragile]);
-    const auto evaluate = [&](const Point& point) { return one_fragile(space, point, fragile); };
+    const auto evaluate = [&](const Point& point, std::size_t) { return one_fragile(space, point, fragile); };
     const auto outcome = search::tune(*make("mse", space, {}), {evaluate, [&] { return measured; }}, {});
     ASSERT_EQ(outcome.stopped, search::StopReason::TargetMet);
     EXPECT_EQ(outcome.history.size(), 2u);
@@ -475,7 +475,7 @@ TEST(Mse, FallsBackTheLargestErrorFirstWhateverTheTrialsSay) {
 
 TEST(Mse, AsksForErrorsOnlyWhenTheFastestPointMisses) {
   const SearchSpace space = space_of(std::vector<std::size_t>(5, 2));
-  const auto met = [&](const Point& point) { return always_met(space, point); };
+  const auto met = [&](const Point& point, std::size_t) { return always_met(space, point); };
   EXPECT_EQ(search::tune(*make("mse", space, {}), {met}, {}).stopped, search::StopReason::TargetMet);
   EXPECT_FALSE(make("mse", space, {})->wants(History{}).sensitivity);
   History missed;
@@ -485,7 +485,7 @@ TEST(Mse, AsksForErrorsOnlyWhenTheFastestPointMisses) {
 
 TEST(Mse, LargeSpacesReachFp32InThirtyTwoSteps) {
   const SearchSpace space = space_of(std::vector<std::size_t>(193, 2));
-  const auto evaluate = [&](const Point& point) {
+  const auto evaluate = [&](const Point& point, std::size_t) {
     Observation seen = separable(space, point);
     seen.met = point == space.fp32();
     return seen;
@@ -498,7 +498,7 @@ TEST(Mse, LargeSpacesReachFp32InThirtyTwoSteps) {
 /// Types are tuned one after the other: what suits one may not suit the other.
 TEST(Basic, FindsTheBestVariantOfEachOperatorTypeBeforeAnythingFallsBack) {
   const SearchSpace space = space_of({3, 3, 3, 3, 3, 3});
-  const auto evaluate = [&](const Point& point) {
+  const auto evaluate = [&](const Point& point, std::size_t) {
     Observation seen;
     for (std::size_t i = 0; i < point.size(); ++i)
       seen.loss += point[i] == (space.dims[i].op_type == "Conv" ? 1u : 0u) ? 0.001 : 0.01;

@@ -34,6 +34,7 @@ Observation trial(std::uint16_t first) {
   seen.met = first % 2 == 1;
   seen.cost = 1.0 / 3;
   seen.seconds = 12;
+  seen.metrics = {1.0 / 3, std::nan("")};
   seen.full_evaluations = 0.25;
   seen.accuracy_low = 0.1;
   seen.latency_ms = 1.0 / 3;
@@ -42,7 +43,11 @@ Observation trial(std::uint16_t first) {
 }
 
 Sensitivity sensitivity() {
-  return {{{0.1, HUGE_VAL}, {}, {1e-300, 0}}, {{1.0 / 3, std::nan("")}, {}, {5e-324, -0.0}}, 0.7, 1e9 + 1.0 / 3};
+  return {{{0.1, HUGE_VAL}, {}, {1e-300, 0}},
+          {{1.0 / 3, std::nan("")}, {}, {5e-324, -0.0}},
+          0.7,
+          1e9 + 1.0 / 3,
+          "0123456789abcdef"};
 }
 
 /// Equal to the last bit, NaN included.
@@ -111,6 +116,8 @@ TEST_F(JournalTest, ResumeGivesBackEveryObservationExactly) {
     EXPECT_EQ(history[i].met, expected.met);
     EXPECT_EQ(history[i].cost, expected.cost);
     EXPECT_EQ(history[i].seconds, expected.seconds);
+    ASSERT_EQ(history[i].metrics.size(), expected.metrics.size());
+    for (std::size_t k = 0; k < expected.metrics.size(); ++k) EXPECT_TRUE(same(history[i].metrics[k], expected.metrics[k]));
     EXPECT_EQ(history[i].full_evaluations, expected.full_evaluations);
     EXPECT_EQ(history[i].accuracy_low, expected.accuracy_low);
     EXPECT_EQ(history[i].latency_ms, expected.latency_ms);
@@ -212,6 +219,7 @@ TEST_F(JournalTest, SensitivitiesComeBackExactly) {
   EXPECT_TRUE(alike(found.own, expected.own));
   EXPECT_TRUE(same(found.full_evaluations, expected.full_evaluations));
   EXPECT_TRUE(same(found.seconds, expected.seconds));
+  EXPECT_EQ(found.costs, expected.costs);
 }
 
 TEST_F(JournalTest, EveryNumberComesBackToTheLastBit) {

@@ -50,7 +50,7 @@ class ResumeTest : public testing::Test {
   }
 
   Measures measures() {
-    return {[this](const Point& point) {
+    return {[this](const Point& point, std::size_t) {
               ++evaluated_;
               Observation seen;
               seen.accuracy = 1.0 / (1.0 + point[0]);
@@ -63,7 +63,7 @@ class ResumeTest : public testing::Test {
             },
             [this] {
               ++sensitivities_;
-              return Sensitivity{{{1.0 / 7}}, {{2.0 / 7}}, 0.5, 0};
+              return Sensitivity{{{1.0 / 7}}, {{2.0 / 7}}, 0.5, 0, "hash"};
             }};
   }
 

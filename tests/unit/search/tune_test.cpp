@@ -45,7 +45,7 @@ Observation failed(std::string why) {
 
 /// Meets the target from point {at} on.
 Evaluate meets_at(std::size_t at) {
-  return [at](const Point& point) {
+  return [at](const Point& point, std::size_t) {
     Observation seen = missed();
     seen.met = point[0] >= at;
     return seen;
@@ -69,7 +69,7 @@ TEST(Tune, StopsAfterMaxTrialsCountingResumedOnes) {
   resume.push(missed());
   resume.push(missed());
   int calls = 0;
-  const auto evaluate = [&](const Point&) {
+  const auto evaluate = [&](const Point&, std::size_t) {
     ++calls;
     return missed();
   };
@@ -91,7 +91,7 @@ TEST(Tune, ResumedSecondsCountAsTimeSpent) {
 
 TEST(Tune, AResumedRunThatMetTheTargetIsOver) {
   History resume;
-  resume.push(meets_at(0)({0}));
+  resume.push(meets_at(0)({0}, 1));
   EXPECT_EQ(tune(Counting(10), {meets_at(0)}, {}, {}, resume).stopped, StopReason::TargetMet);
 }
 
@@ -103,7 +103,7 @@ TEST(Tune, StopsWhenToldTo) {
 }
 
 TEST(Tune, AnInterruptedTrialLeavesNoObservation) {
-  const auto evaluate = [](const Point& point) -> Observation {
+  const auto evaluate = [](const Point& point, std::size_t) -> Observation {
     if (point[0] == 1) throw Interrupted();
     return missed();
   };
@@ -113,19 +113,19 @@ TEST(Tune, AnInterruptedTrialLeavesNoObservation) {
 }
 
 TEST(Tune, StopsWhenTrialsKeepFailingForTheSameReason) {
-  const auto evaluate = [](const Point& point) { return failed(point[0] < 2 ? "a" : "b"); };
+  const auto evaluate = [](const Point& point, std::size_t) { return failed(point[0] < 2 ? "a" : "b"); };
   const Outcome outcome = tune(Counting(10), {evaluate}, {});
   EXPECT_EQ(outcome.stopped, StopReason::RepeatedFailure);
   EXPECT_EQ(outcome.history.size(), 5u);
 }
 
 TEST(Tune, FailuresForDifferentReasonsDoNotStopIt) {
-  const auto evaluate = [](const Point& point) { return failed(point[0] % 2 == 0 ? "a" : "b"); };
+  const auto evaluate = [](const Point& point, std::size_t) { return failed(point[0] % 2 == 0 ? "a" : "b"); };
   EXPECT_EQ(tune(Counting(10), {evaluate}, {}).stopped, StopReason::Exhausted);
 }
 
 TEST(Tune, AnAccuracyThatIsNotFiniteIsAFailure) {
-  const auto evaluate = [](const Point&) {
+  const auto evaluate = [](const Point&, std::size_t) {
     Observation seen = missed();
     seen.accuracy = std::nan("");
     seen.met = true;
@@ -180,7 +180,7 @@ TEST(Tune, AStrategyThatGoesOnEndsWhenItHasNothingLeftToTry) {
 }
 
 TEST(Tune, ATrialThatRunsOutOfTimeLeavesNoObservation) {
-  const auto evaluate = [](const Point& point) -> Observation {
+  const auto evaluate = [](const Point& point, std::size_t) -> Observation {
     if (point[0] == 2) throw Interrupted{StopReason::Timeout};
     Observation seen;
     seen.point = point;
@@ -196,7 +196,7 @@ TEST(Tune, AStrategyThatRepeatsAPointIsAnInternalError) {
 }
 
 TEST(Tune, OtherErrorsOfATrialEndTheSearch) {
-  const auto evaluate = [](const Point&) -> Observation { throw DataError("label missing"); };
+  const auto evaluate = [](const Point&, std::size_t) -> Observation { throw DataError("label missing"); };
   EXPECT_THROW(tune(Counting(3), {evaluate}, {}), DataError);
 }
 
