@@ -68,9 +68,8 @@ class CostMeter {
   void time(std::vector<Runner>& runners, double seconds) const;
   /// Round after round, each in another order, so that other work on the machine hits all alike.
   void take_turns(std::vector<Runner>& runners, double seconds) const;
-  /// A few runs each, FP32 on the clock before and behind them: plans and packed weights of one at a time are kept.
+  /// A few runs each; plans and packed weights of one at a time are kept.
   void one_by_one(std::vector<Runner>& runners) const;
-  double fp32_ms() const;
   /// The share of rounds in which the first is faster than the second.
   double duels(const Runner& chosen, const Runner& fastest) const;
   static double noise(const Runner& runner);
@@ -84,7 +83,8 @@ class CostMeter {
   CandidateBuilder candidates_;
   std::vector<Runner> rivals_;  ///< every first option and every last, once measured
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  bool together_, settled_ = false;
+  bool together_ = false, settled_ = false;
+  int iterations_ = 1;  ///< of a profile in its turn
 };
 
 }  // namespace inc::tuning

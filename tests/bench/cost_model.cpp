@@ -23,13 +23,13 @@ namespace inc {
 namespace {
 
 constexpr int kMixed = 6;
-constexpr double kLongRun = 60, kQuantile = 0.1;
+constexpr double kLongRun = 60, kShortRun = 5, kQuantile = 0.1;  // milliseconds; share of the rounds
 
 struct Point {
   std::string name;
   search::Point point;
   double predicted = 0, measured = 0;
-  double share = 1;  ///< measured, of FP32's time just before
+  double share = 1;  ///< measured, of FP32's time just before; of long runs, of its quickest
 };
 
 ir::Shape shape_of(const std::string& text) {
@@ -69,9 +69,9 @@ std::vector<Point> points_of(const tuning::TuningSpace& space) {
   return points;
 }
 
-/// Runs three times, the third time on the clock: warm, as when it runs alone.
-double warm_ms(const runtime::Executable& executable, const std::vector<ir::Tensor>& inputs) {
-  for (int i = 0; i < 2; ++i) executable.run(inputs);
+/// Of the last of so many runs: the others make it warm, as when it runs alone.
+double warm_ms(const runtime::Executable& executable, const std::vector<ir::Tensor>& inputs, int runs) {
+  for (int i = 1; i < runs; ++i) executable.run(inputs);
   const auto start = std::chrono::steady_clock::now();
   executable.run(inputs);
   return 1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -81,16 +81,19 @@ double warm_ms(const runtime::Executable& executable, const std::vector<ir::Tens
 void measure(tuning::CandidateBuilder& candidates, std::vector<Point>& points, const std::vector<ir::Tensor>& inputs) {
   std::vector<std::unique_ptr<const runtime::Executable>> executables;
   for (const Point& point : points) executables.push_back(candidates.adaptor().prepare(candidates.build(point.point).graph));
+  for (const auto& executable : executables) executable->run(inputs);
   std::vector<std::vector<double>> times(points.size()), shares(points.size());
-  const int rounds = points.front().predicted > kLongRun ? 3 : 12;
+  const double fp32 = points.front().predicted;
+  const int rounds = fp32 > kLongRun ? 4 : 12, runs = fp32 > kLongRun ? 1 : fp32 > kShortRun ? 3 : 5;
   for (int round = 0; round < rounds; ++round)
     for (std::size_t i = 1; i < points.size(); ++i) {
-      times[0].push_back(warm_ms(*executables[0], inputs));
-      times[i].push_back(warm_ms(*executables[i], inputs));
+      times[0].push_back(warm_ms(*executables[0], inputs, runs));
+      times[i].push_back(warm_ms(*executables[i], inputs, runs));
       shares[i].push_back(times[i].back() / times[0].back());
     }
   for (std::size_t i = 0; i < points.size(); ++i) points[i].measured = tuning::percentile(times[i], kQuantile);
-  for (std::size_t i = 1; i < points.size(); ++i) points[i].share = tuning::percentile(shares[i], 0.5);
+  for (std::size_t i = 1; i < points.size(); ++i)
+    points[i].share = fp32 > kLongRun ? points[i].measured / points[0].measured : tuning::percentile(shares[i], 0.5);
 }
 
 /// "median / worst", in percent.
