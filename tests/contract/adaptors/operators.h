@@ -55,6 +55,22 @@ inline const OperatorCase kOperators[] = {
      kClose},
     {"ConvTransposeReshape", "float[2,16,4,4] x) => (float[2,16,16] y) <float[16,16,1,1] w, int64[3] s = {2,16,-1}>",
      "a = Conv(x, w) b = Transpose <perm = [0,2,3,1]> (a) y = Reshape(b, s)", kClose},
+    {"TokensThenConv",
+     "float[2,30,12] x) => (float[2,30,12] y) <float[12,1,3,3] w, int64[4] image = {0,12,5,6}, int64[3] tokens = {0,12,-1}>",
+     "a = Transpose <perm = [0,2,1]> (x) b = Reshape(a, image) c = Conv <group = 12, pads = [1,1,1,1]> (b, w) "
+     "d = Reshape(c, tokens) e = Transpose <perm = [0,2,1]> (d) y = Add(e, x)",
+     kClose},
+    {"TokensByAnotherName",
+     "float[2,30,12] x) => (float[2,12,30] y, float[2,6,60] z) <float[12,12,1,1] w, int64[4] image = {0,5,6,12}, int64[3] "
+     "flat = {0,12,-1}, int64[3] other = {0,6,-1}>",
+     "a = Reshape(x, image) b = Transpose <perm = [0,3,1,2]> (a) c = Conv(b, w) y = Reshape(c, flat) "
+     "d = Softmax <axis = 2> (y) z = Reshape(d, other)",
+     kClose},
+    {"TokensAtOnePixel",
+     "float[3,1,7] x) => (float[3,7,1,1] y, float[3,1,7] z) <int64[4] image = {0,7,1,1}, int64[3] line = {0,1,-1}>",
+     "a = Transpose <perm = [0,2,1]> (x) b = Reshape(a, image) y = Relu(b) z = Reshape(b, line)", kExact},
+    {"TransposedAndMixed", "float[2,9,5] x, float[2,5,9] t) => (float[2,10,9] y, float[2,5,5] z)",
+     "a = Transpose <perm = [0,2,1]> (x) b = Mul(a, t) c = Sub(t, a) y = Concat <axis = 1> (b, c) z = MatMul(c, x)", kClose},
     {"ConvMean", "float[3,20,7,5] x) => (float[3,20] y) <float[20,20,1,1] w, int64[2] axes = {2,3}>",
      "a = Conv(x, w) y = ReduceMean <keepdims = 0> (a, axes)", kClose},
     {"InstanceNormalization", "float[2,6,7,5] x, float[6] s) => (float[2,6,7,5] y) <float[6] t>",
