@@ -63,7 +63,8 @@ Score evaluate(const ir::Graph& graph, const runtime::Executable& executable, co
   const Stopwatch watch;
   const std::int64_t total = options.samples < 0 ? data.size() : std::min(options.samples, data.size());
   const bool compares = metric.needs_reference(), with_itself = fp32 == &executable;
-  Batches batches({graph, executable, data, options, compares && !with_itself ? fp32 : nullptr, total});
+  const bool scores_inputs = !metric.needs_labels() && !compares;
+  Batches batches({graph, executable, data, options, compares && !with_itself ? fp32 : nullptr, total, scores_inputs});
   metric.reset();
   Score score;
   while (score.samples < total && score.complete) {

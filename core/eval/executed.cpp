@@ -24,13 +24,24 @@ void keep_rows(std::vector<ir::Tensor>& tensors, std::int64_t rows, std::int64_t
   }
 }
 
-void put(Packer& packer, const std::vector<ir::Tensor>& tensors) {
+/// Of an input that was not sent.
+class Elsewhere : public ir::Stored {
+ public:
+  void read(std::byte*) const override {
+    throw InternalError("the values of an input were asked for, and not sent to all ranks");
+  }
+};
+
+enum class Sent : std::uint8_t { Nothing, Shape, Values };
+
+void put(Packer& packer, const std::vector<ir::Tensor>& tensors, bool floats = true) {
   packer(tensors.size());
   for (const ir::Tensor& tensor : tensors) {
-    packer(tensor.defined());
-    if (!tensor.defined()) continue;
+    const Sent sent = !tensor.defined() ? Sent::Nothing : floats || !is_float(tensor.dtype()) ? Sent::Values : Sent::Shape;
+    packer(sent);
+    if (sent == Sent::Nothing) continue;
     packer(tensor.dtype(), tensor.shape());
-    if (tensor.bytes() > 0) packer.put_bytes(tensor.raw(), tensor.bytes());
+    if (sent == Sent::Values && tensor.bytes() > 0) packer.put_bytes(tensor.raw(), tensor.bytes());
   }
 }
 
@@ -38,23 +49,27 @@ void get(Unpacker& unpacker, std::vector<ir::Tensor>& tensors) {
   std::size_t count = 0;
   unpacker(count);
   for (std::size_t i = 0; i < count; ++i) {
-    bool defined = false;
-    unpacker(defined);
+    Sent sent = Sent::Nothing;
+    unpacker(sent);
     ir::Tensor& tensor = tensors.emplace_back();
-    if (!defined) continue;
+    if (sent == Sent::Nothing) continue;
     DType dtype = DType::Float;
     ir::Shape shape;
     unpacker(dtype, shape);
+    if (sent == Sent::Shape) {
+      tensor = ir::Tensor(dtype, shape, std::make_shared<const Elsewhere>());
+      continue;
+    }
     tensor = ir::Tensor(dtype, shape);
     if (tensor.bytes() > 0) std::memcpy(tensor.mutable_raw(), unpacker.get_bytes(tensor.bytes()).data(), tensor.bytes());
   }
 }
 
-std::string as_bytes(const Executed& executed) {
+std::string as_bytes(const Executed& executed, bool float_inputs) {
   Packer packer;
   packer(executed.batch.first, executed.batch.count, executed.model_seconds);
-  for (const auto* tensors : {&executed.batch.inputs, &executed.batch.labels, &executed.outputs, &executed.reference})
-    put(packer, *tensors);
+  put(packer, executed.batch.inputs, float_inputs);
+  for (const auto* tensors : {&executed.batch.labels, &executed.outputs, &executed.reference}) put(packer, *tensors);
   return std::move(packer).take();
 }
 
@@ -92,7 +107,7 @@ Executed Batches::next() {
   if (!ranks.several()) return execute(first);
   if (round_.empty())
     for (Piece& piece : share_out(ranks, std::min<std::int64_t>(left, ranks.size()),
-                                  [&](std::int64_t i) { return as_bytes(execute(first + i * size_)); }))
+                                  [&](std::int64_t i) { return as_bytes(execute(first + i * size_), task_.float_inputs); }))
       round_.push_back(std::move(piece));
   Piece piece = std::move(round_.front());
   round_.pop_front();

@@ -26,6 +26,8 @@ class Batches {
     const EvalOptions& options;
     const runtime::Executable* fp32;
     std::int64_t total;  ///< samples
+    /// Of several ranks: whether inputs of floating point, most of the bytes, are seen with their values, not only shapes.
+    bool float_inputs = true;
   };
   explicit Batches(const Task& task) : task_(task), size_(usable_batch_size(task.graph, task.options.batch_size)) {}
   /// The batch that begins where the last one has ended. Of several ranks each executes one batch of a round; an error of a

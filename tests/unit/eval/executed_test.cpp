@@ -96,5 +96,27 @@ TEST(Batches, AreTheSameForEveryNumberOfProcesses) {
   }
 }
 
+TEST(Batches, FloatsOfInputsTravelOnlyWhereTheyAreScored) {
+  ir::Graph graph;
+  graph.add_input("x", {DType::Float, std::vector<ir::Dim>{{-1, "N"}, {2, ""}}});
+  const Items items(-1);
+  const Times executable(2);
+  const auto body = [&](const Ranks& ranks) {
+    EvalOptions options{.batch_size = 4};
+    options.ranks = &ranks;
+    for (const bool travel : {false, true}) {
+      Batches batches({graph, executable, items, options, nullptr, items.size(), travel});
+      const Executed first = batches.next();
+      EXPECT_EQ(first.batch.inputs[0].shape(), (ir::Shape{4, 2}));
+      EXPECT_EQ(first.outputs[0].to_floats()[2], 2);
+      if (travel)
+        EXPECT_EQ(first.batch.inputs[0].to_floats()[2], 1);
+      else
+        EXPECT_THROW(first.batch.inputs[0].to_floats(), InternalError);
+    }
+  };
+  for (const auto& thrown : inc::testing::ThreadRanks(2).run(body)) EXPECT_FALSE(thrown);
+}
+
 }  // namespace
 }  // namespace inc::eval
