@@ -39,19 +39,19 @@ ErrorModel::ErrorModel(const ir::Graph& graph, const ir::Node& anchor, const Sch
   INC_CHECK(mean_square_.size() == energy_.size(), "one mean square per input channel");
   const float* w = graph.constant(anchor.input(static_cast<std::size_t>(ops::info(anchor.op).weight_input)))->data<float>();
   const std::int64_t block = channels_.rows * channels_.columns;
-  for (std::int64_t i = 0; i < block; ++i) {
-    const std::int64_t r = i / channels_.columns, column = i % channels_.columns;
-    const auto c =
-        static_cast<std::size_t>(channels_.rows_are_outputs ? r / channels_.group_rows * channels_.columns + column : r);
-    float& m = magnitude_[static_cast<std::size_t>(i)];
-    for (std::int64_t b = 0; b < channels_.outer; ++b)
-      for (std::int64_t t = 0; t < channels_.taps; ++t) {
-        const float value = w[(b * block + i) * channels_.taps + t];
-        energy_[c] += static_cast<double>(value) * static_cast<double>(value);
-        m = std::max(m, std::fabs(value));
-      }
-    largest_[c] = std::max(largest_[c], static_cast<double>(m));
-  }
+  float* m = magnitude_.data();
+  for (std::int64_t r = 0, i = 0; r < channels_.rows; ++r)
+    for (std::int64_t column = 0; column < channels_.columns; ++column, ++i, ++m) {
+      const auto c =
+          static_cast<std::size_t>(channels_.rows_are_outputs ? r / channels_.group_rows * channels_.columns + column : r);
+      for (std::int64_t b = 0; b < channels_.outer; ++b)
+        for (std::int64_t t = 0; t < channels_.taps; ++t) {
+          const float value = w[(b * block + i) * channels_.taps + t];
+          energy_[c] += static_cast<double>(value) * static_cast<double>(value);
+          *m = std::max(*m, std::fabs(value));
+        }
+      largest_[c] = std::max(largest_[c], static_cast<double>(*m));
+    }
 }
 
 std::vector<float> ErrorModel::largest_per_output(std::span<const float> factor) const {

@@ -41,10 +41,17 @@ std::vector<float> largest_magnitudes(const ir::Tensor& weight, const Channels& 
   const float* w = weight.data<float>();
   const std::int64_t inner = channels.axis < 0 ? weight.count() : channels.inner;
   if (inner == 1) {
-    for (std::int64_t i = 0; i < weight.count(); ++i) {
-      if (!std::isfinite(w[i])) refuse(i);
-      float& m = largest[static_cast<std::size_t>(i % channels.count)];
-      m = std::max(m, std::fabs(w[i]));
+    for (std::int64_t first = 0; first < weight.count(); first += channels.count) {
+      float* m = largest.data();
+      int lost = 0;
+#pragma omp simd reduction(| : lost)
+      for (std::int64_t c = 0; c < channels.count; ++c) {
+        const float magnitude = std::fabs(w[first + c]);
+        lost |= magnitude <= std::numeric_limits<float>::max() ? 0 : 1;
+        m[c] = magnitude > m[c] ? magnitude : m[c];
+      }
+      for (std::int64_t c = 0; lost != 0 && c < channels.count; ++c)
+        if (!std::isfinite(w[first + c])) refuse(first + c);
     }
     return largest;
   }
@@ -58,7 +65,7 @@ std::vector<float> largest_magnitudes(const ir::Tensor& weight, const Channels& 
   return largest;
 }
 
-/// Calls fn(i, j, channel) for every pair.
+/// Calls fn(i, j, channel) for every pair; side by side for pairs of different channels.
 template <class Fn>
 void for_each_pair_by_channel(const ir::Shape& shape, PairOrder order, const Channels& channels, Fn&& fn) {
   if (order == PairOrder::None) return;
@@ -66,19 +73,26 @@ void for_each_pair_by_channel(const ir::Shape& shape, PairOrder order, const Cha
   const bool by_block = channels.axis == 0 && e.outer == channels.count && e.lanes == 1;
   const bool by_lane = channels.axis + 1 == static_cast<int>(shape.size()) && e.taps == 0 && e.lanes == channels.count;
   for (std::int64_t o = 0; o < e.outer; ++o) {
+    for (std::int64_t k = 0; by_lane && k + 1 < e.k; k += 2) {
+      const std::int64_t row = (o * e.k + k) * e.lanes;
+#pragma omp simd
+      for (std::int64_t lane = 0; lane < e.lanes; ++lane)
+        fn(row + lane, row + e.lanes + lane, static_cast<std::size_t>(lane));
+    }
+    if (by_lane) continue;
     const auto block = static_cast<std::size_t>(o);
-    for_each_pair_in(e, o, [&](std::int64_t i, std::int64_t j, std::int64_t lane) {
-      fn(i, j, by_block ? block : by_lane ? static_cast<std::size_t>(lane) : channels.of(i));
-    });
+    for_each_pair_in(e, o,
+                     [&](std::int64_t i, std::int64_t j, std::int64_t) { fn(i, j, by_block ? block : channels.of(i)); });
   }
 }
 
 std::vector<double> largest_pair_sums(const ir::Tensor& weight, const Channels& channels, PairOrder pairs) {
   std::vector<double> largest(static_cast<std::size_t>(channels.count), 0.0);
   const float* w = weight.data<float>();
-  for_each_pair_by_channel(weight.shape(), pairs, channels, [&](std::int64_t i, std::int64_t j, std::size_t c) {
+  double* most = largest.data();
+  for_each_pair_by_channel(weight.shape(), pairs, channels, [=](std::int64_t i, std::int64_t j, std::size_t c) {
     const double sum = (w[i] < 0) != (w[j] < 0) ? 0 : std::fabs(static_cast<double>(w[i]) + static_cast<double>(w[j]));
-    largest[c] = std::max(largest[c], sum);
+    most[c] = sum > most[c] ? sum : most[c];
   });
   return largest;
 }
@@ -86,9 +100,10 @@ std::vector<double> largest_pair_sums(const ir::Tensor& weight, const Channels& 
 std::vector<std::int32_t> saturating_channels(const ir::Tensor& q, const Channels& channels, PairOrder pairs) {
   std::vector<std::int32_t> over(static_cast<std::size_t>(channels.count), 0);
   const std::int8_t* w = q.data<std::int8_t>();
-  for_each_pair_by_channel(q.shape(), pairs, channels, [&](std::int64_t i, std::int64_t j, std::size_t c) {
-    const bool beyond = (w[i] < 0) == (w[j] < 0) && std::abs(w[i] + w[j]) > kPairLimit;
-    over[c] |= static_cast<std::int32_t>(beyond);
+  std::int32_t* found = over.data();
+  for_each_pair_by_channel(q.shape(), pairs, channels, [=](std::int64_t i, std::int64_t j, std::size_t c) {
+    const int a = w[i], b = w[j], sum = a + b;
+    found[c] |= ((a < 0) == (b < 0) && (sum > kPairLimit || sum < -kPairLimit)) ? 1 : 0;
   });
   return over;
 }
