@@ -10,6 +10,7 @@
 #include "core/calib/output_distance.h"
 #include "core/ops/ops.h"
 #include "core/quant/bias.h"
+#include "core/runtime/footprint.h"
 
 namespace inc::calib {
 namespace {
@@ -75,6 +76,13 @@ class HeldBack {
  private:
   std::vector<std::vector<ir::Tensor>> batches_, outputs_;
 };
+
+/// Whether so many runs of FP32 would take at most half of the budget: what a cut leaves of one is less than a run takes, of
+/// values in FP32 and in 8 bits beside them less than twice that.
+bool surely_fit(const runtime::Executable& fp32, std::int64_t batches, std::size_t budget_bytes) {
+  const std::size_t bytes = runtime::footprint_bytes(fp32);
+  return bytes > 0 && bytes <= budget_bytes / 2 / static_cast<std::size_t>(batches);
+}
 
 struct Sampling {
   std::vector<std::int64_t> estimate, held_back;
@@ -159,8 +167,10 @@ BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& co
   }
   try {
     CorrectionWalk walk(fused, quantized, anchors, adaptor, data, options);
-    const std::size_t affordable = std::max(walk.affordable(0), kFewestSamples * 3 / 4);
-    batches = std::min(batches, static_cast<std::int64_t>(affordable) * kHeldBackEvery / (kHeldBackEvery - 1));
+    if (!surely_fit(fp32, batches, options.budget_bytes)) {
+      const std::size_t affordable = std::max(walk.affordable(0), kFewestSamples * 3 / 4);
+      batches = std::min(batches, static_cast<std::int64_t>(affordable) * kHeldBackEvery / (kHeldBackEvery - 1));
+    }
     const Sampling samples = sampling(batches, batch);
     const HeldBack held_back(fused, fp32, data, samples.held_back, options.budget_bytes);
     fp32.rest();

@@ -7,13 +7,9 @@
 
 #include "core/base/error.h"
 #include "core/calib/channel_means.h"
-#include "core/runtime/footprint.h"
 
 namespace inc::calib {
 namespace {
-
-/// Of all pieces together, so much stays prepared from the first look to the walk itself.
-constexpr std::size_t kKept = std::size_t{8} << 20;
 
 std::vector<ir::ValueId> sums_of(const SplitGraph& split, const std::vector<ir::NodeId>& anchors) {
   std::vector<ir::ValueId> sums;
@@ -27,7 +23,6 @@ CorrectionWalk::CorrectionWalk(const ir::Graph& fused, const ir::Graph& quantize
                                const runtime::Adaptor& adaptor, const eval::Dataset& data, const CorrectionOptions& options)
     : fused_(fused),
       anchors_(std::move(anchors)),
-      adaptor_(adaptor),
       data_(data),
       options_(options),
       reference_(split_activations(fused, anchors_)),
@@ -83,16 +78,14 @@ int CorrectionWalk::axis(std::size_t k, const Live& live) const {
 std::size_t CorrectionWalk::affordable(std::int64_t first) {
   Live live;
   start(first, live, false);
-  std::size_t most = 1, kept = 0;
+  std::size_t most = 1;
   for (std::size_t k = 0; k < segments_.size(); ++k) {
     step(k, live);
     std::size_t bytes = 0;
     for (const auto& [id, tensor] : live) bytes += tensor.bytes();
     most = std::max(most, bytes);
     forget(k, live);
-    kept += runtime::footprint_bytes(*pieces_[k]);
     pieces_[k]->rest();
-    if (kept > kKept) pieces_[k] = adaptor_.prepare(segments_[k].graph);
   }
   return options_.budget_bytes / most;
 }

@@ -31,7 +31,6 @@ class CorrectionWalk {
 
   const ir::Graph& fused_;
   std::vector<ir::NodeId> anchors_;
-  const runtime::Adaptor& adaptor_;
   const eval::Dataset& data_;
   const CorrectionOptions& options_;
   SplitGraph reference_, quantized_;

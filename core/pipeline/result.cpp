@@ -219,7 +219,7 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
   result.candidates.go_on();
   report.notes = result.notes;
   const std::optional<Measured> fp32 = unless_stopped(options, [&] { return fp32_alone(result); });
-  const tuning::Candidate candidate = result.candidates.build(point);
+  const tuning::Candidate& candidate = result.candidates.build(point);
   write_model(result.config, candidate, report.directory / kModel, report.notes);
   const Measured measured = unless_stopped(options, [&] { return measure(result, fp32, candidate.graph, adaptor); });
   report.baseline = {result.baseline.accuracy, measured.fp32_ms};

@@ -40,6 +40,21 @@ ErrorModel::ErrorModel(const ir::Graph& graph, const ir::Node& anchor, const Sch
   const float* w = graph.constant(anchor.input(static_cast<std::size_t>(ops::info(anchor.op).weight_input)))->data<float>();
   const std::int64_t block = channels_.rows * channels_.columns;
   float* m = magnitude_.data();
+  if (!channels_.rows_are_outputs && channels_.outer == 1 && channels_.taps == 1) {
+    for (std::size_t c = 0; c < energy_.size(); ++c, w += channels_.columns, m += channels_.columns) {
+      double energy = 0;
+      float largest = 0;
+#pragma omp simd reduction(+ : energy) reduction(max : largest)
+      for (std::int64_t i = 0; i < channels_.columns; ++i) {
+        m[i] = std::fabs(w[i]);
+        energy += static_cast<double>(w[i]) * static_cast<double>(w[i]);
+        largest = m[i] > largest ? m[i] : largest;
+      }
+      energy_[c] = energy;
+      largest_[c] = static_cast<double>(largest);
+    }
+    return;
+  }
   for (std::int64_t r = 0, i = 0; r < channels_.rows; ++r)
     for (std::int64_t column = 0; column < channels_.columns; ++column, ++i, ++m) {
       const auto c =

@@ -37,7 +37,15 @@ const calib::BiasCorrection& CandidateBuilder::correction(const search::Point& p
   return known->second;
 }
 
-Candidate CandidateBuilder::build(const search::Point& point) {
+const Candidate& CandidateBuilder::build(const search::Point& point) {
+  if (!last_ || last_->first != point) {
+    Candidate candidate = made(point);
+    last_.emplace(point, std::move(candidate));
+  }
+  return last_->second;
+}
+
+Candidate CandidateBuilder::made(const search::Point& point) {
   quant::QuantConfig config = space_.decode(point);
   const auto uses = [&](quant::Precision precision) {
     return std::any_of(config.ops.begin(), config.ops.end(),

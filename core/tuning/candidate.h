@@ -31,8 +31,8 @@ class CandidateBuilder {
                    const runtime::Adaptor& adaptor, const runtime::Executable& fp32, quant::QdqOptions qdq = {},
                    quant::Bf16Policies bf16 = {}, std::optional<CorrectionSource> corrections = {});
 
-  /// Throws search::Interrupted when corrections were told to stop.
-  Candidate build(const search::Point& point);
+  /// The last one is kept. Throws search::Interrupted when corrections were told to stop.
+  const Candidate& build(const search::Point& point);
   /// From now on nothing stops: what was chosen is to be written as it was measured.
   void go_on();
   /// The operator of a dimension by itself, under one of its options, with the bias correction of the fastest point: on the
@@ -49,6 +49,8 @@ class CandidateBuilder {
   const runtime::Executable& fp32() const noexcept { return fp32_; }
 
  private:
+  Candidate made(const search::Point& point);
+
   const ir::Graph& fused_;
   const quant::RangeTable& ranges_;
   const TuningSpace& space_;
@@ -60,6 +62,7 @@ class CandidateBuilder {
   std::optional<CorrectionSource> source_;
   quant::WeightCache weights_;
   std::map<search::Point, calib::BiasCorrection> corrections_;
+  std::optional<std::pair<search::Point, Candidate>> last_;
 };
 
 }  // namespace inc::tuning

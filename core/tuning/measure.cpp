@@ -11,17 +11,17 @@ namespace {
 /// Evaluates until the verdict is known, and fills the observation.
 void evaluate(const Workbench& bench, const Stopwatch& spent, std::size_t trial, search::Observation& observation) {
   const Baseline& baseline = bench.baseline;
-  Candidate candidate;
+  const Candidate* candidate = nullptr;
   std::unique_ptr<const runtime::Executable> executable;
   together(*bench.evaluation.ranks, [&] {
-    candidate = bench.candidates.build(observation.point);
-    executable = bench.candidates.adaptor().prepare(candidate.graph);
+    candidate = &bench.candidates.build(observation.point);
+    executable = bench.candidates.adaptor().prepare(candidate->graph);
   });
   Divergence divergence(baseline.outputs());
   Judge judge(baseline, trial);
   std::optional<search::StopReason> stopped;
   eval::EvalOptions options = bench.evaluation;
-  const std::int64_t batch = eval::usable_batch_size(candidate.graph, options.batch_size), samples = baseline.data().size();
+  const std::int64_t batch = eval::usable_batch_size(candidate->graph, options.batch_size), samples = baseline.data().size();
   options.on_outputs = [&](std::int64_t first, std::span<const ir::Tensor> outputs) {
     observation.full_evaluations = static_cast<double>(std::min(first + batch, samples)) / static_cast<double>(samples);
     divergence.add(first, outputs);
@@ -33,13 +33,13 @@ void evaluate(const Workbench& bench, const Stopwatch& spent, std::size_t trial,
     return judge.goes_on() && !stopped;
   };
   const eval::Score score =
-      eval::evaluate(candidate.graph, *executable, baseline.data(), baseline.metric(), options, &baseline.fp32());
+      eval::evaluate(candidate->graph, *executable, baseline.data(), baseline.metric(), options, &baseline.fp32());
   if (!score.complete && stopped) throw search::Interrupted{*stopped};
   judge.conclude(observation, score.complete);
   if (baseline.metric().runs_model()) observation.full_evaluations = 1;
   observation.latency_ms = 1e3 * score.model_seconds / static_cast<double>(std::max<std::int64_t>(1, score.samples));
   observation.cost = observation.latency_ms;
-  if (bench.rating != nullptr) bench.rating->rate(observation, candidate, *executable);
+  if (bench.rating != nullptr) bench.rating->rate(observation, *candidate, *executable);
   observation.divergence = divergence.value();
 }
 
