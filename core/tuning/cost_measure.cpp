@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -159,10 +160,12 @@ bool CostMeter::stopped() const {
 void CostMeter::one_by_one(std::vector<Runner>& runners) const {
   for (Runner& runner : runners) {
     if (stopped()) return;
+    const auto earlier = std::exchange(runner.site_ms, std::vector<std::vector<double>>(layout_.sites.size()));
     try {
       profile(runner, kLeastRounds);
     } catch (const Error& e) {
       log_refused(e);
+      runner.site_ms = earlier;
       continue;
     }
     runner.executable->rest();
@@ -170,6 +173,10 @@ void CostMeter::one_by_one(std::vector<Runner>& runners) const {
     for (auto& times : runner.site_ms) {
       steps += times.back();
       times.assign(kLeastRounds, times.back());
+    }
+    if (!runner.run_ms.empty() && runner.run_ms.back() <= steps) {
+      runner.site_ms = earlier;
+      continue;
     }
     runner.run_ms.assign(kLeastRounds, steps);
     runner.pace.assign(kLeastRounds, 1);
@@ -282,7 +289,8 @@ CostProfile CostMeter::measure() {
     if (wanted > 0) {
       const auto begin = designs.begin() + static_cast<std::ptrdiff_t>(uniform.size());
       std::vector<Runner> mixed = prepare({begin, begin + static_cast<std::ptrdiff_t>(wanted)});
-      for (Runner& runner : runners) runner.forget();
+      if (together_)
+        for (Runner& runner : runners) runner.forget();
       std::move(mixed.begin(), mixed.end(), std::back_inserter(runners));
       time(runners, left() / 2);
       profile = collect(runners);
