@@ -251,8 +251,8 @@ void fields(V& v, CostModel& s) {
   v("keep_back", s.keep_back,
     "Measure operators in each precision, and keep those out of INT8 and BF16 that make the graph clearly slower");
   v("profile_from", s.profile_from,
-    "A costs.json of an earlier run on this model, to decide by the times of another machine, or again by the same; "
-    "`--profile-from` wins");
+    "A costs.json of an earlier run on this model, to decide by the times of another machine, or again by the same; with "
+    "keep_back off, to rate candidates only; `--profile-from` wins");
 }
 
 template <class V>

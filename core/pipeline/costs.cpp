@@ -79,16 +79,21 @@ tuning::CostMachine machine_of(const runtime::Adaptor& adaptor, const QuantizeOp
           threads()};
 }
 
+/// Whether the run that is resumed went by times, as its journal says.
+bool went_by_costs(const std::filesystem::path& directory, bool resume) {
+  const auto journal = directory / kJournal;
+  const auto run = resume && std::filesystem::exists(journal) ? search::Journal::identity(journal) : std::nullopt;
+  const std::string* hash = run ? run->find(kCostsHash) : nullptr;
+  return hash != nullptr && *hash != hash_of(nullptr);
+}
+
 /// Of a run that is resumed, its own; otherwise what the configuration names, or nothing.
 std::filesystem::path profile_path(const config::Config& config, const std::filesystem::path& directory, bool resume) {
   const auto own = directory / kCosts;
-  resume = resume && std::filesystem::exists(directory / kJournal);
-  if (resume && std::filesystem::exists(own)) return own;
+  if (resume && std::filesystem::exists(directory / kJournal) && std::filesystem::exists(own)) return own;
   const std::filesystem::path path = config.tuning.cost_model.profile_from;
   if (!path.empty()) return path.is_absolute() ? path : config.file.parent_path() / path;
-  const auto run = resume ? search::Journal::identity(directory / kJournal) : std::nullopt;
-  const std::string* hash = run ? run->find(kCostsHash) : nullptr;
-  if (hash != nullptr && *hash != hash_of(nullptr))
+  if (went_by_costs(directory, resume))
     throw ConfigError(fmt::format("cannot resume: '{}' is missing, and the run went by the times in it", own.string()));
   return {};
 }
@@ -122,6 +127,8 @@ std::optional<tuning::CostProfile> find_profile(const config::Config& config, co
                                                 const tuning::TuningSpace& space, const tuning::SpaceOptions& allowed,
                                                 const tuning::CostLayout& layout, const std::filesystem::path& directory,
                                                 const QuantizeOptions& options, std::vector<std::string>& notes) {
+  const config::CostModel& wanted = config.tuning.cost_model;
+  if (!wanted.keep_back && wanted.profile_from.empty() && !went_by_costs(directory, options.resume)) return std::nullopt;
   tuning::CostProfile profile;
   if (const auto path = profile_path(config, directory, options.resume); !path.empty()) {
     profile = read_fitting(path, layout, model);
@@ -177,7 +184,7 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
                                 const runtime::Executable& fp32, const tuning::TuningSpace& space,
                                 const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,
                                 const QuantizeOptions& options, std::vector<std::string>& notes) {
-  if (!config.tuning.cost_model.keep_back || space.nodes.empty()) return {};
+  if (space.nodes.empty()) return {};
   Costs costs{tuning::cost_layout(model.fused, space), {}, {}, {}, false, {}, space, allowed.bf16_policies};
   const tuning::CostMachine here = machine_of(adaptor, options);
   std::optional<tuning::CostProfile> profile;
@@ -193,7 +200,7 @@ std::optional<Costs> find_costs(const config::Config& config, const LoadedModel&
   }
   costs.measured = costs.profile.machine == here;
   costs.source = costs.measured ? "measured" : fmt::format("estimated, profile of {}", costs.profile.machine.to_string());
-  costs.verdict = tuning::keep_back(costs.layout, costs.profile, costs.source);
+  if (config.tuning.cost_model.keep_back) costs.verdict = tuning::keep_back(costs.layout, costs.profile, costs.source);
   return costs;
 }
 

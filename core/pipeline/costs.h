@@ -23,9 +23,9 @@ struct Costs {
 
 /// Measures on one batch of the data at hand, or reads the profile that the configuration names (of a run that is resumed:
 /// that run's). Writes costs.json into `directory`; the costs_search.json of another run is removed. Nothing where
-/// tuning.cost_model.keep_back is off, the adaptor's times mean nothing, no operator has a choice, or there are no samples;
-/// `notes` says so where the user might expect it. Throws ConfigError for a profile that does not fit, and where that of the
-/// run that is resumed is missing. Of several ranks the first measures, reads and writes.
+/// tuning.cost_model.keep_back is off and no profile is named, the adaptor's times mean nothing, no operator has a choice,
+/// or there are no samples; `notes` says so where the user might expect it. Throws ConfigError for a profile that does not
+/// fit, and where that of the run that is resumed is missing. Of several ranks the first measures, reads and writes.
 std::optional<Costs> find_costs(const config::Config& config, const LoadedModel& model, const runtime::Adaptor& adaptor,
                                 const runtime::Executable& fp32, const tuning::TuningSpace& space,
                                 const tuning::SpaceOptions& allowed, const std::filesystem::path& directory,

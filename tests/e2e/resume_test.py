@@ -344,6 +344,29 @@ class MeasuredForTheSearch(Workspace):
         self.assertFalse(os.path.exists(self.path("named/costs_search.json")))
 
 
+class Pinned(Workspace):
+    """Nothing kept back, and candidates rated by the times of another run."""
+
+    def run_by(self, profile, output, *more):
+        time = ("--set", "tuning.exit_policy.timeout=1000")
+        done = self.quantize_in(output, *time, *profile, *more, strategy="bayesian", target=0.01, trials=14)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        trials = [json.loads(line)["event"] for line in self.read(f"{output}/journal.jsonl").splitlines()[1:]]
+        return [(trial["point"], trial["cost"]) for trial in trials]
+
+    def test_runs_with_the_same_times_are_the_same(self):
+        profile = self.with_made_up_times()[2:]
+        first = self.run_by(profile, "first")
+        self.assertEqual(self.run_by(profile, "second"), first)
+        self.assertEqual(self.read("second/model.onnx"), self.read("first/model.onnx"))
+        self.assertEqual(json.loads(self.read("first/report.json"))["cost_model"]["kept_back"], [])
+        journal = self.read("second/journal.jsonl").splitlines(keepends=True)
+        with open(self.path("second/journal.jsonl"), "wb") as f:
+            f.writelines(journal[:5])
+        self.assertEqual(self.run_by((), "second", "--resume"), first)
+        self.assertEqual(self.read("second/model.onnx"), self.read("first/model.onnx"))
+
+
 class NoRoom(Workspace):
     def test_for_the_next_line_of_the_journal(self):
         first = self.journal.index(b"\n") + 1
