@@ -116,7 +116,7 @@ std::vector<runtime::StepProfile> profile_stages(const Stages& stages, std::span
   }
   std::vector<runtime::StepProfile> profiles;
   for (const auto& stage : stages) {
-    const std::int64_t runs = run.batch() / stage->samples;
+    const std::int64_t runs = stage->samples > 0 ? run.batch() / stage->samples : 1;
     for (const Step& step : stage->plan.steps) {
       profiles.push_back(step.profile);
       profiles.back().milliseconds = median(times[profiles.size() - 1]) * static_cast<double>(runs);

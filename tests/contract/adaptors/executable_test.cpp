@@ -166,6 +166,14 @@ TEST(Executable, RefusesInputsThatDoNotFit) {
   EXPECT_THROW(engine->run({}), DataError);
 }
 
+TEST(Executable, TakesABatchOfNoSamples) {
+  const ir::Graph graph = onnx_io::import_text("g (float[N,6] x) => (float[N,4] y) <float[6,4] w> { y = MatMul(x, w) }");
+  const std::vector<ir::Tensor> inputs{ir::Tensor(DType::Float, {0, 6})};
+  const auto engine = onednn::make_adaptor()->prepare(graph);
+  EXPECT_EQ(engine->run(inputs)[0].shape(), (ir::Shape{0, 4}));
+  EXPECT_NO_THROW(engine->profile(inputs, 2));
+}
+
 TEST(Executable, NamesAnIndexThatIsOutOfRange) {
   const auto engine = onednn::make_adaptor()->prepare(
       onnx_io::import_text("g (int64[2] i) => (float[2,3] y) <float[4,3] t> { y = Gather(t, i) }"));
