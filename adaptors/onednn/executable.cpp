@@ -12,8 +12,6 @@ namespace inc::onednn {
 namespace {
 
 constexpr std::size_t kMostPlans = 16;
-/// A plan that takes no more than that stays through a rest: making it again would cost more than the memory.
-constexpr std::size_t kStays = std::size_t{4} << 20;
 
 template <class Do>
 auto with_backend_errors(Do&& act) -> decltype(act()) {
@@ -165,11 +163,8 @@ std::vector<runtime::StepProfile> PlannedExecutable::profile(std::span<const ir:
 
 void PlannedExecutable::rest() const {
   const std::lock_guard lock(mutex_);
+  plans_.clear();
   traced_ = {};
-  std::erase_if(plans_, [](const auto& item) {
-    const auto& compiled = item.second.compiled;
-    return compiled != nullptr && onednn::footprint_bytes(compiled->stages) > kStays;
-  });
 }
 
 std::size_t PlannedExecutable::footprint_bytes() const {

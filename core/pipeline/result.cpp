@@ -48,7 +48,8 @@ struct Measured {
 std::vector<double> milliseconds(const Result& result, std::span<const runtime::Executable* const> executables,
                                  const eval::Batch& batch) {
   std::vector<double> out;
-  for (const auto& times : tuning::measure_latency(executables, batch.inputs, {.seconds = seconds_to_measure(result)}))
+  for (const auto& times :
+       tuning::measure_latency(executables, batch.inputs, {.warmup = 1, .seconds = seconds_to_measure(result)}))
     out.push_back(tuning::percentile(times, 0.5) / static_cast<double>(batch.count));
   return out;
 }
