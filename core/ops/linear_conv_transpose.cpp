@@ -51,7 +51,8 @@ void place(const ir::Attrs& attrs, Window& w, std::size_t i, std::size_t rank,
 
 Transposed transposed(const ir::Attrs& attrs, const ir::Shape& x, const ir::Shape& w) {
   const std::int64_t groups = attrs.integer("group", 1);
-  if (x.size() < 3 || x.size() != w.size() || groups < 1 || x[1] != w[0] || x[1] % groups != 0)
+  if (x.size() < 3 || x.size() != w.size() || groups < 1 || groups > std::max<std::int64_t>(1, x[1]) || x[1] != w[0] ||
+      x[1] % groups != 0)
     throw ModelError(
         fmt::format("input {} and weight {} do not fit together with {} groups", to_string(x), to_string(w), groups));
   const std::size_t rank = x.size() - 2;

@@ -16,10 +16,11 @@ struct Deformed {
 Deformed deformed(const ir::Attrs& attrs, const ir::Shape& x, const ir::Shape& w, const ir::Shape& offset) {
   const Deformed d{conv_shape(attrs, x, w), attrs.integer("offset_group", 1)};
   if (x.size() != 4) throw UnsupportedError(fmt::format("input {} found, only [N, C, H, W] is supported", to_string(x)));
+  require(d.offset_groups > 0 && d.offset_groups <= x[1] && x[1] % d.offset_groups == 0,
+          fmt::format("{} offset groups found for {} channels", d.offset_groups, x[1]));
   ir::Shape wanted = d.conv.output;
   wanted[1] = d.offset_groups * d.conv.window.kernel_count() * 2;
-  require(d.offset_groups > 0 && x[1] % d.offset_groups == 0 && offset == wanted,
-          fmt::format("offset {} found, expected {}", to_string(offset), to_string(wanted)));
+  require(offset == wanted, fmt::format("offset {} found, expected {}", to_string(offset), to_string(wanted)));
   return d;
 }
 

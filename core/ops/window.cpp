@@ -140,7 +140,7 @@ ConvShape conv_shape(const ir::Attrs& attrs, const ir::Shape& x, const ir::Shape
   if (attrs.has("kernel_shape") && attrs.integers("kernel_shape") != kernel)
     throw ModelError(
         fmt::format("kernel_shape {} found, but the weight is {}", to_string(attrs.integers("kernel_shape")), to_string(w)));
-  if (s.groups < 1 || x[1] != w[1] * s.groups || w[0] % s.groups != 0)
+  if (s.groups < 1 || x[1] % s.groups != 0 || x[1] / s.groups != w[1] || w[0] % s.groups != 0)
     throw ModelError(
         fmt::format("input {} and weight {} do not fit together with {} groups", to_string(x), to_string(w), s.groups));
   s.window = window_of(attrs, x, kernel);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace inc::ops {
 namespace {
 
@@ -39,6 +41,8 @@ TEST(Window, RefusesWhatDoesNotFit) {
   EXPECT_THROW(window_of({}, {1, 1, 2, 2, 2, 2}, {1, 1, 1, 1}), UnsupportedError);
   EXPECT_THROW(conv_shape({}, {1, 3, 8, 8}, {4, 2, 3, 3}), ModelError);
   EXPECT_THROW(conv_shape({{"group", std::int64_t{2}}}, {1, 4, 8, 8}, {3, 2, 3, 3}), ModelError);
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  EXPECT_THROW(conv_shape({{"group", most}}, {1, 4, 8, 8}, {4, 4, 3, 3}), ModelError);
 }
 
 TEST(MatMulShape, BroadcastsStacksAndTakesPromotedVectorsAwayAgain) {
