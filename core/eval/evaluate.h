@@ -21,7 +21,8 @@ struct EvalOptions {
   /// FP32's outputs for the batch that begins with that sample, or nullptr: then they are computed where they are needed.
   std::function<const std::vector<ir::Tensor>*(std::int64_t first)> reference = {};
   /// Share the batches out; all get the same score as one process would. The functions above are called in all ranks, for
-  /// every batch in order; of what progress returns, rank 0's counts.
+  /// every batch in order; of what progress returns, rank 0's counts. A metric that needs labels or a reference sees only the
+  /// shapes of floating-point inputs then: reading their values is an InternalError.
   const Ranks* ranks = &alone();
 };
 
