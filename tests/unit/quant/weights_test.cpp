@@ -171,6 +171,22 @@ TEST(PairBoundedWeights, NeverSaturateForAnyData) {
       }
 }
 
+TEST(Weights, NameTheElementThatIsNotFinite) {
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+    for (const Layout& l : layouts()) {
+      ir::Tensor weight = trained_like(l.shape, 1);
+      const std::int64_t place = weight.count() * 2 / 3;
+      weight.mutable_data<float>()[place] = bad;
+      try {
+        quantize_weight(weight, scheme_of(WeightBound::Full), l.axis, l.order);
+        ADD_FAILURE() << "not refused";
+      } catch (const ModelError& error) {
+        EXPECT_NE(error.full_message().find("at element " + std::to_string(place)), std::string::npos)
+            << error.full_message();
+      }
+    }
+}
+
 TEST(FullWeights, DoSaturate) {
   const Layout& l = layouts()[0];
   const auto w = quantize_weight(trained_like(l.shape, 1), scheme_of(WeightBound::Full), l.axis, l.order);
