@@ -384,8 +384,8 @@ void Builder::count_macs(const ir::Node& node, std::size_t first) {
 }
 
 bool Builder::emit_natively(const ir::Node& node) {
-  for (const auto emitter : {emit_in_8_bits, emit_quantization, emit_linear, emit_pool, emit_elementwise, emit_movement,
-                             emit_resize, emit_normalize, emit_instance_norm, emit_reduce})
+  for (const auto emitter : {emit_in_8_bits, emit_quantization, emit_line, emit_linear, emit_pool, emit_elementwise,
+                             emit_movement, emit_resize, emit_normalize, emit_instance_norm, emit_reduce})
     if (emitter(*this, node)) return true;
   return false;
 }

@@ -19,6 +19,7 @@ bool emit_global_pool(Builder& builder, const ir::Node& node);
 bool emit_pool(Builder& builder, const ir::Node& node);
 bool emit_max8(Builder& builder, const ir::Node& node);      ///< MaxPool of 8-bit data
 bool emit_average8(Builder& builder, const ir::Node& node);  ///< averages between DequantizeLinear and QuantizeLinear
+bool emit_line(Builder& builder, const ir::Node& node);      ///< Mul by constants, BatchNormalization, and what follows
 bool emit_elementwise(Builder& builder, const ir::Node& node);
 bool emit_movement(Builder& builder, const ir::Node& node);
 bool emit_resize(Builder& builder, const ir::Node& node);  ///< by interpolation

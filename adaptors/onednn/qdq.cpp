@@ -61,7 +61,11 @@ std::optional<Sink> quantized_sink(const Builder& b, ir::ValueId value) {
 }
 
 std::optional<Factors> factors(const Builder& b, const ir::Node& node) {
-  if (node.op != "Mul" || node.inputs.size() != 2 || b.dtype(node.inputs[0]) != DType::Float) return std::nullopt;
+  return node.op == "Mul" ? constants_of(b, node) : std::nullopt;
+}
+
+std::optional<Factors> constants_of(const Builder& b, const ir::Node& node) {
+  if (node.inputs.size() != 2 || b.dtype(node.inputs[0]) != DType::Float) return std::nullopt;
   const std::size_t at = b.is_known(node.inputs[0]) ? 0 : 1;
   const ir::Tensor* values = b.known(node.inputs[at]);
   Factors f{&node, node.inputs[1 - at], node.outputs[0], {}, -1};

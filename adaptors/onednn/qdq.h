@@ -37,13 +37,16 @@ struct Sink {
 };
 std::optional<Sink> quantized_sink(const Builder& builder, ir::ValueId value);
 
-/// A Mul by constants: one, or one per index of one axis.
+/// An operator on a value and constants: one, or one per index of one axis.
 struct Factors {
   const ir::Node* node = nullptr;
   ir::ValueId x, y;
   std::vector<float> values;
   int axis = -1;  ///< -1: one value
 };
+/// Of a node with two inputs, whatever it does with them, that gives FP32 in the shape of the value.
+std::optional<Factors> constants_of(const Builder& builder, const ir::Node& node);
+/// Of a Mul.
 std::optional<Factors> factors(const Builder& builder, const ir::Node& node);
 /// The same where the Mul is the only one that sees `value`.
 std::optional<Factors> only_factors(const Builder& builder, ir::ValueId value);

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
 #include "adaptors/onednn/walk.h"
@@ -75,36 +73,6 @@ bool emit_norm(Builder& b, const ir::Node& node, bool centred) {
   return true;
 }
 
-/// y = x · a + b per channel, with constants computed here.
-bool emit_batch_norm(Builder& b, const ir::Node& node) {
-  const ir::Shape shape = b.shape(node.inputs[0]);
-  if (node.attrs.integer("training_mode", 0) != 0 || shape.size() < 2) return false;
-  for (std::size_t i = 1; i < node.outputs.size(); ++i)
-    if (!node.outputs[i].none()) return false;
-  std::vector<std::vector<float>> p;
-  for (std::size_t i = 1; i < 5; ++i) {
-    if (b.known(node.input(i)) == nullptr || b.dtype(node.input(i)) != DType::Float) return false;
-    p.push_back(b.known(node.input(i))->to_floats());
-  }
-  const double epsilon = static_cast<double>(node.attrs.real("epsilon", 1e-5f));
-  std::vector<float> factor, shift;
-  for (std::size_t c = 0; c < p[0].size(); ++c) {
-    const double f = static_cast<double>(p[0][c]) / std::sqrt(static_cast<double>(p[3][c]) + epsilon);
-    factor.push_back(static_cast<float>(f));
-    shift.push_back(static_cast<float>(static_cast<double>(p[1][c]) - f * static_cast<double>(p[2][c])));
-  }
-  ir::Shape channels(shape.size() - 1, 1);
-  channels[0] = shape[1];
-  ir::Node multiply = node, add = node;
-  multiply.op = "Mul";
-  multiply.inputs = {node.inputs[0], b.add_known(ir::Tensor::of<float>(channels, factor))};
-  multiply.outputs = {b.add_value(DType::Float, shape)};
-  add.op = "Add";
-  add.inputs = {multiply.outputs[0], b.add_known(ir::Tensor::of<float>(channels, shift))};
-  add.outputs = {node.outputs[0]};
-  return emit_elementwise(b, multiply) && emit_elementwise(b, add);
-}
-
 }  // namespace
 
 bool emit_normalize(Builder& b, const ir::Node& node) {
@@ -115,7 +83,6 @@ bool emit_normalize(Builder& b, const ir::Node& node) {
   }
   if (b.dtype(node.inputs[0]) != DType::Float) return false;
   if (node.op == "Softmax" || node.op == "LogSoftmax") return emit_softmax(b, node);
-  if (node.op == "BatchNormalization") return emit_batch_norm(b, node);
   if (node.op == "LayerNormalization") return emit_norm(b, node, true);
   if (node.op == "RMSNormalization") return emit_norm(b, node, false);
   return false;

@@ -158,46 +158,33 @@ bool combine_8_bits(Builder& b, const ir::Node& node, const Dequantized& in, con
   return true;
 }
 
-bool concat_8_bits(Builder& b, const ir::Node& node, const Sink& sink) {
-  ir::Node changed = node;
-  std::vector<Dequantized> inputs;
-  for (const ir::ValueId input : node.inputs) {
-    const auto in = dequantized(b, input);
-    if (!in) return false;
-    inputs.push_back(*in);
-  }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    changed.inputs[i] = inputs[i].q;
-    if (inputs[i].scale == sink.scale) continue;
-    changed.inputs[i] = b.add_value(sink.scale.dtype, b.shape(inputs[i].q));
-    lookup(b, node, inputs[i].q, changed.inputs[i], make_table(b, nullptr, inputs[i].scale, sink.scale), sink.scale.dtype);
-  }
-  changed.outputs = {sink.nodes.front()->outputs[0]};
-  return run_on_8_bits(b, changed, sink);
+void quantize_all(Builder& b, const ir::Node& node, ir::ValueId from_value, ir::ValueId to_value, const TensorScale& scale) {
+  const int from = b.permuted(from_value), to = make_like(b, to_value, from, scale.dtype);
+  const std::int64_t count = ir::element_count(b.shape(from_value));
+  b.step(node, "inc:quantize", {from}, {to},
+         [=, as = affine(scale)](Frame& f) { kernels::quantize(f.as<float>(from), f.at(to), count, as); });
 }
 
-/// A Mul by constants whose product is wanted in 8 bits only.
-bool quantize_product(Builder& b, const ir::Node& node) {
-  const auto f = factors(b, node);
-  const auto sink = f ? quantized_sink(b, f->y) : std::nullopt;
-  if (!sink) return false;
-  const ir::Shape& shape = b.shape(f->x);
-  const int from = b.permuted(f->x), to = make_like(b, sink->nodes.front()->outputs[0], from, sink->scale.dtype);
-  std::int64_t outer = 1, channels = 1, inner = 1;
-  bool behind = f->axis < 0;
-  for (const std::size_t i : memory_order(b.slot(from).desc, shape.size())) {
-    const bool here = static_cast<int>(i) == f->axis;
-    (here ? channels : behind ? inner : outer) *= shape[i];
-    behind = behind || here;
+/// Each part is quantized on its own: bytes are joined, not numbers.
+bool concat_8_bits(Builder& b, const ir::Node& node) {
+  const auto sink = quantized_sink(b, node.outputs[0]);
+  if (!sink || b.dtype(node.outputs[0]) != DType::Float) return false;
+  ir::Node changed = node;
+  for (ir::ValueId& input : changed.inputs) {
+    const auto in = dequantized(b, input);
+    if (in && in->scale == sink->scale) {
+      input = in->q;
+      continue;
+    }
+    const ir::ValueId q = b.add_value(sink->scale.dtype, b.shape(input));
+    if (in)
+      lookup(b, node, in->q, q, make_table(b, nullptr, in->scale, sink->scale), sink->scale.dtype);
+    else
+      quantize_all(b, node, input, q, sink->scale);
+    input = q;
   }
-  in_8_bits(b.step(node, "inc:quantize_products", {from}, {to}, [=, values = f->values, as = affine(sink->scale)](Frame& s) {
-    kernels::quantize_products(s.as<float>(from), s.at(to), outer, channels, inner, values.data(), as);
-  }));
-  for (std::size_t i = 0; i < sink->nodes.size(); ++i) {
-    if (i > 0) b.bind(sink->nodes[i]->outputs[0], to);
-    b.mark_done(sink->nodes[i]->id);
-  }
-  return true;
+  changed.outputs = {sink->nodes.front()->outputs[0]};
+  return run_on_8_bits(b, changed, *sink);
 }
 
 /// Convolutions of 8-bit data read channels last.
@@ -275,15 +262,11 @@ void emit_dequantize(Builder& b, const ir::Node& node) {
 
 bool emit_quantization(Builder& b, const ir::Node& node) {
   if (node.op == "DequantizeLinear") return true;
-  if (node.op == "Mul") return quantize_product(b, node);
   if (node.op == "DynamicQuantizeLinear") return quantize_to_range(b, node);
   if (node.op != "QuantizeLinear") return false;
   if (const auto scale = tensor_scale(b, node)) {
     if (quantize_pixels(b, node, *scale)) return true;
-    const int from = b.permuted(node.inputs[0]), to = make_like(b, node.outputs[0], from, scale->dtype);
-    const std::int64_t count = ir::element_count(b.shape(node.inputs[0]));
-    const kernels::Affine8 as = affine(*scale);
-    b.step(node, "inc:quantize", {from}, {to}, [=](Frame& f) { kernels::quantize(f.as<float>(from), f.at(to), count, as); });
+    quantize_all(b, node, node.inputs[0], node.outputs[0], *scale);
     return true;
   }
   const auto channels = channels_of(b, node);
@@ -297,7 +280,9 @@ bool emit_quantization(Builder& b, const ir::Node& node) {
 }
 
 bool emit_in_8_bits(Builder& b, const ir::Node& node) {
-  if (node.inputs.empty() || node.outputs.size() != 1 || b.pending_dequantize(node.inputs[0]) == nullptr) return false;
+  if (node.inputs.empty() || node.outputs.size() != 1) return false;
+  if (node.op == "Concat") return concat_8_bits(b, node);
+  if (b.pending_dequantize(node.inputs[0]) == nullptr) return false;
   const auto in = dequantized(b, node.inputs[0]);
   const auto sink = quantized_sink(b, node.outputs[0]);
   if (!in || !sink) return false;
@@ -305,7 +290,6 @@ bool emit_in_8_bits(Builder& b, const ir::Node& node) {
   if (node.op == "Pad" && in->scale == sink->scale) return pad_8_bits(b, node, *in, *sink);
   if (node.op == "AveragePool" || node.op == "GlobalAveragePool") return emit_average8(b, node);
   if (node.op == "Add" || node.op == "Mul") return combine_8_bits(b, node, *in, *sink);
-  if (node.op == "Concat") return concat_8_bits(b, node, *sink);
   if (!is_unary(b, node)) return false;
   lookup(b, node, in->q, sink->nodes.front()->outputs[0], make_table(b, &node, in->scale, sink->scale), sink->scale.dtype);
   for (std::size_t i = 0; i < sink->nodes.size(); ++i) {

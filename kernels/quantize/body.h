@@ -108,17 +108,28 @@ void quantize_pixels_as(const float* src, Q* dst, std::int64_t pixels, std::int6
   quantize_pixels_of<Q, 4>(src, dst, pixels, channel_step, scale, zero);
 }
 
-template <class Q>
-void product_rows(const float* __restrict src, Q* __restrict dst, std::int64_t rows, std::int64_t columns,
-                  const float* __restrict factor, float scale, float zero) {
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t i = 0; i < columns; ++i)
-      dst[r * columns + i] = to_8<Q>(src[r * columns + i] * factor[i] / scale, zero);
+template <class To>
+inline __attribute__((always_inline)) To on_line(float x, float factor, float shift, float low, float scale, float zero) {
+  float y = x * factor + shift;
+  y = y < low ? low : y;
+  if constexpr (sizeof(To) == sizeof(float))
+    return y;
+  else
+    return to_8<To>(y / scale, zero);
 }
 
-template <class Q>
-void product_run(const float* __restrict src, Q* __restrict dst, std::int64_t count, float factor, float scale, float zero) {
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = to_8<Q>(src[i] * factor / scale, zero);
+template <class To>
+void line_rows_as(const float* __restrict src, To* __restrict dst, std::int64_t rows, std::int64_t columns,
+                  const float* __restrict factor, const float* __restrict shift, float low, float scale, float zero) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < columns; ++i)
+      dst[r * columns + i] = on_line<To>(src[r * columns + i], factor[i], shift[i], low, scale, zero);
+}
+
+template <class To>
+void line_run_as(const float* __restrict src, To* __restrict dst, std::int64_t count, float factor, float shift, float low,
+                 float scale, float zero) {
+  for (std::int64_t i = 0; i < count; ++i) dst[i] = on_line<To>(src[i], factor, shift, low, scale, zero);
 }
 
 template <class Q>
@@ -185,19 +196,26 @@ void quantize_columns(const float* src, std::byte* dst, std::int64_t columns, co
     for (std::int64_t i = 0; i < columns; ++i) q[i] = to_8<std::uint8_t>(src[i] / scale[i], static_cast<float>(zero[i]));
   }
 }
-void quantize_product_rows(const float* src, std::byte* dst, std::int64_t rows, std::int64_t columns, const float* factor,
-                           float scale, float zero, bool is_signed) noexcept {
-  if (is_signed)
-    product_rows(src, reinterpret_cast<std::int8_t*>(dst), rows, columns, factor, scale, zero);
-  else
-    product_rows(src, reinterpret_cast<std::uint8_t*>(dst), rows, columns, factor, scale, zero);
+void line_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns, const float* factor,
+               const float* shift, float low) noexcept {
+  line_rows_as(src, dst, rows, columns, factor, shift, low, 1, 0);
 }
-void quantize_product(const float* src, std::byte* dst, std::int64_t count, float factor, float scale, float zero,
-                      bool is_signed) noexcept {
+void line_run(const float* src, float* dst, std::int64_t count, float factor, float shift, float low) noexcept {
+  line_run_as(src, dst, count, factor, shift, low, 1, 0);
+}
+void line_rows8(const float* src, std::byte* dst, std::int64_t rows, std::int64_t columns, const float* factor,
+                const float* shift, float low, float scale, float zero, bool is_signed) noexcept {
   if (is_signed)
-    product_run(src, reinterpret_cast<std::int8_t*>(dst), count, factor, scale, zero);
+    line_rows_as(src, reinterpret_cast<std::int8_t*>(dst), rows, columns, factor, shift, low, scale, zero);
   else
-    product_run(src, reinterpret_cast<std::uint8_t*>(dst), count, factor, scale, zero);
+    line_rows_as(src, reinterpret_cast<std::uint8_t*>(dst), rows, columns, factor, shift, low, scale, zero);
+}
+void line_run8(const float* src, std::byte* dst, std::int64_t count, float factor, float shift, float low, float scale,
+               float zero, bool is_signed) noexcept {
+  if (is_signed)
+    line_run_as(src, reinterpret_cast<std::int8_t*>(dst), count, factor, shift, low, scale, zero);
+  else
+    line_run_as(src, reinterpret_cast<std::uint8_t*>(dst), count, factor, shift, low, scale, zero);
 }
 void combine(const std::byte* a, bool signed_a, float scale_a, std::int32_t zero_a, const std::byte* b, bool signed_b,
              float scale_b, std::int32_t zero_b, std::byte* dst, bool signed_dst, float scale, std::int32_t zero,

@@ -24,10 +24,13 @@ INC_KERNEL_DECLARE(void quantize_pixels(const float* s, std::byte* d, int64_t pi
 INC_KERNEL_DECLARE(void range_of(const float* s, int64_t n, float* low, float* high) noexcept)
 INC_KERNEL_DECLARE(void quantize_columns(const float* s, std::byte* d, int64_t n, const float* scale, const I32* zero,
                                          bool is_signed) noexcept)
-INC_KERNEL_DECLARE(void quantize_product_rows(const float* s, std::byte* d, int64_t rows, int64_t columns, const float* f,
-                                              float scale, float zero, bool is_signed) noexcept)
-INC_KERNEL_DECLARE(void quantize_product(const float* s, std::byte* d, int64_t n, float f, float scale, float zero,
-                                         bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void line_rows(const float* s, float* d, int64_t rows, int64_t columns, const float* f,
+                                  const float* shift, float low) noexcept)
+INC_KERNEL_DECLARE(void line_run(const float* s, float* d, int64_t n, float f, float shift, float low) noexcept)
+INC_KERNEL_DECLARE(void line_rows8(const float* s, std::byte* d, int64_t rows, int64_t columns, const float* f,
+                                   const float* shift, float low, float scale, float zero, bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void line_run8(const float* s, std::byte* d, int64_t n, float f, float shift, float low, float scale,
+                                  float zero, bool is_signed) noexcept)
 INC_KERNEL_DECLARE(void combine(INC_COMBINE_ARGS) noexcept)
 
 namespace {
@@ -125,38 +128,61 @@ void dequantize_channels(const std::byte* src, float* dst, int64_t outer, int64_
 
 namespace {
 
-/// Few columns are taken several rows at once, beside their factors as often.
-void quantize_product_columns(const float* src, std::byte* dst, int64_t rows, int64_t columns, const float* factor,
-                              const Affine8& as) noexcept {
+/// Rows of channels; few channels are taken several rows at once, beside their numbers as often.
+/// rows(first element, rows, columns, lines).
+template <class Rows>
+void over_columns(int64_t outer, int64_t channels, const ChannelLines& lines, Rows rows) noexcept {
   constexpr int64_t kMost = 1024;
-  const auto zero = static_cast<float>(as.zero_point);
-  const int64_t times = std::max<int64_t>(1, std::min(rows, kMost / std::max<int64_t>(1, columns))), wide = columns * times;
-  std::array<float, static_cast<std::size_t>(kMost)> repeated{};
-  if (times > 1)
-    for (int64_t i = 0; i < wide; ++i) repeated[static_cast<std::size_t>(i)] = factor[i % columns];
-  const float* factors = times > 1 ? repeated.data() : factor;
-  parallel_for(rows / times, kGrain / std::max<int64_t>(1, wide) + 1, [&](int64_t begin, int64_t end) {
-    INC_KERNEL_CALL(quantize_product_rows, src + begin * wide, dst + begin * wide, end - begin, wide, factors, as.scale,
-                    zero, as.is_signed);
+  const int64_t times = std::max<int64_t>(1, std::min(outer, kMost / std::max<int64_t>(1, channels)));
+  const int64_t wide = channels * times;
+  std::array<float, static_cast<std::size_t>(kMost)> factors{}, shifts{};
+  ChannelLines repeated = lines;
+  if (times > 1) {
+    for (int64_t i = 0; i < wide; ++i) {
+      factors[static_cast<std::size_t>(i)] = lines.factor[i % channels];
+      shifts[static_cast<std::size_t>(i)] = lines.shift[i % channels];
+    }
+    repeated.factor = factors.data(), repeated.shift = shifts.data();
+  }
+  parallel_for(outer / times, kGrain / std::max<int64_t>(1, wide) + 1,
+               [&](int64_t begin, int64_t end) { rows(begin * wide, end - begin, wide, repeated); });
+  rows(outer / times * wide, outer % times, channels, lines);
+}
+
+/// Blocks of one channel; run(first element, count, factor, shift).
+template <class Run>
+void over_blocks(int64_t outer, int64_t channels, int64_t inner, const ChannelLines& lines, Run run) noexcept {
+  const auto block = [&](int64_t i, int64_t from, int64_t to) {
+    run(i * inner + from, to - from, lines.factor[i % channels], lines.shift[i % channels]);
+  };
+  if (outer * channels == 1) return parallel_for(inner, kGrain, [&](int64_t from, int64_t to) { block(0, from, to); });
+  parallel_for(outer * channels, kGrain / std::max<int64_t>(1, inner) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) block(i, 0, inner);
   });
-  const int64_t done = rows / times * wide;
-  INC_KERNEL_CALL(quantize_product_rows, src + done, dst + done, rows % times, columns, factor, as.scale, zero,
-                  as.is_signed);
 }
 
 }  // namespace
 
-void quantize_products(const float* src, std::byte* dst, int64_t outer, int64_t channels, int64_t inner, const float* factor,
-                       const Affine8& as) noexcept {
+void channel_lines(const float* src, float* dst, int64_t outer, int64_t channels, int64_t inner,
+                   const ChannelLines& lines) noexcept {
+  if (inner == 1)
+    return over_columns(outer, channels, lines, [&](int64_t at, int64_t rows, int64_t columns, const ChannelLines& l) {
+      INC_KERNEL_CALL(line_rows, src + at, dst + at, rows, columns, l.factor, l.shift, l.low);
+    });
+  over_blocks(outer, channels, inner, lines, [&](int64_t at, int64_t count, float factor, float shift) {
+    INC_KERNEL_CALL(line_run, src + at, dst + at, count, factor, shift, lines.low);
+  });
+}
+
+void quantize_lines(const float* src, std::byte* dst, int64_t outer, int64_t channels, int64_t inner,
+                    const ChannelLines& lines, const Affine8& as) noexcept {
   const auto zero = static_cast<float>(as.zero_point);
-  if (inner == 1) return quantize_product_columns(src, dst, outer, channels, factor, as);
-  const auto split = [&](int64_t i, int64_t from, int64_t to) {
-    INC_KERNEL_CALL(quantize_product, src + i * inner + from, dst + i * inner + from, to - from, factor[i % channels],
-                    as.scale, zero, as.is_signed);
-  };
-  if (outer * channels == 1) return parallel_for(inner, kGrain, [&](int64_t from, int64_t to) { split(0, from, to); });
-  parallel_for(outer * channels, kGrain / std::max<int64_t>(1, inner) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) split(i, 0, inner);
+  if (inner == 1)
+    return over_columns(outer, channels, lines, [&](int64_t at, int64_t rows, int64_t columns, const ChannelLines& l) {
+      INC_KERNEL_CALL(line_rows8, src + at, dst + at, rows, columns, l.factor, l.shift, l.low, as.scale, zero, as.is_signed);
+    });
+  over_blocks(outer, channels, inner, lines, [&](int64_t at, int64_t count, float factor, float shift) {
+    INC_KERNEL_CALL(line_run8, src + at, dst + at, count, factor, shift, lines.low, as.scale, zero, as.is_signed);
   });
 }
 

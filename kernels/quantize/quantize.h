@@ -17,7 +17,8 @@ void quantize(const float* src, std::byte* dst, std::int64_t count, const Affine
 /// The same for a piece of a row, on the calling thread.
 void quantize_row(const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
 /// The same with few channels moved innermost: src[images][channels][pixels] → dst[images][pixels][channels], 2 to 4
-/// channels. 3 channels of 224×224 pixels on one core of a Zen 5: 16 µs with AVX512, 32 with AVX2; quantizing and the library's reorder 67.
+/// channels. 3 channels of 224×224 pixels on one core of a Zen 5: 16 µs with AVX512, 32 with AVX2; quantizing and the
+/// library's reorder 67.
 void quantize_pixels(const float* src, std::byte* dst, std::int64_t images, std::int64_t channels, std::int64_t pixels,
                      const Affine8& as) noexcept;
 /// The same for some pixels of a row, on the calling thread; channels lie `channel_step` apart.
@@ -34,9 +35,17 @@ void quantize_channels(const float* src, std::byte* dst, std::int64_t outer, std
 void dequantize_channels(const std::byte* src, float* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
                          const float* scale, const std::int32_t* zero_point, bool is_signed) noexcept;
 
-/// dst = quantize(src * factor[channel]), with one scale and zero point for all.
-void quantize_products(const float* src, std::byte* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
-                       const float* factor, const Affine8& as) noexcept;
+/// y = max(x * factor[channel] + shift[channel], low); NaN stays NaN. A shift of -0 changes nothing.
+struct ChannelLines {
+  const float* factor = nullptr;
+  const float* shift = nullptr;
+  float low = -__builtin_inff();
+};
+void channel_lines(const float* src, float* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
+                   const ChannelLines& lines) noexcept;
+/// dst = quantize(y), with one scale and zero point for all.
+void quantize_lines(const float* src, std::byte* dst, std::int64_t outer, std::int64_t channels, std::int64_t inner,
+                    const ChannelLines& lines, const Affine8& as) noexcept;
 
 /// dst = quantize(dequantize(a) + dequantize(b)); with `product`, their product.
 void combine8(const std::byte* a, const Affine8& as_a, const std::byte* b, const Affine8& as_b, std::byte* dst,

@@ -115,9 +115,61 @@ TEST(Factors, AreOneStepWithTheQuantizationBehindAnythingElse) {
         for (std::size_t i = 0; i < found.size(); ++i)
           EXPECT_TRUE(testing::agree(found[i], expected[i], testing::Exact{})) << ir::Shape(c.factors).size();
         int quantizing = 0;
-        for (const auto& step : engine->profile(inputs, 1)) quantizing += step.kernel == "inc:quantize_products" ? 1 : 0;
+        for (const auto& step : engine->profile(inputs, 1)) quantizing += step.kernel == "inc:quantize_lines" ? 1 : 0;
         EXPECT_EQ(quantizing, 1);
       }
+}
+
+TEST(Lines, AreOneStepWithWhatFollows) {
+  struct Shift {
+    ir::Shape factors, shifts;
+    std::size_t steps;
+  };
+  for (const Shift& c : {Shift{{1, 5, 1, 1}, {5, 1, 1}, 1}, Shift{{5, 1, 1}, {}, 1}, Shift{{}, {1, 5, 1, 1}, 1},
+                         Shift{{1}, {1}, 1}, Shift{{5, 1, 1}, {3}, 3}})
+    for (const bool relu : {false, true})
+      for (const bool quantized : {false, true})
+        for (const bool seen : {false, true}) {
+          GroupBuilder b(5);
+          Rng rng(3);
+          const ir::ValueId x = b.node("Neg", {b.input({2, 5, 7, 3})});
+          const ir::ValueId f = b.constant(testing::random_tensor(DType::Float, c.factors, rng, 0.2, 3.0));
+          const ir::ValueId s = b.constant(testing::random_tensor(DType::Float, c.shifts, rng, -1.0, 1.0));
+          const ir::ValueId sum = b.node("Add", {s, b.node("Mul", {x, f})});
+          ir::ValueId y = relu ? b.node("Relu", {sum}) : sum;
+          if (quantized) y = b.quantize(y, DType::UInt8, 11, 0.01f);
+          b.graph.add_output(y);
+          if (seen) b.graph.add_output(sum);
+          const auto inputs = b.inputs();
+          const auto engine = onednn::make_adaptor()->prepare(b.graph);
+          const auto found = engine->run(inputs), expected = reference::make_adaptor()->prepare(b.graph)->run(inputs);
+          for (std::size_t i = 0; i < found.size(); ++i)
+            EXPECT_TRUE(testing::agree(found[i], expected[i], testing::Exact{}));
+          if (seen) continue;
+          std::size_t lines = 0;
+          for (const auto& step : engine->profile(inputs, 1))
+            lines += step.op_type == "Mul" || step.op_type == "Add" || step.op_type == "Relu";
+          EXPECT_EQ(lines, c.steps == 1 ? 1 : relu ? 3u : 2u) << c.factors.size() << " " << c.shifts.size();
+        }
+}
+
+TEST(Concat, OfNumbersIsDoneOnBytesWhereOnlyBytesAreWanted) {
+  for (const int quantized : {0, 1, 2}) {
+    GroupBuilder b(5);
+    const ir::ValueId p = b.input({2, 5, 7, 3}), q = b.input({2, 9, 7, 3});
+    ir::ValueId x = b.node("Neg", {p}), y = b.node("Neg", {q});
+    if (quantized > 0) y = b.through_8_bits(y, DType::UInt8, 100, 0.02f);
+    if (quantized > 1) x = b.through_8_bits(x, DType::UInt8, 11, 0.01f);
+    b.graph.add_output(b.quantize(b.node("Concat", {x, y}, {{"axis", std::int64_t{1}}}), DType::UInt8, 11, 0.01f));
+    b.graph.add_output(b.node("Relu", {x}));
+    const auto inputs = b.inputs();
+    const auto engine = onednn::make_adaptor()->prepare(b.graph);
+    const auto found = engine->run(inputs), expected = reference::make_adaptor()->prepare(b.graph)->run(inputs);
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(testing::agree(found[i], expected[i], testing::Exact{}));
+    int quantizing = 0;
+    for (const auto& step : engine->profile(inputs, 1)) quantizing += step.op_type == "QuantizeLinear";
+    EXPECT_EQ(quantizing, quantized) << "none behind the Concat";
+  }
 }
 
 TEST(Factors, BehindChannelsInnermostAreExact) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -187,22 +188,36 @@ TEST_P(Kernels, CopyAnyStrides) {
     }
 }
 
-TEST_P(Kernels, QuantizedProductsTakeTheFactorOfTheirColumn) {
-  for (const std::int64_t columns : {1, 3, 16, 24, 513, 1030})
-    for (const std::int64_t rows : {1, 2, 41, 130}) {
-      Rng rng(static_cast<std::uint64_t>(columns * rows));
-      std::vector<float> x(static_cast<std::size_t>(rows * columns)), factor(static_cast<std::size_t>(columns));
-      for (float& v : x) v = static_cast<float>(rng.uniform() * 20 - 10);
-      for (float& v : factor) v = static_cast<float>(rng.uniform() * 3);
-      for (const Affine8 as : {Affine8{0.07f, 99, false}, Affine8{0.11f, -7, true}}) {
-        std::vector<float> product(x);
-        for (std::size_t i = 0; i < x.size(); ++i) product[i] = x[i] * factor[i % factor.size()];
-        std::vector<std::byte> got(x.size() + 1, std::byte{0x5a}), want(got);
-        quantize_products(x.data(), got.data(), rows, columns, 1, factor.data(), as);
-        quantize(product.data(), want.data(), rows * columns, as);
-        ASSERT_EQ(got, want) << rows << " × " << columns;
+TEST_P(Kernels, LinesTakeTheNumbersOfTheirChannel) {
+  for (const std::int64_t channels : {1, 3, 24, 1030})
+    for (const std::int64_t outer : {1, 2, 130})
+      for (const std::int64_t inner : {1, 7}) {
+        Rng rng(static_cast<std::uint64_t>(channels * outer * inner));
+        std::vector<float> x(static_cast<std::size_t>(outer * channels * inner));
+        std::vector<float> factor(static_cast<std::size_t>(channels)), shift(factor);
+        for (float& v : x) v = static_cast<float>(rng.uniform() * 20 - 10);
+        x[x.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+        for (float& v : factor) v = static_cast<float>(rng.uniform() * 3);
+        for (float& v : shift) v = static_cast<float>(rng.uniform() * 9 - 5);
+        for (const float low : {-std::numeric_limits<float>::infinity(), 0.0f}) {
+          std::vector<float> line(x), found(x.size() + 1, 7.0f);
+          for (std::size_t i = 0; i < x.size(); ++i) {
+            const std::size_t c = i / static_cast<std::size_t>(inner) % factor.size();
+            const float product = x[i] * factor[c];
+            line[i] = std::isnan(x[i]) ? x[i] : std::max(product + shift[c], low);
+          }
+          const ChannelLines lines{factor.data(), shift.data(), low};
+          channel_lines(x.data(), found.data(), outer, channels, inner, lines);
+          ASSERT_EQ(found.back(), 7.0f);
+          ASSERT_EQ(std::memcmp(found.data(), line.data(), line.size() * sizeof(float)), 0) << outer << " × " << channels;
+          for (const Affine8 as : {Affine8{0.07f, 99, false}, Affine8{0.11f, -7, true}}) {
+            std::vector<std::byte> got(x.size() + 1, std::byte{0x5a}), want(got);
+            quantize_lines(x.data(), got.data(), outer, channels, inner, lines, as);
+            quantize(line.data(), want.data(), static_cast<std::int64_t>(line.size()), as);
+            ASSERT_EQ(got, want) << outer << " × " << channels << " × " << inner;
+          }
+        }
       }
-    }
 }
 
 TEST(Move, FillRepeatsElementsOfEverySize) {
