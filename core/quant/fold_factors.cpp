@@ -114,11 +114,7 @@ class Folder {
     patch_.replace(product, mul.input(0));
   }
 
-  ir::Graph apply() && {
-    ir::Graph out = graph_;
-    if (!patch_.empty()) out.apply(patch_);
-    return out;
-  }
+  ir::Patch take() && { return std::move(patch_); }
 
  private:
   void multiply(const ir::Node& user, std::size_t index, std::size_t axis, const ir::Tensor& factor) {
@@ -153,10 +149,10 @@ Support takes_factors(const ir::Graph& graph, ir::ValueId value, std::size_t rea
   return Support::no(fmt::format("'{}' ({}) has no place for it", node->name, node->op));
 }
 
-ir::Graph fold_factors(const ir::Graph& graph, const std::vector<ir::ValueId>& products) {
+void fold_factors(ir::Graph& graph, const std::vector<ir::ValueId>& products) {
   Folder folder(graph);
   for (const ir::ValueId product : products) folder.fold(product);
-  return std::move(folder).apply();
+  if (const ir::Patch patch = std::move(folder).take(); !patch.empty()) graph.apply(patch);
 }
 
 }  // namespace inc::quant

@@ -17,6 +17,6 @@ Support takes_factors(const ir::Graph& graph, ir::ValueId value, std::size_t rea
 /// Each of `products` is the result of Mul(x, positive constant). Where the producer of x takes the constant, its parameters
 /// are multiplied and the Mul goes away: FP32 parameters themselves, of quantized ones the scales (integers unchanged).
 /// x then is what the Mul's result was: a tap on it sees x times the constant.
-ir::Graph fold_factors(const ir::Graph& graph, const std::vector<ir::ValueId>& products);
+void fold_factors(ir::Graph& graph, const std::vector<ir::ValueId>& products);
 
 }  // namespace inc::quant

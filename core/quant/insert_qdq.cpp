@@ -141,7 +141,8 @@ ir::Graph QdqInserter::apply(const QdqOptions& options) && {
   std::vector<ir::ValueId> products;
   for (const auto& [group, source] : products_) products.push_back(source.value);
   std::sort(products.begin(), products.end());
-  return options.fold_factors ? fold_factors(out, products) : out;
+  if (options.fold_factors) fold_factors(out, products);
+  return out;
 }
 
 ir::Graph insert_qdq(const ir::Graph& fused, const QuantConfig& config, const RangeTable& ranges, WeightCache& weights,
