@@ -50,8 +50,10 @@ Floats min(const Floats& a, const Floats& bound) {
 Floats round(const Floats& a) {
   return each([&](int i) { return __builtin_rintf(a.v[i]); });
 }
+/// Not a number where the power is none.
 Floats times_power(const Floats& a, const Floats& power) {
-  return each([&](int i) { return __builtin_ldexpf(a.v[i], static_cast<int>(power.v[i])); });
+  return each(
+      [&](int i) { return power.v[i] == power.v[i] ? __builtin_ldexpf(a.v[i], static_cast<int>(power.v[i])) : power.v[i]; });
 }
 Floats with_sign(const Floats& a, const Floats& sign) {
   return each([&](int i) { return __builtin_copysignf(a.v[i], sign.v[i]); });
