@@ -259,7 +259,8 @@ TEST(ModelBased, NeedFarFewerTrialsThanChance) {
   const SearchSpace space = space_of(std::vector<std::size_t>(24, 2));
   const auto cheapest = [&](const std::string& name, std::uint64_t seed) {
     double cost = HUGE_VAL;
-    for (const auto& seen : run(*make(name, space, {seed}), space, separable, 100).all())
+    const History history = run(*make(name, space, {seed}), space, separable, 100);
+    for (const auto& seen : history.all())
       if (seen.met) cost = std::min(cost, seen.cost);
     return cost;
   };
