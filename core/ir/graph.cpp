@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <queue>
 #include <set>
+#include <stack>
 
 namespace inc::ir {
 
@@ -111,70 +112,42 @@ std::vector<ValueId> Graph::values() const {
   return ids;
 }
 
-std::vector<NodeId> Graph::topological_order() const {
-  std::map<NodeId, std::size_t> waiting;
-  std::priority_queue<NodeId, std::vector<NodeId>, std::greater<>> ready;
-  for (const auto& n : nodes_) {
-    if (!n) continue;
-    std::size_t pending = 0;
-    for (const ValueId input : n->inputs)
-      if (!input.none() && value(input).producer) ++pending;
-    if (pending == 0)
-      ready.push(n->id);
-    else
-      waiting[n->id] = pending;
+namespace {
+
+/// Nodes whose producers have all been taken, `ready` telling which of them is next, until none is left.
+template <class Ready>
+std::vector<NodeId> producers_first(const Graph& graph, std::size_t node_count) {
+  std::vector<std::size_t> waiting(node_count);
+  Ready ready;
+  std::size_t alive = 0;
+  for (std::uint32_t i = 0; i < node_count; ++i) {
+    if (!graph.alive(NodeId{i})) continue;
+    ++alive;
+    for (const ValueId input : graph.node(NodeId{i}).inputs)
+      if (!input.none() && graph.value(input).producer) ++waiting[i];
+    if (waiting[i] == 0) ready.push(NodeId{i});
   }
   std::vector<NodeId> order;
+  order.reserve(alive);
   while (!ready.empty()) {
-    const NodeId id = ready.top();
+    order.push_back(ready.top());
     ready.pop();
-    order.push_back(id);
-    for (const ValueId output : node(id).outputs)
-      for (const NodeId user : value(output).consumers)
-        if (--waiting[user] == 0) ready.push(user);
+    for (const ValueId output : graph.node(order.back()).outputs)
+      for (const NodeId user : graph.value(output).consumers)
+        if (--waiting[user.v] == 0) ready.push(user);
   }
-  if (order.size() != nodes().size()) throw ModelError("the graph has a cycle");
+  if (order.size() != alive) throw ModelError("the graph has a cycle");
   return order;
 }
 
-void Graph::erase_node(NodeId id) {
-  std::vector<NodeId> pending{id};
-  while (!pending.empty()) {
-    const NodeId current = pending.back();
-    pending.pop_back();
-    if (!alive(current)) continue;
-    const Node dead = *nodes_[current.v];
-    nodes_[current.v].reset();
-    for (const ValueId output : dead.outputs) {
-      by_name_.erase(values_[output.v]->name);
-      values_[output.v].reset();
-    }
-    for (const ValueId input : dead.inputs) {
-      if (input.none()) continue;
-      Value& source = *values_[input.v];
-      source.consumers.erase(std::find(source.consumers.begin(), source.consumers.end(), current));
-      if (!source.producer) continue;
-      const auto& siblings = nodes_[source.producer->v]->outputs;
-      const bool unused = std::all_of(siblings.begin(), siblings.end(),
-                                      [&](ValueId v) { return values_[v.v]->consumers.empty() && !is_output(v); });
-      if (unused) pending.push_back(*source.producer);
-    }
-  }
+}  // namespace
+
+std::vector<NodeId> Graph::topological_order() const {
+  return producers_first<std::priority_queue<NodeId, std::vector<NodeId>, std::greater<>>>(*this, nodes_.size());
 }
 
-void Graph::rename(ValueId id, const std::string& wanted) {
-  if (!alive(id)) return;
-  by_name_.erase(values_[id.v]->name);
-  values_[id.v]->name = unique_name(wanted);
-  by_name_.emplace(values_[id.v]->name, id);
-}
-
-void Graph::drop_unused_constants() {
-  for (auto& v : values_) {
-    if (!v || !v->constant || !v->consumers.empty() || is_output(v->id)) continue;
-    by_name_.erase(v->name);
-    v.reset();
-  }
+void Graph::check_acyclic() const {
+  producers_first<std::stack<NodeId, std::vector<NodeId>>>(*this, nodes_.size());
 }
 
 void Graph::verify() const {

@@ -95,15 +95,11 @@ class Graph {
 
  private:
   friend class Patch;
+  class Undo;
+  class Change;
   std::string unique_name(const std::string& wanted) const;
   void link(const Node& node);
-  void add(const Patch& patch);
-  void change_input(NodeId id, std::size_t index, ValueId wanted, const std::string& why);
-  void rewire(ValueId from, ValueId to, std::size_t first_new_node, const std::string& why);
-  bool unused(NodeId id) const;
-  void rename(ValueId id, const std::string& wanted);
-  void erase_node(NodeId id);
-  void drop_unused_constants();
+  void check_acyclic() const;
 
   std::vector<std::optional<Node>> nodes_;
   std::vector<std::optional<Value>> values_;

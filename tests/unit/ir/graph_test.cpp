@@ -90,6 +90,36 @@ TEST_F(Small, RefusesToEraseWhatIsInUse) {
   EXPECT_THROW(graph.apply(patch), ModelError);
 }
 
+TEST_F(Small, APatchThatFailsLateIsUndoneWhole) {
+  const Graph before = graph;
+  const NodeId relu = *graph.value(a).producer, add = *graph.value(c).producer;
+  const auto everything = [&](Graph& g) {
+    Patch patch(g, "everything");
+    const auto w = patch.add_constant("w", Tensor::of<float>({2, 3}, std::vector<float>(6, 1)));
+    const auto n = patch.add_node({"Neg", {a}, {}, "neg", {kType}, {}});
+    patch.replace(b, n[0]).become(add, "inc.Add", 4).replace_input(add, 3, w).replace_input(add, 0, w);
+    return patch;
+  };
+  Patch fails = everything(graph);
+  fails.erase(relu);
+  EXPECT_THROW(graph.apply(fails), ModelError);
+  graph.verify();
+  EXPECT_EQ(print(graph), print(before));
+  EXPECT_FALSE(graph.find_value("w"));
+  EXPECT_EQ(graph.find_value("b"), b);
+  Patch turns = everything(graph);
+  turns.replace_input(relu, 0, c);
+  EXPECT_THROW(graph.apply(turns), ModelError) << "a cycle, found when everything has been done";
+  graph.verify();
+  EXPECT_EQ(print(graph), print(before));
+  Graph copy = before;
+  copy.apply(everything(copy));
+  graph.apply(everything(graph));
+  graph.verify();
+  EXPECT_EQ(print(graph), print(copy));
+  EXPECT_EQ(graph.value(graph.outputs()[0]).name, "b");
+}
+
 TEST_F(Small, OneInputCanBeRewired) {
   Patch patch(graph, "one side");
   const auto w = patch.add_constant("w", Tensor::of<float>({2, 3}, std::vector<float>(6, 1)));
