@@ -20,6 +20,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kLook = 250;  // milliseconds; another thread of this process may have swallowed a SIGCHLD
+
 /// Signals become readable instead of interrupting, while it lives.
 class Signals {
  public:
@@ -156,7 +158,7 @@ class Run {
     std::vector<pollfd> files{{signals_.file(), POLLIN, 0}};
     for (const Lines& lines : lines_)
       if (lines.open()) files.push_back({lines.read_end(), POLLIN, 0});
-    int milliseconds = -1;
+    int milliseconds = kLook;
     if (stopping_) {
       const double spent = std::chrono::duration<double>(Clock::now() - stopped_at_).count();
       if (spent >= options_.grace_seconds) signal_all(SIGKILL);
