@@ -45,6 +45,11 @@ std::pair<int, int> run_time_scale(Builder& b, const Dequantized& input) {
   return {scale, b.view(b.in(input.run_zero, plain_desc(DType::Int32, b.shape(input.run_zero))), DType::Int32, {1})};
 }
 
+const ir::Node* only_user(const Builder& b, ir::ValueId value) {
+  if (!b.graph().alive(value) || b.observed(value) || b.graph().value(value).consumers.size() != 1) return nullptr;
+  return &b.graph().node(b.graph().value(value).consumers[0]);
+}
+
 std::optional<Sink> quantized_sink(const Builder& b, ir::ValueId value) {
   if (!b.graph().alive(value) || b.observed(value)) return std::nullopt;
   Sink sink;
@@ -82,8 +87,8 @@ std::optional<Factors> constants_of(const Builder& b, const ir::Node& node) {
 }
 
 std::optional<Factors> only_factors(const Builder& b, ir::ValueId value) {
-  if (!b.graph().alive(value) || b.observed(value) || b.graph().value(value).consumers.size() != 1) return std::nullopt;
-  auto f = factors(b, b.graph().node(b.graph().value(value).consumers[0]));
+  const ir::Node* user = only_user(b, value);
+  auto f = user != nullptr ? factors(b, *user) : std::nullopt;
   return f && f->x == value ? f : std::nullopt;
 }
 

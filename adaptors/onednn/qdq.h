@@ -30,6 +30,9 @@ std::optional<Dequantized> dequantized_at_run_time(const Builder& builder, ir::V
 /// Slots of a scale and zero point of the run: FP32 and int32, one element each; the zero point is -1 where there is none.
 std::pair<int, int> run_time_scale(Builder& builder, const Dequantized& input);
 
+/// The one node that reads a value of the graph, once, when nobody outside the plan sees it; nullptr otherwise.
+const ir::Node* only_user(const Builder& builder, ir::ValueId value);
+
 /// All users of a value are QuantizeLinear nodes with the same parameters, so it need not exist in FP32.
 struct Sink {
   std::vector<const ir::Node*> nodes;

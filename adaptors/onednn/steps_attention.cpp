@@ -49,11 +49,6 @@ bool casts_between_reals(const Builder& b, const ir::Node& node) {
   return node.op == "Cast" && is_real(b.dtype(node.inputs[0])) && is_real(b.dtype(node.outputs[0]));
 }
 
-const ir::Node* only_user(const Builder& b, ir::ValueId value) {
-  if (b.observed(value) || b.graph().value(value).consumers.size() != 1) return nullptr;
-  return &b.graph().node(b.graph().value(value).consumers[0]);
-}
-
 class Finder {
  public:
   Finder(const Builder& b, const ir::Node& softmax) : b_(b) { g_.softmax = &softmax; }

@@ -21,11 +21,6 @@ struct Line {
   std::optional<Sink> sink;
 };
 
-const ir::Node* only_user(const Builder& b, ir::ValueId value) {
-  if (!b.graph().alive(value) || b.observed(value) || b.graph().value(value).consumers.size() != 1) return nullptr;
-  return &b.graph().node(b.graph().value(value).consumers[0]);
-}
-
 std::optional<Line> line_of_product(const Builder& b, const ir::Node& node) {
   const auto f = factors(b, node);
   if (!f) return std::nullopt;
