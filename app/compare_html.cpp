@@ -116,7 +116,8 @@ std::string operators(const Comparison& found) {
 std::string unmatched(const Comparison& found) {
   std::vector<Row> rows;
   for (const auto& op : found.unmatched) rows.push_back({operator_cell(op.name, op.op_type), text_cell(op.why, "note")});
-  return rows.empty() ? "" : section("Not compared", table({{"Operator", "name"}, {"Why", "note"}}, rows));
+  if (rows.empty()) return "";
+  return section("Not compared", table({{"Operator", "name"}, {"Why", "note"}}, rows));
 }
 
 }  // namespace

@@ -10,9 +10,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNoFactor = 0.02;
 
 /// Elements behind the axis, and along it.
-struct Layout {
+struct ChannelOfElement {
   std::int64_t inner = 1, channels = 1;
-  Layout(const ir::Shape& shape, int axis) : channels(shape[static_cast<std::size_t>(axis)]) {
+  ChannelOfElement(const ir::Shape& shape, int axis) : channels(shape[static_cast<std::size_t>(axis)]) {
     for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i) inner *= shape[i];
   }
   std::size_t channel(std::int64_t element) const { return static_cast<std::size_t>(element / inner % channels); }
@@ -60,7 +60,7 @@ double Closeness::of_range() const {
 
 void add(Closeness& sum, const ir::Tensor& a, const ir::Tensor& b, const ChannelFactors* factors) {
   const float *x = a.data<float>(), *y = b.data<float>();
-  const Layout layout = factors ? Layout(a.shape(), factors->axis) : Layout({1}, 0);
+  const ChannelOfElement layout = factors ? ChannelOfElement(a.shape(), factors->axis) : ChannelOfElement({1}, 0);
   for (std::int64_t i = 0; i < a.count(); ++i) {
     const double wanted = x[i];
     if (!std::isfinite(wanted)) continue;
@@ -99,7 +99,7 @@ ChannelFactors inverse(ChannelFactors factors) {
 }
 
 ir::Tensor multiplied(const ir::Tensor& tensor, const ChannelFactors& factors) {
-  const Layout layout(tensor.shape(), factors.axis);
+  const ChannelOfElement layout(tensor.shape(), factors.axis);
   ir::Tensor out(DType::Float, tensor.shape());
   const float* x = tensor.data<float>();
   float* y = out.mutable_data<float>();
@@ -110,7 +110,7 @@ ir::Tensor multiplied(const ir::Tensor& tensor, const ChannelFactors& factors) {
 std::optional<ChannelFactors> fitted_factors(const ir::Tensor& a, const ir::Tensor& b, int axis) {
   if (axis < 0) axis += a.rank();
   if (axis < 0 || axis >= a.rank() || a.count() == 0) return {};
-  const Layout layout(a.shape(), axis);
+  const ChannelOfElement layout(a.shape(), axis);
   std::vector<double> product(static_cast<std::size_t>(layout.channels)), square(product);
   const float *x = a.data<float>(), *y = b.data<float>();
   for (std::int64_t i = 0; i < a.count(); ++i) {

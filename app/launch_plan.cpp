@@ -53,7 +53,7 @@ std::string numbers(const std::vector<int>& all) {
   return fmt::format("{} {}", all.size() == 1 ? "node" : "nodes", cpu_list(all));
 }
 
-std::string row(const std::string& label, const std::string& text) {
+std::string plan_row(const std::string& label, const std::string& text) {
   return fmt::format("  {:<12} {}\n", label, text);
 }
 
@@ -82,7 +82,7 @@ std::string to_text(const LaunchPlan& plan, const std::vector<std::string>& comm
                                  plan.cores_each == 1 ? "core" : "cores", plan.cores,
                                  first.memory_nodes.empty() ? "wherever the system puts it" : "of the same node only");
   for (std::size_t i = 0; i < plan.instances.size(); ++i)
-    text += row(fmt::format("instance {}", i), fmt::format("CPUs {}, {}", cpu_list(plan.instances[i].cpus), plan.places[i]));
+    text += plan_row(fmt::format("instance {}", i), fmt::format("CPUs {}, {}", cpu_list(plan.instances[i].cpus), plan.places[i]));
   std::string set, removed;
   for (const auto& [name, value] : first.variables) {
     if (value)
@@ -91,9 +91,9 @@ std::string to_text(const LaunchPlan& plan, const std::vector<std::string>& comm
     else
       removed += fmt::format("{}{}", removed.empty() ? "" : " ", name);
   }
-  text += row("set", set);
-  if (!removed.empty()) text += row("removed", removed);
-  return text + row("command", joined(command, " "));
+  text += plan_row("set", set);
+  if (!removed.empty()) text += plan_row("removed", removed);
+  return text + plan_row("command", joined(command, " "));
 }
 
 }  // namespace inc::app

@@ -15,16 +15,14 @@
 namespace inc::app {
 namespace {
 
-using Json = nlohmann::json;
-
-Json next(Worker& worker) {
+nlohmann::json next(Worker& worker) {
   const std::string line = worker.receive();
-  const Json json = Json::parse(line, nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object()) throw BackendError(fmt::format("{}: '{}' found, expected a JSON object", worker.name(), line));
   return json;
 }
 
-void say(const Json& json) {
+void say(const nlohmann::json& json) {
   std::puts(json_text(json, -1).c_str());
   std::fflush(stdout);
 }
@@ -32,7 +30,7 @@ void say(const Json& json) {
 }  // namespace
 
 TimingWorker::TimingWorker(Worker started) : worker_(std::move(started)) {
-  const Json ready = next(worker_);
+  const nlohmann::json ready = next(worker_);
   why_absent = ready.value("absent", "");
   version = ready.value("version", "");
   precision = ready.value("precision", "");
@@ -46,7 +44,7 @@ void TimingWorker::order(double seconds, std::int64_t runs) {
 }
 
 std::vector<double> TimingWorker::answer() {
-  const Json answer = next(worker_);
+  const nlohmann::json answer = next(worker_);
   peak_rss_bytes = answer.value("peak_rss_bytes", peak_rss_bytes);
   return answer.value("ms", std::vector<double>{});
 }

@@ -47,7 +47,7 @@ void add_rates(Json& json, const app::VariantResult& result, bool with_ceiling) 
   }
 }
 
-std::string percent(double share) {
+std::string whole_percent(double share) {
   return fmt::format("{:.0f} %", 100 * share);
 }
 
@@ -75,7 +75,7 @@ void print_rates(const BenchmarkReport& report, std::size_t width) {
     const double gops = result.gops(app::summarize(result.milliseconds).p50);
     const auto ceiling = report.with_ceiling && result.macs > 0 ? ceiling_of(result.precision) : std::nullopt;
     fmt::print("{:<{}} {:>10.1f} {:>10} {:>10} {:>11.1f}", result.label, width, samples_per_second(result, report.batch),
-               result.macs > 0 ? fmt::format("{:.1f}", gops) : "-", ceiling ? percent(gops / *ceiling) : "-",
+               result.macs > 0 ? fmt::format("{:.1f}", gops) : "-", ceiling ? whole_percent(gops / *ceiling) : "-",
                result.prepare_ms);
     if (compared) {
       const app::Ratio r = app::ratio(result.rounds, report.results.front().rounds);
@@ -100,7 +100,7 @@ void print_steps(const app::VariantResult& result, bool with_ceiling) {
     const auto ceiling = with_ceiling && s.macs > 0 ? ceiling_of(s.precision) : std::nullopt;
     fmt::print("{:9.4f} {:5.1f}% {:>6} {:>7}  {:<14} {:<5} {:<22} {:<16} {}{}\n", s.milliseconds,
                total > 0 ? 100 * s.milliseconds / total : 0, s.macs > 0 ? fmt::format("{:.0f}", gops_of(s)) : "",
-               ceiling ? percent(gops_of(s) / *ceiling) : "", s.op_type, s.precision, kernel_without_isa(s), s.isa, s.name,
+               ceiling ? whole_percent(gops_of(s) / *ceiling) : "", s.op_type, s.precision, kernel_without_isa(s), s.isa, s.name,
                s.emulated ? "  [emulated: " + s.note + "]" : "");
   }
 }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr auto kLeastPause = std::chrono::milliseconds(100);
 
-std::string bar(std::int64_t done, std::int64_t total) {
+std::string progress_bar(std::int64_t done, std::int64_t total) {
   constexpr std::int64_t kWidth = 20;
   const std::int64_t filled = total > 0 ? kWidth * done / total : 0;
   return std::string(static_cast<std::size_t>(filled), '#') + std::string(static_cast<std::size_t>(kWidth - filled), '.');
@@ -92,7 +92,7 @@ void ProgressLine::update(const pipeline::Progress& progress) {
   if (progress.stage == stage_ && progress.done < progress.total && now - last_ < kLeastPause) return;
   last_ = now;
   stage_ = progress.stage;
-  const std::string begin = fmt::format("{:<9} [{}] ", progress.stage, bar(progress.done, progress.total));
+  const std::string begin = fmt::format("{:<9} [{}] ", progress.stage, progress_bar(progress.done, progress.total));
   show(progress.stage == "tune" ? begin + search_state() : begin + fmt::format("{}/{}", progress.done, progress.total));
 }
 
@@ -105,7 +105,7 @@ void ProgressLine::trial(const search::Observation& seen, std::size_t number) {
   clear();
   const bool failed = seen.state == search::TrialState::Failed;
   std::fprintf(stderr, "trial %zu: %s\n", number, (failed ? "failed: " + seen.why_failed : described(seen)).c_str());
-  if (live_ && stage_ == "tune") show(fmt::format("{:<9} [{}] {}", stage_, bar(0, 1), search_state()));
+  if (live_ && stage_ == "tune") show(fmt::format("{:<9} [{}] {}", stage_, progress_bar(0, 1), search_state()));
 }
 
 }  // namespace inc::cli

@@ -83,10 +83,10 @@ std::string shown(const Tree& tree) {
     case Tree::Kind::Scalar:
       break;
   }
-  constexpr std::size_t kShown = 60;
+  constexpr std::size_t kMostShown = 60;
   const bool number_in_quotes = tree.quoted && as_number(tree.text).has_value();
-  return fmt::format("{}'{}{}'", number_in_quotes ? "the text " : "", tree.text.substr(0, kShown),
-                     tree.text.size() > kShown ? "…" : "");
+  return fmt::format("{}'{}{}'", number_in_quotes ? "the text " : "", tree.text.substr(0, kMostShown),
+                     tree.text.size() > kMostShown ? "…" : "");
 }
 
 std::string bounds(const Constraint& c) {

@@ -52,7 +52,7 @@ void gelu_tanh(Expansion& e, const std::string& x, const std::string& y) {
   e.of("Mul", {e.of("Mul", {x, e.real(0.5f)}), e.of("Add", {tanh, e.real(1)})}, y);
 }
 
-void normalize(Expansion& e, const std::string& x, const std::string& gamma, const std::string& beta, const std::string& y) {
+void normalize_layer(Expansion& e, const std::string& x, const std::string& gamma, const std::string& beta, const std::string& y) {
   const float epsilon = e.real("epsilon", 1e-5f);
   if (e.opset >= kLayerNormalization) {
     Expansion::set(e.add("LayerNormalization", {x, gamma, beta}, y), "epsilon", epsilon);
@@ -102,7 +102,7 @@ void expand_quick_gelu(Expansion& e) {
 void expand_layer_normalization(Expansion& e) {
   refuse_statistics(e);
   refuse_other_axes(e);
-  normalize(e, e.input(0), e.input(1), e.input(2), e.node.output(0));
+  normalize_layer(e, e.input(0), e.input(1), e.input(2), e.node.output(0));
 }
 
 void expand_simplified_normalization(Expansion& e) {
@@ -120,7 +120,7 @@ std::string skip_sum(Expansion& e, int bias) {
 
 void expand_skip_normalization(Expansion& e) {
   const std::string x = skip_sum(e, 4);
-  normalize(e, x, e.input(2), e.input(3), e.node.output(0));
+  normalize_layer(e, x, e.input(2), e.input(3), e.node.output(0));
 }
 
 void expand_skip_simplified_normalization(Expansion& e) {
@@ -140,7 +140,7 @@ void expand_embedding(Expansion& e) {
   const bool segments = !e.input(1).empty() && !e.input(4).empty();
   std::string x = e.of("Add", {words, positions}, segments ? "" : e.output(2));
   if (segments) x = e.of("Add", {x, e.of("Gather", {e.input(4), e.input(1)})}, e.output(2));
-  normalize(e, x, e.input(5), e.input(6), e.node.output(0));
+  normalize_layer(e, x, e.input(5), e.input(6), e.node.output(0));
   if (e.output(1).empty()) return;
   if (e.input(7).empty()) {
     const std::string zeros = e.of("ConstantOfShape", {extent(e, e.input(0), 0)});

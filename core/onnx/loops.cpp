@@ -8,7 +8,7 @@ namespace inc::onnx_io {
 namespace {
 
 constexpr std::int64_t kMostSteps = 64;
-constexpr std::int64_t kAxesAreInputs = 13;
+constexpr std::int64_t kUnsqueezeReadsAxes = 13;
 constexpr std::int64_t kScanHasNoBatch = 9;
 
 /// A loop whose steps are known. Values of the node are in the order of the body's.
@@ -179,13 +179,13 @@ class Unrolling {
 
   std::string with_axis(const std::string& value, std::int64_t axis) {
     std::vector<std::string> inputs{value};
-    if (opset_ >= kAxesAreInputs) {
+    if (opset_ >= kUnsqueezeReadsAxes) {
       onnx::NodeProto named;
       named.add_output(value);
       inputs.push_back(constant(named, onnx::TensorProto::INT64, axis, 1));
     }
     auto& made = add_node(out_, "Unsqueeze", inputs, splicer_.fresh(value + "/element"));
-    if (opset_ < kAxesAreInputs) {
+    if (opset_ < kUnsqueezeReadsAxes) {
       auto& a = *made.add_attribute();
       a.set_name("axes");
       a.set_type(onnx::AttributeProto::INTS);

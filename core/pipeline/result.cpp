@@ -21,10 +21,10 @@ namespace {
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 /// What measuring the result may take of one FP32 pass, and seconds beside it; each of two profiles may take a quarter of
 /// that.
-constexpr double kShareOfPass = 0.03, kLeast = 0.02, kMost = 0.3;
+constexpr double kShareOfRuns = 0.03, kLeastSeconds = 0.02, kMostSeconds = 0.3;
 
 double seconds_to_measure(const Result& result) {
-  return result.pass_seconds > 0 ? std::clamp(kShareOfPass * result.pass_seconds, kLeast, kMost) : kMost;
+  return result.pass_seconds > 0 ? std::clamp(kShareOfRuns * result.pass_seconds, kLeastSeconds, kMostSeconds) : kMostSeconds;
 }
 
 /// One batch of the data the run has at hand, of the size that speed was measured with before.

@@ -79,8 +79,8 @@ std::string figures(const Report& r) {
   for (const auto& metric : r.metrics)
     rows.push_back({text_cell(metric.name), number_cell(metric.baseline, 4), number_cell(metric.result, 4),
                     text_cell(metric.target, "note")});
-  const std::string several =
-      rows.size() < 2 ? "" : table({{"Metric"}, {"FP32", "n"}, {"Result", "n"}, {"Target", "note"}}, rows);
+  std::string several;
+  if (rows.size() >= 2) several = table({{"Metric"}, {"FP32", "n"}, {"Result", "n"}, {"Target", "note"}}, rows);
   return section("FP32 and the result", charts(each) + several);
 }
 

@@ -33,7 +33,8 @@ std::string stages(const Report& r) {
   for (const auto& stage : r.cost.stages)
     rows.push_back(
         {text_cell(stage.name), bar_cell(shown(stage.seconds, 2), stage.seconds / most), number_cell(stage.cpu_seconds, 2)});
-  return rows.empty() ? "" : table({{"Stage"}, {"Seconds", "b"}, {"Of all threads, s", "n"}}, rows);
+  if (rows.empty()) return "";
+  return table({{"Stage"}, {"Seconds", "b"}, {"Of all threads, s", "n"}}, rows);
 }
 
 std::string cost_model(const CostModelRow& c) {

@@ -21,7 +21,7 @@ eval::ScoreBounds scaled(eval::ScoreBounds bounds, const std::vector<double>& we
   return bounds;
 }
 
-Baseline::Part part_of(const eval::Metric& metric, const config::AccuracyCriterion& criterion) {
+Baseline::Part part_of_metric(const eval::Metric& metric, const config::AccuracyCriterion& criterion) {
   const double accuracy = metric.value();
   Baseline::Part part{accuracy, Criterion(criterion, metric.higher_is_better(), accuracy), {}, 0, {}};
   const eval::SampleScores* scores = metric.sample_scores();
@@ -55,7 +55,7 @@ Baseline::Baseline(const ir::Graph& fused, const runtime::Executable& fp32, cons
   evaluation.on_outputs = [this](std::int64_t first, std::span<const ir::Tensor> outputs) { outputs_.keep(first, outputs); };
   score_ = eval::evaluate(fused, fp32, *data_, metric, evaluation, &fp32);
   if (!score_.complete) throw BackendError("interrupted before the baseline was known; no model was written");
-  for (const eval::Metric* part : metric.parts()) parts_.push_back(part_of(*part, options.criterion));
+  for (const eval::Metric* part : metric.parts()) parts_.push_back(part_of_metric(*part, options.criterion));
 }
 
 std::string Baseline::describe_target() const {

@@ -8,7 +8,7 @@
 namespace inc::tuning {
 namespace {
 
-constexpr int kLeastRounds = 3;
+constexpr int kLeastTurns = 3;
 
 double run_once(const runtime::Executable& executable, std::span<const ir::Tensor> inputs) {
   const Stopwatch watch;
@@ -26,7 +26,7 @@ std::vector<std::vector<double>> measure_latency(std::span<const runtime::Execut
   const Stopwatch watch;
   for (int round = 0; round < options.rounds; ++round) {
     const double elapsed = watch.seconds();
-    if (round >= kLeastRounds && elapsed > options.seconds) break;
+    if (round >= kLeastTurns && elapsed > options.seconds) break;
     for (std::size_t i = 0; i < executables.size(); ++i) times[i].push_back(run_once(*executables[i], inputs));
   }
   return times;

@@ -18,7 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kNet = R"(
+const std::string kTwoLayers = R"(
 g (float[N,8] x) => (float[N,4] y) <float[8,16] w1, float[16] b1, float[16,16] w2, float[16,4] w3> {
   m1 = MatMul(x, w1)
   a1 = Add(m1, b1)
@@ -68,7 +68,7 @@ class CompareModels : public ::testing::Test {
 };
 
 TEST_F(CompareModels, FindsNoErrorInTheSameModel) {
-  const Comparison found = compared(kNet, kNet);
+  const Comparison found = compared(kTwoLayers, kTwoLayers);
   EXPECT_EQ(found.operators, 3u);
   ASSERT_EQ(found.ops.size(), 3u);
   for (const auto& op : found.ops) {
@@ -79,7 +79,7 @@ TEST_F(CompareModels, FindsNoErrorInTheSameModel) {
 }
 
 TEST_F(CompareModels, PutsTheBrokenOperatorBeforeWhatFollowsIt) {
-  const Comparison sound = compared(kNet, quantized("1.0")), broken = compared(kNet, quantized("1.5"));
+  const Comparison sound = compared(kTwoLayers, quantized("1.0")), broken = compared(kTwoLayers, quantized("1.5"));
   ASSERT_EQ(sound.ops.size(), 3u);
   ASSERT_EQ(broken.ops.size(), 3u);
   for (const auto& op : sound.ops) EXPECT_GT(op.own.sqnr_db(), 30) << op.name;
@@ -92,7 +92,7 @@ TEST_F(CompareModels, PutsTheBrokenOperatorBeforeWhatFollowsIt) {
 }
 
 TEST_F(CompareModels, SaysWhatQuantizationDoesToInputs) {
-  const Comparison found = compared(kNet, quantized("1.0"));
+  const Comparison found = compared(kTwoLayers, quantized("1.0"));
   for (const auto& op : found.ops) {
     EXPECT_EQ(op.precision, "int8");
     ASSERT_TRUE(op.input.has_value()) << op.name;
@@ -109,7 +109,7 @@ g (float[N,8] x) => (float[N,4] y) <float[8,16] w1, float[16] b1, float[16,16] w
   r1 = Relu(a1)
   y = MatMul(r1, w3)
 })";
-  const Comparison found = compared(kNet, other);
+  const Comparison found = compared(kTwoLayers, other);
   ASSERT_EQ(found.unmatched.size(), 1u);
   EXPECT_FALSE(found.unmatched[0].why.empty());
   EXPECT_EQ(found.ops.size() + 1, found.operators);
@@ -117,7 +117,7 @@ g (float[N,8] x) => (float[N,4] y) <float[8,16] w1, float[16] b1, float[16,16] w
 
 TEST_F(CompareModels, SaysWhatAnInterruptionHasLeftOut) {
   CompareOptions options;
-  options.a = write("a.onnx", kNet);
+  options.a = write("a.onnx", kTwoLayers);
   options.b = write("b.onnx", quantized("1.0"));
   options.should_stop = [] { return true; };
   const Comparison found = compare(options);
@@ -127,18 +127,18 @@ TEST_F(CompareModels, SaysWhatAnInterruptionHasLeftOut) {
 }
 
 TEST_F(CompareModels, PutsWhatIsNotFiniteFirst) {
-  const Comparison found = compared(kNet, quantized("3e38"));
+  const Comparison found = compared(kTwoLayers, quantized("3e38"));
   ASSERT_FALSE(found.ops.empty());
   EXPECT_FALSE(found.ops[0].own.finite);
   EXPECT_THAT(to_json(found), HasSubstr("\"sqnr_db\": null"));
 }
 
 TEST_F(CompareModels, RefusesModelsOfOtherInputs) {
-  EXPECT_THROW(compared(kNet, "g (float[N,9] x) => (float[N,4] y) <float[9,4] w> { y = MatMul(x, w) }"), ModelError);
+  EXPECT_THROW(compared(kTwoLayers, "g (float[N,9] x) => (float[N,4] y) <float[9,4] w> { y = MatMul(x, w) }"), ModelError);
 }
 
 TEST_F(CompareModels, WritesJsonAndAPage) {
-  const Comparison found = compared(kNet, quantized("1.5"));
+  const Comparison found = compared(kTwoLayers, quantized("1.5"));
   const auto json = nlohmann::json::parse(to_json(found));
   EXPECT_EQ(json["matched"], 3);
   EXPECT_EQ(json["ops"][0]["name"], found.ops[0].name);
@@ -149,7 +149,7 @@ TEST_F(CompareModels, WritesJsonAndAPage) {
 }
 
 TEST(Match, GoesByStructureWhereNamesDiffer) {
-  const auto a = onnx_io::import_text(kNet);
+  const auto a = onnx_io::import_text(kTwoLayers);
   const auto b = onnx_io::import_text(R"(
 g (float[N,8] p) => (float[N,4] q) <float[8,16] w1, float[16] b1, float[16,16] w2, float[16,4] w3> {
   u = MatMul(p, w1)

@@ -14,11 +14,11 @@ namespace {
 
 using namespace inc::testing;
 
-constexpr const char* kNet =
+constexpr const char* kSumAndProduct =
     R"(g (float[N,3] a, float[N,3] b) => (float[N,3] sum, float[N,3] product) { sum = Add(a, b)  product = Mul(a, b) })";
 
 std::string bytes() {
-  return onnx_io::export_bytes(onnx_io::import_text(kNet));
+  return onnx_io::export_bytes(onnx_io::import_text(kSumAndProduct));
 }
 
 Session::Feeds feeds() {

@@ -19,13 +19,13 @@ namespace {
 using namespace inc::testing;
 
 constexpr std::int64_t kSamples = 24;
-constexpr const char* kNet =
+constexpr const char* kSuppliedNet =
     R"(g (float[N,16] x) => (float[N,5] y) <float[16,32] w1, float[32] b1, float[32,24] w2, float[24] b2, float[24,5] w3> {
         a = MatMul(x, w1)  b = Add(a, b1)  c = Relu(b)  d = Gemm(c, w2, b2)  e = Relu(d)  y = MatMul(e, w3) })";
 
-class Rows final : public eval::Dataset {
+class SuppliedRows final : public eval::Dataset {
  public:
-  explicit Rows(std::vector<ir::Tensor> rows) : rows_(std::move(rows)) {}
+  explicit SuppliedRows(std::vector<ir::Tensor> rows) : rows_(std::move(rows)) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
   eval::Sample get(std::int64_t index) const override { return {{rows_.at(static_cast<std::size_t>(index))}, {}}; }
   bool labelled() const override { return false; }
@@ -45,7 +45,7 @@ struct SuppliedRun : ::testing::Test {
   int evaluations = 0;
 
   SuppliedRun() {
-    const ir::Graph graph = onnx_io::import_text(kNet);
+    const ir::Graph graph = onnx_io::import_text(kSuppliedNet);
     model = std::make_shared<const std::string>(onnx_io::export_bytes(graph));
     const auto fp32 = app::make_adaptor()->prepare(graph);
     for (std::int64_t i = 0; i < kSamples; ++i) {
@@ -57,7 +57,7 @@ struct SuppliedRun : ::testing::Test {
     config.tuning.random_seed = 1;
     options.output = directory.path();
     options.supplied.model = model;
-    options.supplied.calibration = {{std::make_shared<Rows>(rows), 4}};
+    options.supplied.calibration = {{std::make_shared<SuppliedRows>(rows), 4}};
     options.supplied.metric = closeness();
   }
 
@@ -105,7 +105,7 @@ TEST_F(SuppliedRun, MissedTargetsReturnOperatorsToFp32) {
 TEST_F(SuppliedRun, NeedsSamplesBesideAnEvaluation) {
   options.supplied.calibration.reset();
   EXPECT_THROW(run(), ConfigError);
-  options.supplied.calibration = {{std::make_shared<Rows>(std::vector<ir::Tensor>{}), 4}};
+  options.supplied.calibration = {{std::make_shared<SuppliedRows>(std::vector<ir::Tensor>{}), 4}};
   EXPECT_THROW(run(), DataError);
 }
 
@@ -150,7 +150,7 @@ TEST_F(SuppliedRun, WritesWhatItFoundWhenItIsInterruptedInTheLastStep) {
     const eval::Dataset& rows;
     const int& evaluations;
   };
-  const Rows whole(rows);
+  const SuppliedRows whole(rows);
   options.supplied.calibration = {{std::make_shared<Ending>(whole, evaluations), 4}};
   const report::Report report = run();
   EXPECT_TRUE(report.result.met);

@@ -54,9 +54,9 @@ ir::TensorType batched(DType dtype, const ir::Shape& sample, std::int64_t batch 
   return type;
 }
 
-struct Model {
+struct CorrectedModel {
   ir::Graph graph;
-  Model() { graph.opset = 13; }
+  CorrectedModel() { graph.opset = 13; }
   ir::ValueId input(DType dtype, const ir::Shape& sample, std::int64_t batch = -1) {
     batch_ = batch;
     return graph.add_input("x", batched(dtype, sample, batch));
@@ -73,8 +73,8 @@ struct Model {
 };
 
 /// Conv with relu → depthwise Conv → Conv with a residual and relu.
-Model conv_net(std::int64_t batch = -1) {
-  Model m;
+CorrectedModel conv_net(std::int64_t batch = -1) {
+  CorrectedModel m;
   const auto x = m.input(DType::Float, {4, 6, 6}, batch);
   const ir::Attrs relu{{"activation", std::string("relu")}, {"pads", std::vector<std::int64_t>{1, 1, 1, 1}}};
   const ir::Attrs depthwise{{"group", std::int64_t{8}}, {"pads", std::vector<std::int64_t>{1, 1, 1, 1}}};
@@ -185,7 +185,7 @@ TEST(OutputDistance, TellsWhatCannotBeCompared) {
 }
 
 TEST(Segments, ComputeWhatTheWholeGraphComputes) {
-  const Model m = conv_net();
+  const CorrectedModel m = conv_net();
   const Noise data({4, 6, 6}, 8);
   Bench bench(m.graph, data);
   const ir::Graph quantized = quant::insert_qdq(m.graph, bench.config, bench.ranges, bench.weights);
@@ -212,7 +212,7 @@ TEST(Segments, ComputeWhatTheWholeGraphComputes) {
 }
 
 TEST(BiasCorrection, TakesBackWhatRoundingDoesToTheMeansOfConvolutions) {
-  const Model m = conv_net();
+  const CorrectedModel m = conv_net();
   const Noise data({4, 6, 6}, 16);
   Bench bench(m.graph, data);
   const BiasCorrection made = bench.correct({.samples = 12});
@@ -225,7 +225,7 @@ TEST(BiasCorrection, TakesBackWhatRoundingDoesToTheMeansOfConvolutions) {
 }
 
 TEST(BiasCorrection, WorksInBatchesWhereTheModelFixesThem) {
-  const Model m = conv_net(4);
+  const CorrectedModel m = conv_net(4);
   const Noise data({4, 6, 6}, 18);
   Bench bench(m.graph, data);
   const BiasCorrection made = bench.correct();
@@ -235,7 +235,7 @@ TEST(BiasCorrection, WorksInBatchesWhereTheModelFixesThem) {
 }
 
 TEST(BiasCorrection, ServesMatMulOfAnyRankAndGemmWithoutABias) {
-  Model m;
+  CorrectedModel m;
   const auto x = m.input(DType::Float, {5, 16});
   const auto a = m.node("inc.MatMul", {x, m.weight("wa", {16, 16}, false)}, {5, 16}, {{"activation", std::string("gelu")}});
   const auto b = m.node("inc.MatMul", {a, m.weight("wb", {16, 16}, false), {}, x}, {5, 16});
@@ -251,7 +251,7 @@ TEST(BiasCorrection, ServesMatMulOfAnyRankAndGemmWithoutABias) {
 }
 
 TEST(BiasCorrection, ServesIntegerInputs) {
-  Model m;
+  CorrectedModel m;
   const auto x = m.input(DType::Int64, {6});
   Rng rng(1);
   const auto table = m.graph.add_constant("table", testing::random_tensor(DType::Float, {10, 16}, rng, 0, 1));
@@ -265,7 +265,7 @@ TEST(BiasCorrection, ServesIntegerInputs) {
 }
 
 TEST(BiasCorrection, KeepsNothingThatSamplesHeldBackContradict) {
-  const Model m = conv_net();
+  const CorrectedModel m = conv_net();
   const Noise data({4, 6, 6}, 16, true);
   Bench bench(m.graph, data);
   const BiasCorrection made = bench.correct();
@@ -275,7 +275,7 @@ TEST(BiasCorrection, KeepsNothingThatSamplesHeldBackContradict) {
 }
 
 TEST(BiasCorrection, TheBudgetDecidesHowManySamplesAreUsed) {
-  const Model m = conv_net();
+  const CorrectedModel m = conv_net();
   const Noise data({4, 6, 6}, 64);
   Bench bench(m.graph, data);
   EXPECT_EQ(bench.correct({.budget_bytes = 1}).samples, 8);
@@ -283,7 +283,7 @@ TEST(BiasCorrection, TheBudgetDecidesHowManySamplesAreUsed) {
 }
 
 TEST(BiasCorrection, LeavesFp32AnchorsAlone) {
-  const Model m = conv_net();
+  const CorrectedModel m = conv_net();
   const Noise data({4, 6, 6}, 16);
   Bench bench(m.graph, data);
   const ir::NodeId last = bench.config.ops.rbegin()->first;
@@ -294,7 +294,7 @@ TEST(BiasCorrection, LeavesFp32AnchorsAlone) {
 }
 
 TEST(BiasCorrection, SaysWhyNothingIsCorrected) {
-  const Model m = conv_net();
+  const CorrectedModel m = conv_net();
   const Noise few({4, 6, 6}, 3), data({4, 6, 6}, 16);
   Bench short_of_samples(m.graph, few);
   EXPECT_NE(short_of_samples.correct().why_not.find("3 samples"), std::string::npos);

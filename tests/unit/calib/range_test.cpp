@@ -16,7 +16,6 @@ namespace {
 using quant::Range;
 using quant::RangeMethod;
 
-constexpr int kSide = Histogram::kSide;
 constexpr RangeMethod kAll[] = {RangeMethod::MinMax, RangeMethod::MovingAverage, RangeMethod::Percentile, RangeMethod::Kl,
                                 RangeMethod::Mse};
 
@@ -28,13 +27,13 @@ struct Bins {
 Bins bins_of(const Histogram& h) {
   Bins out;
   const auto& counts = h.counts();
-  for (int b = 0; b < 2 * kSide; ++b) {
+  for (int b = 0; b < 2 * Histogram::kSide; ++b) {
     if (counts[static_cast<std::size_t>(b)] == 0) continue;
-    out.first = std::min(out.first, b - kSide);
-    out.last = std::max(out.last, b - kSide + 1);
+    out.first = std::min(out.first, b - Histogram::kSide);
+    out.last = std::max(out.last, b - Histogram::kSide + 1);
   }
   for (int b = out.first; b < out.last; ++b)
-    out.count.push_back(static_cast<double>(counts[static_cast<std::size_t>(b + kSide)]));
+    out.count.push_back(static_cast<double>(counts[static_cast<std::size_t>(b + Histogram::kSide)]));
   return out;
 }
 

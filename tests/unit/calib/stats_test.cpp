@@ -18,7 +18,7 @@ ir::Tensor noise(std::int64_t count, std::uint64_t seed) {
   return t;
 }
 
-Stats of(const std::vector<float>& values) {
+Stats stats_of(const std::vector<float>& values) {
   Stats s;
   s.observe(ir::Tensor::of<float>({static_cast<std::int64_t>(values.size())}, values));
   return s;
@@ -61,21 +61,21 @@ TEST(Stats, MergeEqualsObservingEverything) {
 
 TEST(Stats, CountWhatIsNotFiniteAndLeaveItOut) {
   const float inf = std::numeric_limits<float>::infinity();
-  expect_equal(of({1, std::nanf(""), -inf, 2, inf}), Extremes{1, 2, 5, 3});
-  const Stats none = of({inf, -inf});
+  expect_equal(stats_of({1, std::nanf(""), -inf, 2, inf}), Extremes{1, 2, 5, 3});
+  const Stats none = stats_of({inf, -inf});
   EXPECT_EQ(none.extremes.not_finite, 2);
   Stats later = none;
-  later.merge(of({3, 4}));
+  later.merge(stats_of({3, 4}));
   expect_equal(later, Extremes{3, 4, 4, 2});
 }
 
 TEST(Stats, KeepExtremesAndNegativeRanges) {
   const float max = std::numeric_limits<float>::max(), tiny = std::numeric_limits<float>::denorm_min();
-  expect_equal(of({-max, max}), Extremes{-max, max, 2, 0});
-  expect_equal(of({max}), Extremes{max, max, 1, 0});
-  expect_equal(of({-5, -2}), Extremes{-5, -2, 2, 0});
-  expect_equal(of({tiny}), Extremes{tiny, tiny, 1, 0});
-  expect_equal(of({}), Extremes{0, 0, 0, 0});
+  expect_equal(stats_of({-max, max}), Extremes{-max, max, 2, 0});
+  expect_equal(stats_of({max}), Extremes{max, max, 1, 0});
+  expect_equal(stats_of({-5, -2}), Extremes{-5, -2, 2, 0});
+  expect_equal(stats_of({tiny}), Extremes{tiny, tiny, 1, 0});
+  expect_equal(stats_of({}), Extremes{0, 0, 0, 0});
 }
 
 TEST(Stats, DoNotDependOnTheNumberOfThreads) {

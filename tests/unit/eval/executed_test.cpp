@@ -16,9 +16,9 @@ using namespace testing;
 using ir::Tensor;
 
 /// Sample i is {i, 3.5}, its label i % 2.
-class Items final : public Dataset {
+class BrokenItems final : public Dataset {
  public:
-  explicit Items(std::int64_t broken) : broken_(broken) {}
+  explicit BrokenItems(std::int64_t broken) : broken_(broken) {}
   std::int64_t size() const override { return 11; }
   Sample get(std::int64_t index) const override {
     if (index == broken_) throw DataError("cannot read: broken found");
@@ -68,7 +68,7 @@ std::string seen(const Case& c, const Ranks& ranks) {
     packer(first, outputs[0].shape(), outputs[0].to_floats());
   };
   try {
-    const Score score = evaluate(graph, candidate, Items(c.broken), *metric, options, &fp32);
+    const Score score = evaluate(graph, candidate, BrokenItems(c.broken), *metric, options, &fp32);
     packer(score.value, score.samples, score.complete, score.sample_scores.sums, score.sample_scores.weights);
   } catch (const DataError& error) {
     packer(error.full_message());
@@ -99,7 +99,7 @@ TEST(Batches, AreTheSameForEveryNumberOfProcesses) {
 TEST(Batches, FloatsOfInputsTravelOnlyWhereTheyAreScored) {
   ir::Graph graph;
   graph.add_input("x", {DType::Float, std::vector<ir::Dim>{{-1, "N"}, {2, ""}}});
-  const Items items(-1);
+  const BrokenItems items(-1);
   const Times executable(2);
   const auto body = [&](const Ranks& ranks) {
     EvalOptions options{.batch_size = 4};

@@ -11,7 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string model(int opset, const std::string& text) {
+std::string with_opset(int opset, const std::string& text) {
   return "<ir_version: 7, opset_import: [\"\" : " + std::to_string(opset) + "]> " + text;
 }
 
@@ -37,8 +37,8 @@ TEST(Loops, StepsThatAreKnownStandOneAfterTheOther) {
   const std::vector x{ir::Tensor::of<float>({2}, {1, -2})};
   for (const int opset : {11, 13, 21}) {
     SCOPED_TRACE(opset);
-    EXPECT_EQ(results(model(opset, loop("", "n, , x")), x), kDoubled);
-    EXPECT_EQ(results(model(opset, loop("go = Constant<value = bool {1}>()", "n, go, x")), x), kDoubled);
+    EXPECT_EQ(results(with_opset(opset, loop("", "n, , x")), x), kDoubled);
+    EXPECT_EQ(results(with_opset(opset, loop("go = Constant<value = bool {1}>()", "n, go, x")), x), kDoubled);
   }
 }
 
@@ -47,16 +47,16 @@ TEST(Loops, ADimensionMaySayHowManyStepsThereAre) {
       "g (float[2] x, float[3,1] k) => (float[2] y, float[3,2] z) { s = Shape(k) i = Constant<value = int64 {0}>() "
       "n = Gather(s, i) y, z = Loop " +
       std::string(kDoubling) + "(n, , x) }";
-  EXPECT_EQ(results(model(17, counted), {ir::Tensor::of<float>({2}, {1, -2}), ir::Tensor::of<float>({3, 1}, {0, 0, 0})}),
+  EXPECT_EQ(results(with_opset(17, counted), {ir::Tensor::of<float>({2}, {1, -2}), ir::Tensor::of<float>({3, 1}, {0, 0, 0})}),
             kDoubled);
 }
 
 TEST(Loops, WithoutAStepStatesPassUnchanged) {
   const std::string body = "<body = b (int64 i, bool c, float[2] s) => (bool c, float[2] t) { t = Add(s, s) }>(n, go, x) }";
   const std::vector x{ir::Tensor::of<float>({2}, {1, -2})};
-  EXPECT_EQ(results(model(17, "g (float[2] x) => (float[2] y) <int64 n = {0}, bool go = {1}> { y = Loop " + body), x)[0],
+  EXPECT_EQ(results(with_opset(17, "g (float[2] x) => (float[2] y) <int64 n = {0}, bool go = {1}> { y = Loop " + body), x)[0],
             (std::vector<float>{1, -2}));
-  EXPECT_EQ(results(model(17, "g (float[2] x) => (float[2] y) <int64 n = {5}, bool go = {0}> { y = Loop " + body), x)[0],
+  EXPECT_EQ(results(with_opset(17, "g (float[2] x) => (float[2] y) <int64 n = {5}, bool go = {0}> { y = Loop " + body), x)[0],
             (std::vector<float>{1, -2}));
 }
 
@@ -66,7 +66,7 @@ TEST(Loops, WithinOneAnotherAndAroundChoicesReadingFromOutside) {
       "float[2] s) => (bool c, float[2] t) { u = Loop <body = p (int64 j, bool e, float[2] v) => (bool e, float[2] q) "
       "{ q = Add(v, w) }>(n, , s) t = If (yes) <then_branch = a () => (float[2] r) { r = Add(u, u) }, else_branch = f () => "
       "(float[2] r) { r = Neg(u) }> }>(n, , x) }";
-  EXPECT_EQ(results(model(17, text), {ir::Tensor::of<float>({2}, {1, -3})})[0], (std::vector<float>{-8, 24}))
+  EXPECT_EQ(results(with_opset(17, text), {ir::Tensor::of<float>({2}, {1, -3})})[0], (std::vector<float>{-8, 24}))
       << "1 → (1 - 2) · 2 = -2 → (-2 - 2) · 2";
 }
 
@@ -80,11 +80,11 @@ TEST(Loops, ScansAlongAnyAxisInBothDirections) {
       "own = Identity(e) }>(a, x) }";
   const std::vector inputs{ir::Tensor::of<float>({2}, {10, 20}), ir::Tensor::of<float>({2, 3}, {1, 2, 3, 4, 5, 6})};
   const std::vector<std::vector<float>> wanted{{16, 35}, {13, 15, 16, 26, 31, 35}, {1, 4, 2, 5, 3, 6}};
-  for (const int opset : {11, 17}) EXPECT_EQ(results(model(opset, text), inputs), wanted);
+  for (const int opset : {11, 17}) EXPECT_EQ(results(with_opset(opset, text), inputs), wanted);
 }
 
 TEST(Loops, OthersAreRefusedByName) {
-  const auto why = [](const std::string& text) { return failure<UnsupportedError>([&] { import_text(model(17, text)); }); };
+  const auto why = [](const std::string& text) { return failure<UnsupportedError>([&] { import_text(with_opset(17, text)); }); };
   EXPECT_THAT(why("g (float[2] x, int64 n) => (float[2] y, float[K,2] z) { [open] y, z = Loop " + std::string(kDoubling) +
                   "(n, , x) }"),
               HasSubstr("node 'open' (Loop)"));

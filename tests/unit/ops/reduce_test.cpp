@@ -13,7 +13,7 @@ using testing::list;
 using testing::run_op;
 using Integers = std::vector<std::int64_t>;
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kInfinite = std::numeric_limits<float>::infinity();
 
 ir::Tensor matrix() {
   return ir::Tensor::of<float>({2, 3}, {1, -2, 3, 4, 5, -6});
@@ -45,8 +45,8 @@ TEST(Reduce, NothingReducesToTheNeutralElement) {
   const ir::Tensor nothing(DType::Float, {2, 0});
   EXPECT_THAT(list<float>(run_op("ReduceSum", {nothing, axes({1})})[0]), ElementsAre(0, 0));
   EXPECT_THAT(list<float>(run_op("ReduceProd", {nothing, axes({1})})[0]), ElementsAre(1, 1));
-  EXPECT_THAT(list<float>(run_op("ReduceMax", {nothing, axes({1})})[0]), ElementsAre(-kInf, -kInf));
-  EXPECT_THAT(list<float>(run_op("ReduceLogSumExp", {nothing, axes({1})})[0]), ElementsAre(-kInf, -kInf));
+  EXPECT_THAT(list<float>(run_op("ReduceMax", {nothing, axes({1})})[0]), ElementsAre(-kInfinite, -kInfinite));
+  EXPECT_THAT(list<float>(run_op("ReduceLogSumExp", {nothing, axes({1})})[0]), ElementsAre(-kInfinite, -kInfinite));
 }
 
 TEST(Reduce, SumsAreAccumulatedInDouble) {

@@ -7,7 +7,7 @@
 namespace inc::quant {
 namespace {
 
-ir::Tensor through(const ir::Tensor& x, const QParams& p) {
+ir::Tensor quantized_and_back(const ir::Tensor& x, const QParams& p) {
   return dequantize(quantize(x, p), p);
 }
 
@@ -28,10 +28,10 @@ TEST(QdqNumerics, GraphComputesWhatTheOracleSays) {
   const auto seen = oracle.input("x", x.shape());
   oracle.output(oracle.node("inc.Conv", "y",
                             {seen, oracle.graph.add_constant("w", dequantize(q.q, q.qparams)),
-                             oracle.graph.add_constant("b", through(bias, sums))},
+                             oracle.graph.add_constant("b", quantized_and_back(bias, sums))},
                             {1, 5, 6, 6}, relu));
   const auto got = testing::run(quantized(b.graph), std::vector<ir::Tensor>{x});
-  const auto expected = testing::run(oracle.graph, std::vector<ir::Tensor>{through(x, data)});
+  const auto expected = testing::run(oracle.graph, std::vector<ir::Tensor>{quantized_and_back(x, data)});
   EXPECT_TRUE(testing::agree(got.at(0), expected.at(0), testing::Exact{}));
 }
 

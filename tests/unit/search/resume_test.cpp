@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const RunIdentity kRun{{{"model_hash", "model"}, {"seed", "1"}}};
+const RunIdentity kIdentity{{{"model_hash", "model"}, {"seed", "1"}}};
 constexpr std::size_t kTrials = 6, kSensitivityAfter = 2;
 
 /// What it asks depends on the last bit of everything seen.
@@ -69,7 +69,7 @@ class ResumeTest : public testing::Test {
 
   History run(bool resume) {
     History history;
-    Journal journal = resume ? Journal::resume(path_, kRun, history) : Journal::create(path_, kRun);
+    Journal journal = resume ? Journal::resume(path_, kIdentity, history) : Journal::create(path_, kIdentity);
     resumed_ = history.size();
     StopRule stop;
     stop.max_trials = kTrials;

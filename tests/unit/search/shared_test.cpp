@@ -15,9 +15,9 @@ namespace {
 constexpr std::size_t kWantsAt = 2;
 
 /// Wants sensitivities; with `follows_loss`, what it asks hangs on the outcome of the trial before.
-class Counting : public Strategy {
+class CountingUp : public Strategy {
  public:
-  explicit Counting(bool follows_loss = false) : follows_loss_(follows_loss) {}
+  explicit CountingUp(bool follows_loss = false) : follows_loss_(follows_loss) {}
   std::optional<Point> ask(const History& history) const override {
     Point point{static_cast<std::uint16_t>(history.size()), 0};
     if (follows_loss_ && history.size() > 0) point[1] = static_cast<std::uint16_t>(history[history.size() - 1].loss * 1000);
@@ -96,11 +96,11 @@ void expect_equal(const History& a, const History& b) {
 }
 
 TEST(Shared, WhatTheFirstRankWantsMeasuredTheOthersMeasureAndOnlyItKeepsTheHistory) {
-  const auto one = run(1, Counting(), {.max_trials = 12});
+  const auto one = run(1, CountingUp(), {.max_trials = 12});
   EXPECT_EQ(one->together, 12u);
   EXPECT_EQ(one->alone, 0u);
   for (const int size : {2, 3}) {
-    const auto several = run(size, Counting(), {.max_trials = 12});
+    const auto several = run(size, CountingUp(), {.max_trials = 12});
     expect_equal(several->history, one->history);
     EXPECT_EQ(several->sensitivities, static_cast<std::size_t>(size));
     EXPECT_EQ(several->together + several->alone, 12u) << "nothing is measured twice or in vain";
@@ -110,15 +110,15 @@ TEST(Shared, WhatTheFirstRankWantsMeasuredTheOthersMeasureAndOnlyItKeepsTheHisto
 }
 
 TEST(Shared, TrialsThatHangOnTheOneBeforeAreMeasuredTogether) {
-  const auto one = run(1, Counting(true), {.max_trials = 12});
-  const auto three = run(3, Counting(true), {.max_trials = 12});
+  const auto one = run(1, CountingUp(true), {.max_trials = 12});
+  const auto three = run(3, CountingUp(true), {.max_trials = 12});
   expect_equal(three->history, one->history);
   EXPECT_EQ(three->alone, 0u);
   EXPECT_EQ(three->together, 12u);
 }
 
 /// Seems to hang on nothing, and does hang on whether a trial failed.
-class Surprised : public Counting {
+class Surprised : public CountingUp {
  public:
   std::optional<Point> ask(const History& history) const override {
     Point point{static_cast<std::uint16_t>(history.size()), 0};
@@ -141,8 +141,8 @@ TEST(Shared, TheTrialInWhichARankIsInterruptedEndsTheSearchThere) {
     const auto fault = [&](const Point& point, int at) {
       if (point[0] >= 6 && at == rank) throw Interrupted{StopReason::Timeout};
     };
-    const auto three = run(3, Counting(), {.max_trials = 20}, fault);
-    const auto one = run(1, Counting(), {.max_trials = three->history.size()});
+    const auto three = run(3, CountingUp(), {.max_trials = 20}, fault);
+    const auto one = run(1, CountingUp(), {.max_trials = three->history.size()});
     EXPECT_EQ(three->stopped, StopReason::Timeout);
     EXPECT_GE(three->history.size(), 6u);
     EXPECT_LE(three->history.size(), 9u);
@@ -151,7 +151,7 @@ TEST(Shared, TheTrialInWhichARankIsInterruptedEndsTheSearchThere) {
 }
 
 TEST(Shared, TimesSideBySideAddUpToTheTimeThatPassed) {
-  const auto three = run(3, Counting(), {.max_trials = 12});
+  const auto three = run(3, CountingUp(), {.max_trials = 12});
   double sum = 0;
   for (const auto& seen : three->history.all()) sum += seen.seconds;
   EXPECT_LT(sum, 12 - 1.0 * static_cast<double>(three->alone) + 1) << "a trial says that it took a second, and takes none";
@@ -168,7 +168,7 @@ TEST(Shared, ASearchThatMeetsItsTargetEndsAtTheSameTrial) {
       };
       const Part mine{{evaluate, [] { return Sensitivity(); }}, evaluate};
       if (!ranks.first()) return follow(ranks, mine);
-      const Outcome outcome = tune(Counting(), shared(ranks, mine), {});
+      const Outcome outcome = tune(CountingUp(), shared(ranks, mine), {});
       dismiss(ranks);
       EXPECT_EQ(outcome.stopped, StopReason::TargetMet);
       EXPECT_EQ(outcome.history.size(), 6u);

@@ -135,7 +135,7 @@ TEST(Tune, AnAccuracyThatIsNotFiniteIsAFailure) {
   ASSERT_EQ(outcome.history.size(), 2u);
   EXPECT_EQ(outcome.history[0].state, TrialState::Failed);
   EXPECT_FALSE(outcome.history[0].met);
-  EXPECT_THAT(outcome.history[0].why_failed, testing::HasSubstr("not finite"));
+  EXPECT_THAT(outcome.history[0].why_failed, ::testing::HasSubstr("not finite"));
   EXPECT_EQ(outcome.history.best(), nullptr);
 }
 

@@ -10,8 +10,8 @@ namespace inc::tuning {
 namespace {
 
 /// One MatMul.
-struct Bench {
-  Bench() {
+struct CandidateBench {
+  CandidateBench() {
     const auto type = ir::TensorType::of(DType::Float, {1, 2});
     const ir::ValueId x = graph.add_input("x", type);
     const auto weight = graph.add_constant("w", ir::Tensor::of<float>({2, 2}, {1, 2, 3, 4}));
@@ -34,7 +34,7 @@ bool has(const Candidate& candidate, const std::string& op) {
 }
 
 TEST(CandidateBuilder, BuildsEachPointAsItIsAndKeepsTheLast) {
-  const Bench bench;
+  const CandidateBench bench;
   CandidateBuilder candidates(bench.graph, bench.ranges, bench.space, *bench.adaptor, *bench.fp32);
   const search::Point int8 = bench.space.shape.fastest(), fp32 = bench.space.shape.fp32();
   ASSERT_NE(int8, fp32);

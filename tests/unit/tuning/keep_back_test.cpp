@@ -21,7 +21,7 @@ struct Landscape {
   float border = 0;
 };
 
-CostLayout chain(std::size_t length) {
+CostLayout chain_of(std::size_t length) {
   CostLayout layout;
   for (std::size_t i = 0; i < length; ++i) {
     CostSite site{"op" + std::to_string(i), i, {}, {}};
@@ -64,14 +64,14 @@ std::vector<std::string> names(const Verdict& verdict) {
 
 TEST(KeepBack, NothingWhereInt8IsFaster) {
   const Landscape land{{1, 1, 1, 1}, {2, 3, 2, 2}, 0.1f};
-  const Verdict verdict = keep_back(chain(4), measured(chain(4), land), "measured");
+  const Verdict verdict = keep_back(chain_of(4), measured(chain_of(4), land), "measured");
   EXPECT_EQ(verdict.classes, Classes(4, 0));
   EXPECT_THAT(verdict.kept, IsEmpty());
 }
 
 TEST(KeepBack, NamesTheSlowOperatorAndTheMicrosecondsThatDecided) {
   const Landscape land{{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f};
-  const Verdict verdict = keep_back(chain(5), measured(chain(5), land), "measured");
+  const Verdict verdict = keep_back(chain_of(5), measured(chain_of(5), land), "measured");
   ASSERT_THAT(names(verdict), ElementsAre("op2"));
   EXPECT_EQ(verdict.kept[0].speed_class, "int8");
   // 3 ms against 1 ms and two borders of 0.2 ms; the fit shrinks effects by a few percent.
@@ -83,26 +83,26 @@ TEST(KeepBack, NamesTheSlowOperatorAndTheMicrosecondsThatDecided) {
 
 TEST(KeepBack, BordersMakeNeighboursStayTogether) {
   const Landscape land{{1, 1.8f, 1.1f, 1.8f, 1}, {2, 1, 1.2f, 1, 2}, 0.3f};
-  const Verdict verdict = keep_back(chain(5), measured(chain(5), land), "measured");
+  const Verdict verdict = keep_back(chain_of(5), measured(chain_of(5), land), "measured");
   EXPECT_THAT(names(verdict), ElementsAre("op1", "op2", "op3"));
 }
 
 TEST(KeepBack, AGainThatBordersEatUpIsNone) {
   const Landscape land{{1, 1, 1.3f, 1, 1}, {2, 2, 1, 2, 2}, 0.3f};
-  EXPECT_THAT(keep_back(chain(5), measured(chain(5), land), "measured").kept, IsEmpty());
+  EXPECT_THAT(keep_back(chain_of(5), measured(chain_of(5), land), "measured").kept, IsEmpty());
 }
 
 TEST(KeepBack, ASmallLossIsNotClearEnough) {
   const Landscape land{{1, 1, 1.05f, 1, 1}, {2, 2, 1, 2, 2}, 0};
-  EXPECT_THAT(keep_back(chain(5), measured(chain(5), land), "measured").kept, IsEmpty());
+  EXPECT_THAT(keep_back(chain_of(5), measured(chain_of(5), land), "measured").kept, IsEmpty());
   KeepBackMargin strict;
   strict.share = 0.01;
   strict.clearly = 0.005;
-  EXPECT_THAT(names(keep_back(chain(5), measured(chain(5), land), "measured", strict)), ElementsAre("op2"));
+  EXPECT_THAT(names(keep_back(chain_of(5), measured(chain_of(5), land), "measured", strict)), ElementsAre("op2"));
 }
 
 TEST(KeepBack, AGraphThatIsSlowerAsAWholeStaysInFp32) {
-  const CostLayout layout = chain(3);
+  const CostLayout layout = chain_of(3);
   const Landscape land{{1.05f, 1.05f, 1.05f}, {1, 1, 1}, 0};
   const Verdict verdict = keep_back(layout, measured(layout, land), "measured");
   EXPECT_EQ(verdict.classes, Classes(3, 1));
@@ -110,7 +110,7 @@ TEST(KeepBack, AGraphThatIsSlowerAsAWholeStaysInFp32) {
 }
 
 TEST(KeepBack, Fp32AsAWholeIsCheckedFirstAndGivesWayWhenItsCheckShowsNoGain) {
-  const CostLayout layout = chain(3);
+  const CostLayout layout = chain_of(3);
   CostProfile profile = measured(layout, {{1.05f, 1.05f, 1.05f}, {1, 1, 1}, 0});
   ASSERT_EQ(to_verify(layout, profile), Classes(3, 1));
   profile.checks.push_back({Classes(3, 1), 3.0, 3.3, 3.0, 0.5});
@@ -121,7 +121,7 @@ TEST(KeepBack, Fp32AsAWholeIsCheckedFirstAndGivesWayWhenItsCheckShowsNoGain) {
 }
 
 TEST(KeepBack, GivesWayWhenTheCheckShowsNoGain) {
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   const Classes wanted = to_verify(layout, profile);
   EXPECT_EQ(wanted, (Classes{0, 0, 1, 0, 0}));
@@ -133,7 +133,7 @@ TEST(KeepBack, GivesWayWhenTheCheckShowsNoGain) {
 }
 
 TEST(KeepBack, TakesTheBestOfWhatWasChecked) {
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   profile.checks.push_back({to_verify(layout, profile), 7.5, 7.0, 9.0});
   profile.checks.push_back({{0, 1, 1, 0, 0}, 6.0, 7.0, 9.0});
@@ -141,14 +141,14 @@ TEST(KeepBack, TakesTheBestOfWhatWasChecked) {
 }
 
 TEST(KeepBack, ASmallGainOfAllTogetherIsNotClearEnough) {
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   profile.checks.push_back({to_verify(layout, profile), 6.99, 7.0, 9.0});
   EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
 }
 
 TEST(KeepBack, ATieGoesToTheFirstOptions) {
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   profile.checks.push_back({to_verify(layout, profile), 6.9, 7.0, 9.0});
   EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
@@ -157,7 +157,7 @@ TEST(KeepBack, ATieGoesToTheFirstOptions) {
 }
 
 TEST(KeepBack, WhatWasNotCheckedDoesNotPassWhereTheCheckOfAnotherFailed) {
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   profile.checks.push_back({{0, 1, 1, 0, 0}, 7.2, 7.0, 9.0});
   ASSERT_FALSE(to_verify(layout, profile).empty());
@@ -165,7 +165,7 @@ TEST(KeepBack, WhatWasNotCheckedDoesNotPassWhereTheCheckOfAnotherFailed) {
 }
 
 TEST(KeepBack, ADisturbedYardstickMakesNoWinner) {
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   profile.checks.push_back({to_verify(layout, profile), 7.1, 7.0, 9.0});
   profile.checks.push_back({{0, 1, 1, 0, 0}, 7.2, 10.0, 9.0});
@@ -173,7 +173,7 @@ TEST(KeepBack, ADisturbedYardstickMakesNoWinner) {
 }
 
 TEST(KeepBack, AGainThatLosesManyOfItsDuelsIsNoise) {
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   CostProfile profile = measured(layout, {{1, 1, 3, 1, 1}, {2, 2, 1, 2, 2}, 0.2f});
   profile.checks.push_back({to_verify(layout, profile), 6.0, 7.0, 9.0, 0.7});
   EXPECT_THAT(keep_back(layout, profile, "measured").kept, IsEmpty());
@@ -183,7 +183,7 @@ TEST(KeepBack, AGainThatLosesManyOfItsDuelsIsNoise) {
 
 TEST(KeepBack, TheSameProfileFileGivesTheSameVerdict) {
   const testing::TemporaryDirectory directory;
-  const CostLayout layout = chain(5);
+  const CostLayout layout = chain_of(5);
   const CostProfile profile = measured(layout, {{1, 1.8f, 1.1f, 1.8f, 1}, {2, 1, 1.2f, 1, 2}, 0.3f});
   write_costs(directory.path() / "costs.json", profile);
   const Verdict a = keep_back(layout, profile, "x"), b = keep_back(layout, read_costs(directory.path() / "costs.json"), "x");
@@ -192,7 +192,7 @@ TEST(KeepBack, TheSameProfileFileGivesTheSameVerdict) {
 }
 
 TEST(KeepBack, Bf16ThatIsSlowerThanFp32IsNoFallback) {
-  CostLayout layout = chain(4);
+  CostLayout layout = chain_of(4);
   for (auto& classes : layout.classes) classes = {"int8", "bf16", "fp32"};
   for (auto& options : layout.class_of) options = {0, 1, 2};
   CostProfile profile;
@@ -218,7 +218,7 @@ TEST(KeepBack, Bf16ThatIsSlowerThanFp32IsNoFallback) {
 TEST(Cheapest, FindsTheOptimumOfChainsThatCanBeEnumerated) {
   Rng rng(5);
   const std::size_t length = 8;
-  const CostLayout layout = chain(length);
+  const CostLayout layout = chain_of(length);
   for (int n = 0; n < 50; ++n) {
     CostTables tables;
     tables.pairs_of.resize(length);

@@ -9,8 +9,8 @@
 namespace inc::tuning {
 namespace {
 
-struct Net {
-  Net() {
+struct RatedNet {
+  RatedNet() {
     const auto type = [](const ir::Shape& shape) { return ir::TensorType::of(DType::Float, shape); };
     const auto weight = [&](const std::string& name) {
       return graph.add_constant(name, ir::Tensor::of(ir::Shape{64, 64}, std::vector<float>(64 * 64, 1)));
@@ -43,8 +43,8 @@ Objective objective_of(const std::string& name) {
 }
 
 TEST(WrittenBytes, AreThoseOfTheFile) {
-  const Net net;
-  const auto path = std::filesystem::path(testing::TempDir()) / "rating_test.onnx";
+  const RatedNet net;
+  const auto path = std::filesystem::path(::testing::TempDir()) / "rating_test.onnx";
   onnx_io::export_model(net.graph, path);
   const auto file = static_cast<double>(std::filesystem::file_size(path));
   std::filesystem::remove(path);
@@ -52,7 +52,7 @@ TEST(WrittenBytes, AreThoseOfTheFile) {
 }
 
 TEST(Prediction, TakesOffWhatOptionsSave) {
-  const Net net;
+  const RatedNet net;
   const Objective size = objective_of("modelsize");
   constexpr double kWeight = 4 * 64 * 64;
   const auto cost = Rating(size, nullptr, true).prediction(net.graph, net.space);
@@ -65,7 +65,7 @@ TEST(Prediction, TakesOffWhatOptionsSave) {
 }
 
 TEST(Prediction, IsMissingWhereNothingPredictsTheAim) {
-  const Net net;
+  const RatedNet net;
   for (const char* name : {"performance", "latency", "accuracy"}) {
     const Objective objective = objective_of(name);
     EXPECT_FALSE(Rating(objective, nullptr, true).prediction(net.graph, net.space)) << name;

@@ -24,8 +24,8 @@ class FakeAdaptor : public runtime::Adaptor {
   std::string_view name() const override { return "fake"; }
 };
 
-struct Net {
-  Net() {
+struct SpaceNet {
+  SpaceNet() {
     const auto type = [](const ir::Shape& shape) { return ir::TensorType::of(DType::Float, shape); };
     const auto x = graph.add_input("x", type({1, 4, 8, 8}));
     const auto constant = [&](const std::string& name, const ir::Shape& shape) {
@@ -52,7 +52,7 @@ Scheme symmetric() {
 }
 
 TEST(BuildSpace, HasOneDimensionPerSupportedAnchor) {
-  const Net net;
+  const SpaceNet net;
   const TuningSpace space = build_space(net.graph, FakeAdaptor(), {});
   ASSERT_EQ(space.shape.dims.size(), 2u);
   EXPECT_EQ(space.shape.dims[0].name, "net/conv1");
@@ -64,7 +64,7 @@ TEST(BuildSpace, HasOneDimensionPerSupportedAnchor) {
 }
 
 TEST(BuildSpace, OptionsAreSchemesInOrderThenFp32) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.activation.symmetries = {quant::Symmetry::Asymmetric, quant::Symmetry::Symmetric};
   options.weight.granularities = {quant::Granularity::PerChannel, quant::Granularity::PerTensor};
@@ -77,7 +77,7 @@ TEST(BuildSpace, OptionsAreSchemesInOrderThenFp32) {
 }
 
 TEST(BuildSpace, WhatSpeedKeepsBackIsNoOption) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.bf16 = true;
   options.slower[net.id(net.conv)]["int8"] = "INT8 is slower";
@@ -92,7 +92,7 @@ TEST(BuildSpace, WhatSpeedKeepsBackIsNoOption) {
 }
 
 TEST(BuildSpace, SmoothingDoesNotBringBackWhatSpeedKeptOut) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.matrix_smoothing = {{quant::Smoothing::SmoothQuant}};
   options.slower[net.id(net.gemm)]["int8"] = "INT8 is slower";
@@ -101,7 +101,7 @@ TEST(BuildSpace, SmoothingDoesNotBringBackWhatSpeedKeptOut) {
 }
 
 TEST(BuildSpace, TheAdaptorsRefusalIsTheReason) {
-  const Net net;
+  const SpaceNet net;
   FakeAdaptor adaptor;
   adaptor.refused_node = "net/fc";
   const TuningSpace space = build_space(net.graph, adaptor, {});
@@ -110,7 +110,7 @@ TEST(BuildSpace, TheAdaptorsRefusalIsTheReason) {
 }
 
 TEST(BuildSpace, OptionsTheAdaptorRefusesAreLeftOut) {
-  const Net net;
+  const SpaceNet net;
   FakeAdaptor adaptor;
   adaptor.symmetric_only = true;
   SpaceOptions options;
@@ -121,7 +121,7 @@ TEST(BuildSpace, OptionsTheAdaptorRefusesAreLeftOut) {
 }
 
 TEST(BuildSpace, RulesRestrictByTypeAndNameAndLaterOnesWin) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.rules.push_back({.op_type = "Conv", .int8 = false});
   options.rules.push_back({.name_regex = "net/f.*", .activation = {{}, {quant::Symmetry::Symmetric}, {}, {}, {}}});
@@ -136,7 +136,7 @@ TEST(BuildSpace, RulesRestrictByTypeAndNameAndLaterOnesWin) {
 }
 
 TEST(BuildSpace, NamePatternsMatchWholeNamesOrLiterally) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.rules.push_back({.name_regex = "conv1", .int8 = false});
   EXPECT_EQ(build_space(net.graph, FakeAdaptor(), options).shape.dims.size(), 2u);
@@ -145,7 +145,7 @@ TEST(BuildSpace, NamePatternsMatchWholeNamesOrLiterally) {
 }
 
 TEST(BuildSpace, ABrokenPatternIsAConfigError) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.rules.push_back({.name_regex = "net/(", .int8 = false});
   EXPECT_THROW(build_space(net.graph, FakeAdaptor(), options), ConfigError);
@@ -158,7 +158,7 @@ std::vector<std::string> precisions(const TuningSpace& space, std::size_t dim) {
 }
 
 TEST(BuildSpace, Bf16StandsBetweenInt8AndFp32AndTakesWhatInt8Cannot) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.bf16 = true;
   const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
@@ -171,7 +171,7 @@ TEST(BuildSpace, Bf16StandsBetweenInt8AndFp32AndTakesWhatInt8Cannot) {
 }
 
 TEST(BuildSpace, WithoutInt8ThereIsBf16AndFp32) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.int8 = false;
   options.bf16 = true;
@@ -186,7 +186,7 @@ TEST(BuildSpace, WithoutInt8ThereIsBf16AndFp32) {
 }
 
 TEST(BuildSpace, ClosedEndsStayOutOfInt8) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.last_anchor = false;
   const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
@@ -195,7 +195,7 @@ TEST(BuildSpace, ClosedEndsStayOutOfInt8) {
 }
 
 TEST(BuildSpace, MethodsAreThoseOfTheOptions) {
-  const Net net;
+  const SpaceNet net;
   SpaceOptions options;
   options.activation.methods = {quant::RangeMethod::Kl, quant::RangeMethod::Mse};
   const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
@@ -204,7 +204,7 @@ TEST(BuildSpace, MethodsAreThoseOfTheOptions) {
 }
 
 TEST(Decode, GivesTheOptionOfEveryDimension) {
-  const Net net;
+  const SpaceNet net;
   const TuningSpace space = build_space(net.graph, FakeAdaptor(), {});
   const quant::QuantConfig config = space.decode({0, 1});
   EXPECT_EQ(config.ops.at(net.id(net.conv)).precision, Precision::Int8);
