@@ -65,6 +65,7 @@ class Collector {
         from_inputs_.emplace_back(static_cast<std::size_t>(input - graph.inputs().begin()), watched.value);
     }
     tap_.on_value = [this](ir::ValueId id, const ir::Tensor& tensor) {
+      check_rank(id, tensor);
       const std::lock_guard lock(mutex_);
       table_.at(id).observe(tensor);
     };
@@ -103,6 +104,14 @@ class Collector {
   StatsTable take() && { return std::move(table_); }
 
  private:
+  /// An output's declaration is believed where nothing else tells its type.
+  void check_rank(ir::ValueId id, const ir::Tensor& tensor) const {
+    const ir::Value& value = graph_.value(id);
+    if (value.type.dims && value.type.rank() != tensor.rank())
+      throw ModelError(fmt::format("value '{}' is declared as {}, but computed as {}", value.name, value.type.to_string(),
+                                   ir::TensorType::of(tensor.dtype(), tensor.shape()).to_string()));
+  }
+
   void check_inputs(const std::vector<ir::Tensor>& inputs, std::int64_t first, std::int64_t count) const {
     for (std::size_t i = 0; i < inputs.size() && i < graph_.inputs().size(); ++i) {
       const ir::Tensor& input = inputs[i];

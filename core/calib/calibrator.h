@@ -30,7 +30,8 @@ struct CalibrationOptions {
 
 /// Ranges of everything that quant::values_to_calibrate(graph) names; `executable` runs `graph`. Where the graph fixes its
 /// batch size, whole batches are run: a remainder is left out, and at least one batch is run. Throws DataError for an empty
-/// data set, for a sample that is not finite, naming its index, and for a value that is not finite or empty, naming it.
+/// data set, for a sample that is not finite, naming its index, and for a value that is not finite or empty, naming it, and
+/// ModelError for a value that has another rank than the graph says.
 quant::RangeTable calibrate(const ir::Graph& graph, const runtime::Executable& executable, const eval::Dataset& data,
                             const CalibrationOptions& options);
 /// The same with batches at hand, each with one tensor per graph input; samples and batch_size are not used.

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -80,6 +81,20 @@ TEST(Collect, RunsWholeBatchesWhereTheGraphFixesThem) {
   const TimesTen executable(m.y);
   collect(m.graph, executable, Ramp(50), {{m.y}}, {.samples = 10, .batch_size = 1});
   EXPECT_EQ(executable.batches, (std::vector<std::int64_t>{4, 4}));
+}
+
+TEST(Collect, NamesAValueThatHasAnotherRankThanDeclared) {
+  ir::Graph graph;
+  const ir::ValueId x = graph.add_input("x", {DType::Float, std::vector<ir::Dim>{{-1, "N"}, {2, ""}}});
+  const ir::ValueId y = graph.add_node({"Mul", {x, x}, {}, "", {{DType::Float, std::vector<ir::Dim>(3)}}, {"y"}})[0];
+  graph.add_output(y);
+  const TimesTen executable(y);
+  try {
+    collect(graph, executable, Ramp(4), {{y, 2}}, {.samples = 4, .batch_size = 2});
+    FAIL() << "calibrated";
+  } catch (const ModelError& e) {
+    EXPECT_THAT(e.what(), ::testing::HasSubstr("value 'y' is declared as float[?,?,?], but computed as float[2,2]"));
+  }
 }
 
 /// Everything of everything, bit by bit.
