@@ -317,33 +317,35 @@ std::size_t band_bytes(const IntegerPlan& p) noexcept {
   return static_cast<std::size_t>(up(bytes, 64));
 }
 
-template <class W>
+/// `together`: depths that stand side by side.
+template <class W, int64_t together>
 void pack_as(const IntegerPlan& p, const IntegerWeights& w, W* to) noexcept {
   const IntegerShape& s = p.shape;
   const int64_t per_group = s.out_channels / s.groups, inner = s.channels / s.groups;
   const auto taps = static_cast<int64_t>(p.taps.size());
-  const auto at = [&](int64_t channel, int64_t tap, int64_t k) {
+  const auto within_channel = [&](int64_t tap, int64_t k) {
     const int64_t flat = tap * p.real_run + k, position = flat / inner;
     const int64_t row = position / s.kernel_width * (p.turned ? w.column : w.row);
     const int64_t column = position % s.kernel_width * (p.turned ? w.row : w.column);
-    return w.data[channel * w.out + flat % inner * w.in + row + column] - w.zero_point;
+    return flat % inner * w.in + row + column;
   };
-  const int64_t together = p.vnni ? 4 : 2;
   for (int64_t group = 0; group < s.groups; ++group)
     for (int64_t panel = 0; panel < p.panels; ++panel) {
-      const int64_t width = p.panel_width(panel * p.width);
+      const int64_t first = panel * p.width, width = p.panel_width(first), real = std::min(width, per_group - first);
+      const std::int8_t* data = w.data + (group * per_group + first) * w.out;
       auto* sums = reinterpret_cast<std::int32_t*>(to);
       if (p.vnni) to += width * 4, std::fill_n(sums, width, 0);
       for (int64_t tap = 0; tap < taps; ++tap)
-        for (int64_t k = 0; k < p.run; k += together)
-          for (int64_t c = 0; c < width; ++c)
-            for (int64_t i = k; i < k + together; ++i) {
-              const int64_t inside = panel * p.width + c;
-              const bool real = inside < per_group && i < p.real_run;
-              *to = real ? static_cast<W>(at(group * per_group + inside, tap, i)) : W{0};
-              if (p.vnni) sums[c] += *to;
-              ++to;
-            }
+        for (int64_t k = 0; k < p.run; k += together, to += width * together) {
+          const int64_t depths = std::min(together, p.real_run - k);
+          if (depths < together || real < width) std::fill_n(to, width * together, W{0});
+          for (int64_t i = 0; i < depths; ++i) {
+            const std::int8_t* from = data + within_channel(tap, k + i);
+            for (int64_t c = 0; c < real; ++c) to[c * together + i] = static_cast<W>(from[c * w.out] - w.zero_point);
+          }
+          for (int64_t c = 0; p.vnni && c < real; ++c)
+            for (int64_t i = 0; i < together; ++i) sums[c] += to[c * together + i];
+        }
     }
 }
 
@@ -440,9 +442,11 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
 
 void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept {
   if (plan.wide)
-    pack_as(plan, weights, reinterpret_cast<std::int16_t*>(packed));
+    pack_as<std::int16_t, 2>(plan, weights, reinterpret_cast<std::int16_t*>(packed));
+  else if (plan.vnni)
+    pack_as<std::int8_t, 4>(plan, weights, reinterpret_cast<std::int8_t*>(packed));
   else
-    pack_as(plan, weights, reinterpret_cast<std::int8_t*>(packed));
+    pack_as<std::int8_t, 2>(plan, weights, reinterpret_cast<std::int8_t*>(packed));
 }
 
 void multiply_integers(const IntegerPlan& p, const IntegerOperands& operands, const IntegerFinish& finish) noexcept {
