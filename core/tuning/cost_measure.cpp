@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <utility>
@@ -134,8 +135,14 @@ std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& de
   std::vector<Runner> runners;
   for (const Classes& design : designs) {
     try {
-      Runner runner{design, candidates_.build(layout_.point_of(design)).graph, nullptr, {}, {}, {}};
-      runner.executable = task_.adaptor.prepare(runner.graph);
+      const search::Point point = layout_.point_of(design);
+      const bool plain = point == task_.space.shape.fp32();
+      Runner runner{design, plain ? task_.fused : candidates_.build(point).graph, nullptr, {}, {}, {}};
+      if (plain)
+        runner.executable = {std::shared_ptr<const void>(), &task_.fp32};
+      else
+        runner.executable = task_.adaptor.prepare(runner.graph);
+      if (together_ && !plain) runner.executable->run(task_.inputs);
       runner.site_ms.resize(layout_.sites.size());
       runners.push_back(std::move(runner));
     } catch (const Error& e) {
@@ -145,12 +152,25 @@ std::vector<CostMeter::Runner> CostMeter::prepare(const std::vector<Classes>& de
   return runners;
 }
 
-void CostMeter::profile(Runner& runner, int iterations) const {
+double CostMeter::profile(Runner& runner, int iterations) const {
   static const double overhead = clock_overhead();
   std::vector<double> sites(layout_.sites.size());
-  for (const auto& step : runner.executable->profile(task_.inputs, iterations))
-    if (const auto site = layout_.site(runner.graph, step.node)) sites[*site] += std::max(0.0, step.milliseconds - overhead);
+  double all = 0;
+  for (const auto& step : runner.executable->profile(task_.inputs, iterations)) {
+    const double ms = std::max(0.0, step.milliseconds - overhead);
+    all += ms;
+    if (const auto site = layout_.site(runner.graph, step.node)) sites[*site] += ms;
+  }
   for (std::size_t i = 0; i < sites.size(); ++i) runner.site_ms[i].push_back(sites[i]);
+  return all;
+}
+
+double CostMeter::turn(Runner& runner) const {
+  const double steps = profile(runner, iterations_);
+  if (iterations_ == 1 && steps > 0) return steps;
+  const auto before = Clock::now();
+  runner.executable->run(task_.inputs);
+  return milliseconds(before);
 }
 
 bool CostMeter::stopped() const {
@@ -184,15 +204,8 @@ void CostMeter::one_by_one(std::vector<Runner>& runners) const {
 }
 
 void CostMeter::take_turns(std::vector<Runner>& runners, double seconds) const {
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < runners.size(); ++i) {
-    try {
-      runners[i].executable->run(task_.inputs);
-      order.push_back(i);
-    } catch (const Error& e) {
-      log_refused(e);
-    }
-  }
+  std::vector<std::size_t> order(runners.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
   Rng rng(1);
   std::vector<TimedTurn> turns;
   const auto start = Clock::now();
@@ -201,10 +214,7 @@ void CostMeter::take_turns(std::vector<Runner>& runners, double seconds) const {
     rng.shuffle(order);
     for (const std::size_t at : order) {
       if (stopped()) break;
-      profile(runners[at], iterations_);
-      const auto before = Clock::now();
-      runners[at].executable->run(task_.inputs);
-      runners[at].run_ms.push_back(milliseconds(before));
+      runners[at].run_ms.push_back(turn(runners[at]));
       turns.push_back({at, runners[at].run_ms.back()});
     }
   }

@@ -2,6 +2,7 @@
 // Measures what the cost model is fitted to: a few designed candidates that take turns.
 #include <chrono>
 #include <functional>
+#include <memory>
 
 #include "core/tuning/candidate.h"
 #include "core/tuning/cost_profile.h"
@@ -50,7 +51,7 @@ class CostMeter {
   struct Runner {
     std::vector<std::uint8_t> classes;
     ir::Graph graph;
-    std::unique_ptr<const runtime::Executable> executable;
+    std::shared_ptr<const runtime::Executable> executable;
     std::vector<std::vector<double>> site_ms;  ///< per site, per round
     std::vector<double> run_ms;                ///< per round
     std::vector<double> pace;                  ///< of the machine then, per round
@@ -61,8 +62,11 @@ class CostMeter {
       for (auto& times : site_ms) times.clear();
     }
   };
+  /// Of those that take turns, after a first run, which compiles.
   std::vector<Runner> prepare(const std::vector<std::vector<std::uint8_t>>& designs);
-  void profile(Runner& runner, int iterations) const;
+  double profile(Runner& runner, int iterations) const;  ///< returns the sum of its steps, ms
+  /// One profile, and how long a run takes, ms: the sum of the steps, where that is not too little for the clocks between.
+  double turn(Runner& runner) const;
   bool stopped() const;
   CostProfile collect(const std::vector<Runner>& runners) const;
   void time(std::vector<Runner>& runners, double seconds) const;
