@@ -2,16 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 namespace inc::tuning {
 namespace {
 
 constexpr double kLeast = 1e-12;
-constexpr std::size_t kFewestCompared = 4;
+/// Standard errors that are granted to n samples: two, and for 2 or 3 samples Student's quantile of the same certainty.
+constexpr double kGranted[] = {0, 0, 14.0, 4.6, 2};
 
 double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+double granted(std::size_t samples) {
+  return kGranted[std::min(samples, std::size(kGranted) - 1)];
 }
 
 double standard_error(const std::vector<double>& values) {
@@ -65,7 +71,8 @@ Probe::Found Probe::against(const Found& rival, double share, const runtime::Exe
   for (std::size_t i = 0; i < inputs_.size() && found.whole; ++i) {
     look(i, executable, found);
     ratios.push_back(found.logarithms.back() - rival.logarithms.at(i));
-    found.whole = ratios.size() < kFewestCompared || !(mean(ratios) - 2 * standard_error(ratios) > std::log(share));
+    found.whole =
+        ratios.size() < 2 || !(mean(ratios) - granted(ratios.size()) * standard_error(ratios) > std::log(share));
   }
   if (!inputs_.empty())
     found.typical = found.whole ? std::exp(mean(found.logarithms)) : rival.typical * std::exp(mean(ratios));

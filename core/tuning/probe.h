@@ -26,8 +26,8 @@ class Probe {
   Probe(const ir::Graph& fused, const runtime::Executable& fp32, const eval::Dataset& data, std::int64_t samples,
         std::int64_t fewest, std::int64_t most);
   Found operator()(const runtime::Executable& executable) const;
-  /// Breaks off when, two standard errors of the paired logarithms granted, `typical` is above `share` of the rival's; it is
-  /// then what the samples so far say against the rival's on the same.
+  /// Breaks off, behind the second sample at the earliest, when, two standard errors of the paired logarithms granted,
+  /// `typical` is above `share` of the rival's; it is then what the samples so far say against the rival's on the same.
   Found against(const Found& rival, double share, const runtime::Executable& executable) const;
   /// Of one sample.
   std::int64_t predictions() const noexcept { return predictions_; }

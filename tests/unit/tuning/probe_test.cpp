@@ -43,7 +43,7 @@ TEST_F(Probed, AVariantThatIsClearlyWorseIsSoonGivenUp) {
   const OffBy worse(0.2f), better(0.05f);
   const Probe::Found bad = probe.against(plain, 0.75, worse), good = probe.against(plain, 0.75, better);
   EXPECT_FALSE(bad.whole);
-  EXPECT_EQ(worse.runs, 4);
+  EXPECT_EQ(worse.runs, 2);
   EXPECT_NEAR(bad.typical, 4 * plain.typical, 1e-4 * plain.typical);
   EXPECT_TRUE(good.whole);
   EXPECT_EQ(better.runs, kSamples);
