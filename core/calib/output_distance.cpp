@@ -24,28 +24,64 @@ double sum_of(std::size_t count, const Term& term) {
   return std::accumulate(lanes.begin(), lanes.end(), 0.0);
 }
 
+bool comparable(const ir::Tensor& found, const ir::Tensor& wanted) {
+  return found.dtype() == DType::Float && wanted.dtype() == DType::Float && found.shape() == wanted.shape();
+}
+
+/// Sums over each line along the last axis, and over all of them for each place in a line.
+struct Lines {
+  std::vector<SquaredError> lines, places;
+};
+
+/// In lanes, as above; of doubles by themselves, so that places are added side by side too.
+SquaredError add_line(const float* x, const float* y, std::size_t length, double* difference, double* square) {
+  constexpr std::size_t kLanes = 8;
+  std::array<double, kLanes> differences{}, squares{};
+  const auto add = [&](std::size_t at, std::size_t lane) {
+    const double wanted{y[at]}, off = double{x[at]} - wanted, off2 = off * off, wanted2 = wanted * wanted;
+    differences[lane] += off2, difference[at] += off2;
+    squares[lane] += wanted2, square[at] += wanted2;
+  };
+  const std::size_t whole = length / kLanes * kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
+  for (std::size_t i = whole; i < length; ++i) add(i, 0);
+  return {std::accumulate(differences.begin(), differences.end(), 0.0),
+          std::accumulate(squares.begin(), squares.end(), 0.0)};
+}
+
+Lines lines_of(const ir::Tensor& found, const ir::Tensor& wanted) {
+  const std::size_t length = wanted.rank() == 0 ? 1 : static_cast<std::size_t>(wanted.shape().back());
+  const std::size_t count = length == 0 ? 0 : static_cast<std::size_t>(wanted.count()) / length;
+  const float *x = found.data<float>(), *y = wanted.data<float>();
+  std::vector<double> difference(length), square(length);
+  Lines sums;
+  for (std::size_t i = 0; i < count; ++i)
+    sums.lines.push_back(add_line(x + i * length, y + i * length, length, difference.data(), square.data()));
+  for (std::size_t i = 0; i < length; ++i) sums.places.push_back({difference[i], square[i]});
+  return sums;
+}
+
+void add_to(SquaredError& sum, const SquaredError& more) {
+  sum.difference += more.difference;
+  sum.square += more.square;
+}
+
 /// Of every index along one axis, sums over everything else.
-void add_slices(const float* x, const float* y, const ir::Shape& shape, std::size_t axis,
-                std::vector<SquaredError>& slices) {
-  std::size_t outer = 1, inner = 1;
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    if (i != axis) (i < axis ? outer : inner) *= static_cast<std::size_t>(shape[i]);
-  for (std::size_t o = 0; o < outer; ++o)
-    for (SquaredError& slice : slices) {
-      for (std::size_t i = 0; i < inner; ++i) {
-        const double wanted{y[i]}, difference = double{x[i]} - wanted;
-        slice.difference += difference * difference;
-        slice.square += wanted * wanted;
-      }
-      x += inner;
-      y += inner;
-    }
+void add_slices(const Lines& sums, const ir::Shape& shape, std::size_t axis, std::vector<SquaredError>& slices) {
+  if (axis + 1 == shape.size()) {
+    for (std::size_t i = 0; i < slices.size(); ++i) add_to(slices[i], sums.places[i]);
+    return;
+  }
+  std::size_t inner = 1;
+  for (std::size_t i = axis + 1; i + 1 < shape.size(); ++i) inner *= static_cast<std::size_t>(shape[i]);
+  for (std::size_t i = 0; i < sums.lines.size(); ++i) add_to(slices[i / inner % slices.size()], sums.lines[i]);
 }
 
 }  // namespace
 
 void SquaredError::add(const ir::Tensor& found, const ir::Tensor& wanted) {
-  if (found.dtype() != DType::Float || wanted.dtype() != DType::Float || found.shape() != wanted.shape()) return;
+  if (!comparable(found, wanted)) return;
   const float *x = found.data<float>(), *y = wanted.data<float>();
   const auto count = static_cast<std::size_t>(wanted.count());
   difference += sum_of(count, [&](std::size_t i) {
@@ -66,7 +102,7 @@ SquaredError OutputDistance::add(std::span<const ir::Tensor> found, std::span<co
   outputs_.resize(std::max(outputs_.size(), wanted.size()));
   for (std::size_t o = 0; o < wanted.size(); ++o) {
     const ir::Tensor &a = found[o], &b = wanted[o];
-    if (a.dtype() != DType::Float || b.dtype() != DType::Float || a.shape() != b.shape()) continue;
+    if (!comparable(a, b)) continue;
     auto& axes = outputs_[o];
     axes.resize(std::max(axes.size(), b.shape().size()));
     for (std::size_t i = 1; i < b.shape().size(); ++i) {
@@ -74,12 +110,12 @@ SquaredError OutputDistance::add(std::span<const ir::Tensor> found, std::span<co
       if (axes[i].slices.empty()) axes[i].slices.resize(length);
       if (axes[i].slices.size() != length) axes[i].same_length = false;
     }
-    sample.add(a, b);
-    for (std::size_t i = 1; i < axes.size(); ++i)
-      if (axes[i].same_length) add_slices(a.data<float>(), b.data<float>(), b.shape(), i, axes[i].slices);
+    const Lines sums = lines_of(a, b);
+    for (const SquaredError& line : sums.lines) add_to(sample, line);
+    for (std::size_t i = 1; i < b.shape().size(); ++i)
+      if (axes[i].same_length) add_slices(sums, b.shape(), i, axes[i].slices);
   }
-  total_.difference += sample.difference;
-  total_.square += sample.square;
+  add_to(total_, sample);
   return sample;
 }
 

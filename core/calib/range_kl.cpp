@@ -17,6 +17,17 @@ double x_log_x(double x) noexcept {
   return x > 0 ? x * std::log(x) : 0;
 }
 
+/// Most bins hold few.
+double x_log_x(std::int64_t count) {
+  constexpr std::int64_t kFew = 1024;
+  static const std::vector<double> few = [] {
+    std::vector<double> values;
+    for (std::int64_t n = 0; n < kFew; ++n) values.push_back(x_log_x(static_cast<double>(n)));
+    return values;
+  }();
+  return count < kFew ? few[static_cast<std::size_t>(count)] : x_log_x(static_cast<double>(count));
+}
+
 /// Kullback-Leibler divergence of the quantized histogram of an interval from the exact one, interval by interval in
 /// O(levels): within a level, bins that are not empty share what falls into it, so that sums over its bins are differences
 /// of running sums.
@@ -27,7 +38,7 @@ class Divergence {
     for (std::size_t b = 0; b < counts.size(); ++b) {
       mass_[b + 1] = mass_[b] + static_cast<double>(counts[b]);
       filled_[b + 1] = filled_[b] + (counts[b] > 0 ? 1 : 0);
-      entropy_[b + 1] = entropy_[b] + x_log_x(static_cast<double>(counts[b]));
+      entropy_[b + 1] = entropy_[b] + x_log_x(counts[b]);
     }
   }
 
