@@ -187,11 +187,13 @@ class Finder {
     const auto& at = g_.mask_at.at;
     if (mask == nullptr || g_.mask_at.row == 0 || g_.mask_at.column != 1 || std::set(at.begin(), at.end()).size() != 1)
       return;
-    const std::vector<float> values = mask->to_floats();
+    const ir::Tensor held = mask->at_hand();
+    const std::vector<float> widened = held.dtype() == DType::Float ? std::vector<float>() : held.to_floats();
+    const float* values = widened.empty() ? held.data<float>() : widened.data();
     bool some = false;
     for (std::int64_t r = 0; r < g_.queries; ++r) {
       std::int64_t count = g_.keys;
-      while (count > 0 && values[static_cast<std::size_t>(at[0] + r * g_.mask_at.row + count - 1)] <= kHidden) --count;
+      while (count > 0 && values[at[0] + r * g_.mask_at.row + count - 1] <= kHidden) --count;
       g_.visible.push_back(count == 0 ? g_.keys : count);
       some = some || g_.visible.back() < g_.keys;
     }

@@ -117,9 +117,9 @@ template <class To>
 std::vector<To> converted(const Tensor& tensor) {
   return visit_dtype(tensor.dtype(), [&](auto tag) {
     using From = decltype(tag);
-    std::vector<To> out;
-    out.reserve(static_cast<std::size_t>(tensor.count()));
-    for (const From value : tensor.values<From>()) out.push_back(convert<To>(value));
+    const auto values = tensor.values<From>();
+    std::vector<To> out(values.size());
+    std::transform(values.begin(), values.end(), out.begin(), [](From value) { return convert<To>(value); });
     return out;
   });
 }
