@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 /// What measuring the result may take of one FP32 pass, and seconds beside it; each of two profiles may take a quarter of
-/// that.
-constexpr double kShareOfRuns = 0.03, kLeastSeconds = 0.02, kMostSeconds = 0.3;
+/// that, and several runs of a short one (ms).
+constexpr double kShareOfRuns = 0.03, kLeastSeconds = 0.01, kMostSeconds = 0.3, kSeveralRuns = 2;
 
 double seconds_to_measure(const Result& result) {
   return result.pass_seconds > 0 ? std::clamp(kShareOfRuns * result.pass_seconds, kLeastSeconds, kMostSeconds) : kMostSeconds;
@@ -69,7 +69,7 @@ std::vector<runtime::StepProfile> profiled(const Result& result, const runtime::
                                            const eval::Batch& batch) {
   const double run = std::max(1e-6, ms * static_cast<double>(batch.count));
   const auto runs = static_cast<int>(std::min(250 * seconds_to_measure(result) / run, 10.0));
-  return executable.profile(batch.inputs, std::max(runs, run < 2000 ? 3 : 1));
+  return executable.profile(batch.inputs, std::max(runs, run <= kSeveralRuns ? 3 : 1));
 }
 
 /// Small models take turns, so that other work on the machine slows both; of large ones, FP32 comes first and alone.
