@@ -93,11 +93,14 @@ Variant in_precision(const ir::Graph& fused, const runtime::Adaptor& adaptor, co
   if (present != "fp32") throw ConfigError(fmt::format("--precision {}: the model is {} already", precision, present));
   tuning::SpaceOptions options;
   options.int8 = names(precision, "int8");
+  options.attentions = tuning::Attentions::Wide;
   options.bf16 = names(precision, "bf16");
   const auto executable = adaptor.prepare(fused);
   const auto space = tuning::build_space(fused, adaptor, options);
   quant::RangeTable ranges;
-  if (space.needs_ranges()) ranges = calib::calibrate(fused, *executable, std::span(&inputs, 1));
+  calib::CalibrationOptions calibration;
+  calibration.attentions = space.attentions;
+  if (space.needs_ranges()) ranges = calib::calibrate(fused, *executable, std::span(&inputs, 1), calibration);
   tuning::Candidate made = tuning::CandidateBuilder(fused, ranges, space, adaptor, *executable).build(space.shape.fastest());
   return {precision, std::move(made.graph), std::move(made.without_bf16)};
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <type_traits>
 
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
@@ -17,10 +18,14 @@ constexpr float kHidden = -9e8f;
 /// Shorter rows are quantized faster by a step of their own: 8 wide, 256 keys and queries, 0.30 ms instead of 0.37 ms.
 constexpr std::int64_t kLeastQuantizedRow = 16;
 
+/// Sums of so many products of 8-bit numbers stay within 32 bits.
+constexpr std::int64_t kMostSummed = 1 << 15;
+
 struct Operand {
   ir::ValueId source;
   std::vector<std::int64_t> at;
   std::int64_t row = 0, column = 0;
+  TensorScale scale = {};  ///< of 8-bit operands
 };
 
 /// The step: softmax(scale * q · kᵀ + mask) · v.
@@ -28,6 +33,8 @@ struct Group {
   const ir::Node *scores = nullptr, *softmax = nullptr, *context = nullptr;
   ir::ValueId mask;
   float scale = 1;
+  bool whole = false;                 ///< q, k and v are 8-bit
+  std::optional<TensorScale> shares;  ///< of 8-bit probabilities
   std::set<ir::NodeId> parts;
   Operand q, k, v, mask_at;
   std::vector<std::int64_t> visible;
@@ -118,29 +125,56 @@ class Finder {
         g_.context = user;
         return user->inputs[0] == y && user->inputs[1] != y;
       }
-      if (!casts_between_reals(b_, *user)) return false;
+      if (user->op == "QuantizeLinear" && !g_.shares && user->inputs[0] == y) {
+        g_.shares = tensor_scale(b_, *user);
+        const ir::Node* back = g_.shares ? only_user(b_, user->outputs[0]) : nullptr;
+        if (back == nullptr || back->op != "DequantizeLinear" || tensor_scale(b_, *back) != g_.shares) return false;
+        g_.parts.insert(user->id);
+        user = back;
+      } else if (!casts_between_reals(b_, *user)) {
+        return false;
+      }
       g_.parts.insert(user->id);
       y = user->outputs[0];
     }
   }
 
+  /// Products in 8 bits want all of q, k and v so; 8-bit probabilities want that too, and to begin at 0.
+  bool find_types() {
+    g_.whole = g_.keys <= kMostSummed && g_.depth <= kMostSummed && dequantized(b_, g_.scores->inputs[0]) &&
+               dequantized(b_, g_.scores->inputs[1]) && dequantized(b_, g_.context->inputs[1]);
+    return !g_.shares || (g_.whole && g_.shares->zero_point == (g_.shares->dtype == DType::Int8 ? -128 : 0));
+  }
+
   std::optional<Operand> read(ir::ValueId value, const ir::Shape& shape) {
     std::set<ir::NodeId> users = g_.parts;
     users.insert(g_.context->id);
-    const View view = view_through(b_, value, [&](const ir::Node& node) {
+    bool whole = true;
+    const auto is_ours = [&](const ir::Node& node) {
       const ir::ValueId y = node.outputs[0];
       const auto& consumers = b_.graph().value(y).consumers;
-      const bool ours = !b_.observed(y) &&
+      const bool ours = whole && !b_.observed(y) &&
                         std::all_of(consumers.begin(), consumers.end(), [&](ir::NodeId id) { return users.contains(id); });
       if (ours) users.insert(node.id);
       return ours;
-    });
+    };
+    Operand operand;
+    if (g_.whole) {
+      const auto bytes = dequantized(b_, value);
+      const ir::Node& back = *b_.graph().producer(value);
+      whole = is_ours(back);
+      if (whole) g_.parts.insert(back.id);
+      operand.scale = bytes->scale;
+      value = bytes->q;
+    }
+    const View view = view_through(b_, value, is_ours);
     View full = view;
     full.axes = broadcast(view.axes, b_.shape(value), shape);
     const auto row = stride_of(full.axes[shape.size() - 2]), column = stride_of(full.axes[shape.size() - 1]);
     if (!row || !column) return std::nullopt;
     g_.parts.insert(view.through.begin(), view.through.end());
-    return Operand{view.source, matrices_of(full), *row, *column};
+    operand.source = view.source, operand.at = matrices_of(full), operand.row = *row, operand.column = *column;
+    return operand;
   }
 
   bool read_operands() {
@@ -154,6 +188,7 @@ class Finder {
     if (o.size() != rank || !std::equal(s.begin(), s.end() - 2, o.begin())) return false;
     if (b_.shape(q).size() < 2 || b_.shape(k).size() < 2 || b_.shape(v).size() < 2) return false;
     g_.queries = s[rank - 2], g_.keys = s[rank - 1], g_.depth = b_.shape(q).back(), g_.width = o[rank - 1];
+    if (!find_types()) return false;
     ir::Shape shape = s;
     const auto operand = [&](ir::ValueId value, std::int64_t rows, std::int64_t columns, Operand& to) {
       shape[rank - 2] = rows, shape[rank - 1] = columns;
@@ -200,26 +235,41 @@ class Finder {
     if (!some) g_.visible.clear();
   }
 
-  /// Down from the context: one Transpose that keeps rows whole, and what is left before a QuantizeLinear.
+  /// The one DequantizeLinear that reads what the sink makes, with its scale.
+  const ir::Node* behind(const Sink& sink) const {
+    const ir::Node* back = sink.nodes.size() == 1 ? only_user(b_, sink.nodes[0]->outputs[0]) : nullptr;
+    return back != nullptr && back->op == "DequantizeLinear" && tensor_scale(b_, *back) == sink.scale ? back : nullptr;
+  }
+
+  bool turns_rows(const ir::Node& node) const {
+    const auto order = node.attrs.integers("perm");
+    return node.op == "Transpose" && !order.empty() && order.back() + 1 == static_cast<std::int64_t>(order.size());
+  }
+
+  /// Down from the context: one Transpose that keeps rows whole, and what is left before the last QuantizeLinear of one
+  /// scale.
   void follow_output() {
     ir::ValueId y = g_.context->outputs[0];
     const bool wide = b_.shape(y).back() >= kLeastQuantizedRow;
-    if (const ir::Node* user = only_user(b_, y); user != nullptr && user->op == "Transpose") {
-      const auto order = user->attrs.integers("perm");
-      if (!order.empty() && order.back() + 1 == static_cast<std::int64_t>(order.size())) {
-        g_.behind.push_back(user);
-        y = user->outputs[0];
-      }
-    }
-    std::vector<const ir::Node*> more;
+    bool may_turn = true;
+    std::vector<const ir::Node*> passed;
     for (;;) {
-      if (wide && (g_.sink = quantized_sink(b_, y))) {
-        g_.behind.insert(g_.behind.end(), more.begin(), more.end());
-        return;
+      const auto sink = wide ? quantized_sink(b_, y) : std::nullopt;
+      if (sink && (!g_.sink || sink->scale == g_.sink->scale)) {
+        g_.behind.insert(g_.behind.end(), passed.begin(), passed.end());
+        g_.sink = sink;
+        const ir::Node* back = behind(*sink);
+        if (back == nullptr) return;
+        passed = {sink->nodes[0], back};
+        y = back->outputs[0];
+        continue;
       }
       const ir::Node* user = only_user(b_, y);
-      if (user == nullptr || (user->op != "Reshape" && !casts_between_reals(b_, *user)) || user->inputs[0] != y) return;
-      more.push_back(user);
+      if (user == nullptr || user->inputs[0] != y) return;
+      const bool turns = may_turn && turns_rows(*user);
+      if (!turns && user->op != "Reshape" && !casts_between_reals(b_, *user)) return;
+      may_turn = may_turn && casts_between_reals(b_, *user);
+      (turns && !g_.sink && passed.empty() ? g_.behind : passed).push_back(user);
       y = user->outputs[0];
     }
   }
@@ -233,9 +283,10 @@ Operand output_of(const Builder& b, const Group& g) {
   const ir::Shape& shape = b.shape(g.context->outputs[0]);
   View view{g.context->outputs[0], 0, {}, {}};
   std::vector<std::int64_t> strides = row_major_strides(shape);
-  if (!g.behind.empty() && g.behind.front()->op == "Transpose") {
-    const auto order = g.behind.front()->attrs.integers("perm");
-    const auto moved = row_major_strides(b.shape(g.behind.front()->outputs[0]));
+  const auto turns = [](const ir::Node* node) { return node->op == "Transpose"; };
+  if (const auto turned = std::find_if(g.behind.begin(), g.behind.end(), turns); turned != g.behind.end()) {
+    const auto order = (*turned)->attrs.integers("perm");
+    const auto moved = row_major_strides(b.shape((*turned)->outputs[0]));
     for (std::size_t i = 0; i < order.size(); ++i) strides[static_cast<std::size_t>(order[i])] = moved[i];
   }
   for (std::size_t i = 0; i < shape.size(); ++i) view.axes.push_back({{{shape[i], strides[i]}}});
@@ -246,6 +297,11 @@ struct Slots {
   int q, k, v, mask, to;
 };
 
+kernels::Affine8 affine(const TensorScale& as) {
+  return {as.scale, as.zero_point, as.dtype == DType::Int8};
+}
+
+/// T: float, BFloat16; std::byte for 8-bit operands.
 template <class T>
 void attend(Frame& f, const Slots& s, kernels::Attention how, const Group& g, const Operand& out) {
   const auto strided = [](const Operand& o) { return kernels::Strided{o.at.data(), o.row, o.column}; };
@@ -253,14 +309,19 @@ void attend(Frame& f, const Slots& s, kernels::Attention how, const Group& g, co
   how.mask_at = strided(g.mask_at);
   if (s.mask >= 0) how.mask = f.as<float>(s.mask);
   if (!g.visible.empty()) how.visible = g.visible.data();
-  if (!g.sink) return kernels::attention(how, f.as<T>(s.q), f.as<T>(s.k), f.as<T>(s.v), f.as<T>(s.to));
-  const TensorScale& as = g.sink->scale;
-  kernels::attention(how, f.as<T>(s.q), f.as<T>(s.k), f.as<T>(s.v), f.at(s.to),
-                     {as.scale, as.zero_point, as.dtype == DType::Int8});
+  if constexpr (std::is_same_v<T, std::byte>) {
+    const kernels::Operands8 operands{f.at(s.q), f.at(s.k), f.at(s.v), affine(g.q.scale), affine(g.k.scale), affine(g.v.scale),
+                                      g.shares ? g.shares->scale : 0};
+    if (!g.sink) return kernels::attention(how, operands, f.as<float>(s.to));
+    kernels::attention(how, operands, f.at(s.to), affine(g.sink->scale));
+  } else {
+    if (!g.sink) return kernels::attention(how, f.as<T>(s.q), f.as<T>(s.k), f.as<T>(s.v), f.as<T>(s.to));
+    kernels::attention(how, f.as<T>(s.q), f.as<T>(s.k), f.as<T>(s.v), f.at(s.to), affine(g.sink->scale));
+  }
 }
 
 void emit_attention(Builder& b, const Group& g) {
-  const bool bf16 = b.dtype(g.q.source) == DType::BFloat16;
+  const bool bf16 = b.dtype(g.q.source) == DType::BFloat16, int8 = g.whole;
   Slots s{b.plain(g.q.source), b.plain(g.k.source), b.plain(g.v.source), -1, -1};
   std::vector<int> reads{s.q, s.k, s.v};
   if (!g.mask.none()) reads.push_back(s.mask = b.plain(b.widened(g.mask)));
@@ -277,12 +338,14 @@ void emit_attention(Builder& b, const Group& g) {
   how.queries = g.queries, how.keys = g.keys, how.depth = g.depth, how.width = g.width;
   how.scale = g.scale;
   Step& step = b.step(*g.context, "inc:attention", reads, {s.to}, [=, out = output_of(b, g)](Frame& f) {
-    if (bf16)
+    if (int8)
+      attend<std::byte>(f, s, how, g, out);
+    else if (bf16)
       attend<BFloat16>(f, s, how, g, out);
     else
       attend<float>(f, s, how, g, out);
   });
-  if (bf16) step.profile.precision = "bf16";
+  if (bf16 || int8) step.profile.precision = int8 ? "int8" : "bf16";
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "adaptors/onednn/qdq.h"
+
 namespace inc::onednn {
 namespace {
 
@@ -60,20 +62,35 @@ std::optional<std::vector<ViewAxis>> moved(const Builder& b, const ir::Node& nod
   return result;
 }
 
-}  // namespace
-
-View view_through(const Builder& b, ir::ValueId value, const std::function<bool(const ir::Node&)>& may_pass) {
+/// `within`: of 8-bit numbers that are on their way through FP32.
+View walk(const Builder& b, ir::ValueId value, const std::function<bool(const ir::Node&)>& may_pass,
+          const std::optional<TensorScale>& within) {
   const ir::Node* node = b.graph().alive(value) && !b.is_known(value) ? b.graph().producer(value) : nullptr;
   if (node == nullptr || node->inputs.empty() || !may_pass(*node)) return whole(b, value);
+  const bool enters = node->op == "QuantizeLinear" && !within;
+  if (enters || (node->op == "DequantizeLinear" && within && tensor_scale(b, *node) == within)) {
+    const auto scale = enters ? tensor_scale(b, *node) : std::nullopt;
+    if (enters && !scale) return whole(b, value);
+    View view = walk(b, node->inputs[0], may_pass, scale);
+    if (b.dtype(view.source) == DType::Float) return whole(b, value);
+    view.through.insert(view.through.begin(), node->id);
+    return view;
+  }
   static const std::set<std::string, std::less<>> moves = {"Reshape",  "Squeeze", "Unsqueeze", "Flatten",
                                                            "Identity", "Expand",  "Transpose"};
   if (!moves.contains(node->op)) return whole(b, value);
-  View view = view_through(b, node->inputs[0], may_pass);
+  View view = walk(b, node->inputs[0], may_pass, within);
   auto axes = moved(b, *node, view.axes);
   if (!axes) return whole(b, value);
   view.axes = std::move(*axes);
   view.through.insert(view.through.begin(), node->id);
   return view;
+}
+
+}  // namespace
+
+View view_through(const Builder& b, ir::ValueId value, const std::function<bool(const ir::Node&)>& may_pass) {
+  return walk(b, value, may_pass, std::nullopt);
 }
 
 std::vector<ViewAxis> broadcast(const std::vector<ViewAxis>& axes, const ir::Shape& from, const ir::Shape& to) {

@@ -25,7 +25,7 @@ struct View {
 };
 
 /// Goes back through Transpose, Reshape, Squeeze, Unsqueeze, Flatten, Identity and Expand as far as `may_pass` of their
-/// nodes allows.
+/// nodes allows; for 8-bit values also where they stand between a DequantizeLinear and a QuantizeLinear of one scale.
 View view_through(const Builder& builder, ir::ValueId value, const std::function<bool(const ir::Node&)>& may_pass);
 
 /// The axes of a value of shape `from` that is repeated to shape `to`.

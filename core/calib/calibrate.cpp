@@ -194,13 +194,13 @@ quant::RangeTable ranges_from(const ir::Graph& graph, const StatsTable& stats, c
 
 quant::RangeTable calibrate(const ir::Graph& graph, const runtime::Executable& executable, const eval::Dataset& data,
                             const CalibrationOptions& options) {
-  return ranges_from(graph, collect(graph, executable, data, quant::values_to_calibrate(graph, options.placement), options),
-                     options);
+  const auto watched = quant::values_to_calibrate(graph, options.placement, options.attentions);
+  return ranges_from(graph, collect(graph, executable, data, watched, options), options);
 }
 
 quant::RangeTable calibrate(const ir::Graph& graph, const runtime::Executable& executable,
                             std::span<const std::vector<ir::Tensor>> batches, const CalibrationOptions& options) {
-  Collector collector(graph, executable, quant::values_to_calibrate(graph, options.placement), options);
+  Collector collector(graph, executable, quant::values_to_calibrate(graph, options.placement, options.attentions), options);
   std::int64_t first = 0;
   for (const std::vector<ir::Tensor>& inputs : batches) {
     if (options.should_stop && options.should_stop()) break;

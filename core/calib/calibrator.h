@@ -23,6 +23,7 @@ struct CalibrationOptions {
   std::set<quant::RangeMethod> methods = {quant::RangeMethod::MinMax};  ///< min-max is always in the table
   RangeOptions ranges = {};
   quant::Placement placement = quant::Placement::Anchors;  ///< which values are watched
+  std::set<ir::NodeId> attentions = {};                    ///< contexts of attentions that are, too
   bool channels = true;  ///< RangeTable::channels too, where the value's INT8 users agree on the axis
   std::function<bool()> should_stop = {};
   const Ranks* ranks = &alone();  ///< share the batches out; the result does not depend on them

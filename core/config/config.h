@@ -74,6 +74,7 @@ struct Recipes {
   std::optional<bool> smooth_quant;  ///< absent: where it at least halves the output error
   SmoothQuantArgs smooth_quant_args;
   bool cross_layer_equalization = false;
+  std::optional<bool> attention_quantization;  ///< absent: where heads are wide and the output error stays below twice
   bool channel_reordering = true;
   std::string placement = "anchors";
 };

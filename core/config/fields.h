@@ -156,6 +156,8 @@ void fields(V& v, Recipes& s) {
     "the output error");
   v("smooth_quant_args", s.smooth_quant_args, "Its parameters");
   v("cross_layer_equalization", s.cross_layer_equalization, "Even out the channels between neighbouring convolutions");
+  v("attention_quantization", s.attention_quantization,
+    "The products of attention in INT8 too; absent: of heads 16 wide or wider, unless FP32 there halves the output error");
   v("channel_reordering", s.channel_reordering,
     "Put channels into an order in which large weights are summed with small ones, so that pair_bounded scales stay fine");
   v("placement", s.placement,

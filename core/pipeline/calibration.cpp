@@ -17,7 +17,8 @@ using quant::RangeMethod;
 
 /// What is left of the distance from FP32 when a choice pays. SmoothQuant costs a multiplication per value where the
 /// producer cannot take it; a range method costs nothing.
-constexpr double kSmoothingPays = 0.5, kMethodPays = 0.75;
+/// Attention in FP32 costs speed.
+constexpr double kSmoothingPays = 0.5, kMethodPays = 0.75, kAttentionPays = 0.5;
 /// A few hard samples may lose a little where most gain much.
 constexpr double kTolerated = 1.25;
 constexpr std::int64_t kFewestProbed = 4, kProbed = 24;
@@ -30,6 +31,10 @@ constexpr RangeMethod kOtherMethods[] = {RangeMethod::Kl, RangeMethod::Mse, Rang
 
 bool leaves_smoothing_open(const config::Config& config) {
   return !config.quantization || !config.quantization->recipes.smooth_quant;
+}
+
+bool leaves_attention_open(const config::Config& config) {
+  return !config.quantization || !config.quantization->recipes.attention_quantization;
 }
 
 bool leaves_method_open(const config::Config& config) {
@@ -61,6 +66,13 @@ class Chooser {
     tuning::SpaceOptions options = allowed_;
     options.matrix_smoothing = {{quant::Smoothing::SmoothQuant}};
     if (smooths(tuning::build_space(model_.fused, adaptor_, options))) consider("SmoothQuant", {options}, kSmoothingPays);
+  }
+
+  void attention() {
+    if (calibrated_.space.attentions.empty()) return;
+    tuning::SpaceOptions options = allowed_;
+    options.attentions = tuning::Attentions::None;
+    consider("Attention in FP32", {options}, kAttentionPays);
   }
 
   void methods() {
@@ -134,14 +146,16 @@ Calibrated calibrate(const config::Config& config, const CalibrationTask* task, 
   calib::CalibrationOptions wanted{task->samples, task->batch_size, calibrated.space.methods()};
   if (leaves_method_open(config)) wanted.methods.insert(std::begin(kOtherMethods), std::end(kOtherMethods));
   wanted.placement = qdq_options(config).placement;
+  wanted.attentions = calibrated.space.attentions;
   wanted.should_stop = options.should_stop;
   wanted.ranks = options.ranks;
   calibrated.ranges = calib::calibrate(model.fused, fp32, *task->data, wanted);
   const bool stopped = stop_requested(options);
-  if (!stopped && (leaves_smoothing_open(config) || leaves_method_open(config))) {
+  if (!stopped) {
     Chooser choose(config, *task, model, adaptor, fp32, allowed, calibrated);
     if (leaves_smoothing_open(config)) choose.smoothing();
     if (leaves_method_open(config)) choose.methods();
+    if (leaves_attention_open(config)) choose.attention();
   }
   fp32.rest();
   calibrated.seconds = watch.seconds();

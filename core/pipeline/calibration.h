@@ -20,7 +20,7 @@ struct Calibrated {
 /// One pass over the samples; nothing to do without a task, where every range is taken at run time.
 /// What the configuration leaves open is chosen by what it does to the outputs of the fastest candidate on a few samples:
 /// SmoothQuant of MatMul and Gemm where it at least halves their distance from FP32, then a range method other than min-max
-/// where that takes a quarter off it.
+/// where that takes a quarter off it, then attention in FP32 where that halves it again.
 Calibrated calibrate(const config::Config& config, const CalibrationTask* task, const LoadedModel& model,
                      const runtime::Adaptor& adaptor, const runtime::Executable& fp32, const tuning::SpaceOptions& allowed,
                      tuning::TuningSpace space, const QuantizeOptions& options);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/ops/ops.h"
+#include "core/quant/attention.h"
 
 namespace inc::pipeline {
 namespace {
@@ -55,6 +56,11 @@ bool int8_anchor(const ir::Graph& graph, const ir::Node& node) {
          is_op(graph.producer(weight), "DequantizeLinear");
 }
 
+/// The second product of an attention; the probabilities that it reads stay as they are.
+bool int8_context(const ir::Graph& graph, const ir::Node& node) {
+  return quant::attention_at(graph, node) && is_op(graph.producer(node.inputs[1]), "DequantizeLinear");
+}
+
 std::string why_float(const ir::Node& node) {
   switch (ops::info(node.op).quant) {
     case ops::QuantRole::Anchor:
@@ -90,7 +96,10 @@ std::vector<report::OpRow> decisions(const ir::Graph& quantized, const tuning::T
     const auto kept = space.kept_fp32.find(id);
     if (int8_anchor(quantized, node)) {
       row.precision = "int8";
-      row.reason = "8-bit weights and activations";
+      row.reason = kept == space.kept_fp32.end() ? "8-bit weights and activations" : "8-bit operands of an attention";
+    } else if (int8_context(quantized, node)) {
+      row.precision = "int8";
+      row.reason = "8-bit operands of an attention";
     } else if (touches_bf16(quantized, node)) {
       row.precision = "bf16";
       row.reason = searched ? "cast to BF16" : "follows BF16 neighbours";

@@ -150,6 +150,9 @@ SpaceOptions space_options(const config::Config& config, const runtime::Adaptor&
                      : quantization.approach == "post_training_dynamic_quant" ? tuning::Approach::Dynamic
                                                                               : tuning::Approach::Static;
   options.first_anchor = recipes.first_conv_or_matmul_quantization;
+  options.attentions = !recipes.attention_quantization   ? tuning::Attentions::Wide
+                       : *recipes.attention_quantization ? tuning::Attentions::All
+                                                         : tuning::Attentions::None;
   options.last_anchor = recipes.last_conv_or_matmul_quantization;
   options.matrix_smoothing = options.conv_smoothing = smoothing(recipes);
   if (recipes.cross_layer_equalization) options.conv_smoothing = {{quant::Smoothing::Equalize}};

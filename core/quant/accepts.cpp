@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/ops/ops.h"
+#include "core/quant/attention.h"
 #include "core/quant/fold_factors.h"
 #include "core/quant/input_channels.h"
 #include "core/quant/placement.h"
@@ -66,11 +67,19 @@ Support smoothing_possible(const ir::Graph& graph, const ir::Node& node, const O
   return channels_known(graph, node);
 }
 
+Support attention_accepts(const OpConfig& config) {
+  if (Support s = schemes_known(config); !s) return s;
+  if (config.dynamic) return Support::no("attention takes the ranges of calibration");
+  if (config.activation.granularity == Granularity::PerChannel) return Support::no("attention reads per tensor");
+  if (config.smoothing != Smoothing::None) return Support::no("attention has no weights that could take factors");
+  return Support::yes();
+}
+
 }  // namespace
 
 Support accepts(const ir::Graph& fused, const ir::Node& node, const OpConfig& config) {
   if (config.precision != Precision::Int8) return Support::yes();
-  if (Support s = quantizable(fused, node); !s) return s;
+  if (Support s = quantizable(fused, node); !s) return attention_at(fused, node) ? attention_accepts(config) : s;
   if (Support s = schemes_known(config); !s) return s;
   if (config.dynamic) return run_time_ranges(config);
   if (config.activation.granularity == Granularity::PerChannel) {

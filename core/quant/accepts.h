@@ -12,6 +12,7 @@ namespace inc::quant {
 ///   smoothing: static ranges; SmoothQuant not on depthwise convolutions, alpha 0..1 or automatic; Equalize where the
 ///              producer can take the factor (a homogeneous anchor whose output has no other users)
 ///   dynamic: u8 asymmetric per tensor, which is all that DynamicQuantizeLinear does
+/// The context of an attention (attention.h) stands for the whole: static ranges, per tensor, without smoothing.
 /// Precisions other than INT8: yes, they are not decided here.
 Support accepts(const ir::Graph& fused, const ir::Node& node, const OpConfig& config);
 

@@ -42,7 +42,15 @@ const FactorGroup* QdqInserter::factors_of(ir::NodeId anchor) const {
   return nullptr;
 }
 
+void QdqInserter::quantize_attention(const Attention& attention, const OpConfig& config) {
+  const ir::Node &scores = graph_.node(attention.scores), &context = graph_.node(attention.context);
+  for (const std::size_t i : {0, 1})
+    read_quantized(scores, i, activation_qparams(scores.inputs[i], config.activation), config.activation);
+  read_quantized(context, 1, activation_qparams(context.inputs[1], config.activation), config.activation);
+}
+
 void QdqInserter::quantize_anchor(const ir::Node& node, const OpConfig& config) {
+  if (!quantizable(graph_, node)) return quantize_attention(attention_at(graph_, node).value(), config);
   if (config.dynamic) {
     read_dynamic(node);
     quantize_parameters(node, config, nullptr, 0);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/ir/patch.h"
+#include "core/quant/attention.h"
 #include "core/quant/factors.h"
 #include "core/quant/placement.h"
 
@@ -35,6 +36,7 @@ class QdqInserter {
   std::vector<const ir::Node*> chosen_anchors() const;
   void check(const ir::Node& node) const;
   void quantize_anchor(const ir::Node& node, const OpConfig& config);
+  void quantize_attention(const Attention& attention, const OpConfig& config);
   void quantize_parameters(const ir::Node& node, const OpConfig& config, const FactorGroup* factors, float data_scale);
   void quantize_bias(const ir::Node& node, const ir::Tensor& bias, float data_scale, const QParams& weight);
   void read_dynamic(const ir::Node& node);

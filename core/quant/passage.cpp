@@ -32,6 +32,7 @@ constexpr Row kRows[] = {
     {"Transpose", Passage::Same},
     {"Squeeze", Passage::Same},
     {"Unsqueeze", Passage::Same},
+    {"Expand", Passage::Same},
     {"Slice", Passage::Same},
     {"DepthToSpace", Passage::Same},
     {"SpaceToDepth", Passage::Same},

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/ops/ops.h"
+#include "core/quant/attention.h"
 #include "core/quant/passage.h"
 
 namespace inc::quant {
@@ -73,7 +74,8 @@ std::vector<ir::ValueId> values_beside_anchors(const ir::Graph& graph) {
   return {out.begin(), out.end()};
 }
 
-std::vector<Watched> values_to_calibrate(const ir::Graph& graph, Placement placement) {
+std::vector<Watched> values_to_calibrate(const ir::Graph& graph, Placement placement,
+                                         const std::set<ir::NodeId>& attentions) {
   std::map<ir::ValueId, std::set<int>> axes;
   for (const ir::NodeId id : graph.nodes()) {
     const ir::Node& node = graph.node(id);
@@ -81,6 +83,11 @@ std::vector<Watched> values_to_calibrate(const ir::Graph& graph, Placement place
     if (passage_of(graph, node) != Passage::Average) continue;
     const ir::ValueId input = node.input(0);
     if (graph.constant(input) == nullptr && graph.value(input).type.dtype == DType::Float) axes.try_emplace(input);
+  }
+  for (const ir::NodeId id : attentions) {
+    const Attention attention = attention_at(graph, graph.node(id)).value();
+    for (const ir::ValueId operand : graph.node(attention.scores).inputs) axes.try_emplace(operand);
+    axes.try_emplace(graph.node(id).inputs[1]);
   }
   if (placement == Placement::Everywhere)
     for (const ir::ValueId value : values_beside_anchors(graph))

@@ -1,6 +1,7 @@
 #pragma once
 // Where INT8 goes: which nodes may be quantized at all, and which values then carry Q/DQ.
 // Decided by operator, constness and ranges, never by names.
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,10 @@ struct Watched {
 };
 
 /// What calibration must watch so that every configuration of the anchors can be built: the anchors' data inputs, and the
-/// inputs of averaging pools before them; with Everywhere, its values that are not constant. In order of creation, each
-/// value once.
-std::vector<Watched> values_to_calibrate(const ir::Graph& graph, Placement placement = Placement::Anchors);
+/// inputs of averaging pools before them; q, k and v of the attentions with these contexts; with Everywhere, its values that
+/// are not constant. In order of creation, each value once.
+std::vector<Watched> values_to_calibrate(const ir::Graph& graph, Placement placement = Placement::Anchors,
+                                         const std::set<ir::NodeId>& attentions = {});
 
 /// How far Q/DQ spread from the anchors' inputs. The first two change no result: the values written there are exactly
 /// those that the anchor's own Q/DQ would make. The last two cost a rounding each.
@@ -62,6 +64,8 @@ struct QdqOptions {
 ///            config.bias_shift is added before: an anchor without a bias gets one (MatMul → inc.MatMul), a Gemm's C of
 ///            another shape takes it in FP32, divided by beta; a computed bias, and that of a Gemm with beta = 0, takes
 ///            none.
+///   attention named by an INT8 context: q, k, v → Q → DQ; probabilities stay as they are: steps of 1 / 255 would lose what
+///            many small ones add up to
 ///   pass-through operators between INT8 neighbours as QdqOptions say
 /// Never on a convolution's output before its fused activation; never on values outside the anchors' surroundings unless the
 /// placement says so.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/quant/attention.h"
+
 namespace inc::tuning {
 
 CandidateBuilder::CandidateBuilder(const ir::Graph& fused, const quant::RangeTable& ranges, const TuningSpace& space,
@@ -65,6 +67,8 @@ Candidate CandidateBuilder::made(const search::Point& point) {
 std::set<ir::NodeId> CandidateBuilder::nodes_alone(std::size_t dim, std::size_t option) const {
   const ir::Node& node = fused_.node(space_.nodes.at(dim));
   const quant::OpConfig& wanted = space_.options.at(dim).at(option);
+  if (const auto attention = wanted.precision == quant::Precision::Int8 ? quant::attention_at(fused_, node) : std::nullopt)
+    return attention->nodes;
   std::set<ir::NodeId> nodes{node.id};
   const bool with_producer = wanted.precision == quant::Precision::Int8 && wanted.smoothing == quant::Smoothing::Equalize;
   if (const ir::Node* producer = fused_.producer(node.input(0)); with_producer && producer != nullptr)

@@ -115,6 +115,7 @@ quant::RangeTable ranges(const CostTask& task) {
   calib::CalibrationOptions options;
   options.methods = task.space.methods();
   options.placement = task.qdq.placement;
+  options.attentions = task.space.attentions;
   return calib::calibrate(task.fused, task.fp32, std::span(&task.inputs, 1), options);
 }
 

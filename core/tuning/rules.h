@@ -33,12 +33,16 @@ struct SmoothingChoice {
   float alpha = quant::OpConfig::kAutomaticAlpha;
 };
 
+/// Wide: of 16 numbers a query and more. In shorter ones the products, which INT8 is for, take less time than the softmax.
+enum class Attentions : std::uint8_t { None, Wide, All };
+
 struct SpaceOptions {
   bool int8 = true;
   Approach approach = Approach::Static;
   TensorLimits activation, weight;
   /// Options of MatMul and Gemm, and of convolutions; none where an operator cannot carry one out.
   std::vector<SmoothingChoice> matrix_smoothing{{}}, conv_smoothing{{}};
+  Attentions attentions = Attentions::None;      ///< that may be INT8
   bool first_anchor = true, last_anchor = true;  ///< may be INT8
   bool bf16 = false;
   quant::Bf16Policies bf16_policies = {};

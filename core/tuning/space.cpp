@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/text.h"
 #include "core/ops/ops.h"
+#include "core/quant/attention.h"
 #include "core/quant/placement.h"
 
 namespace inc::tuning {
@@ -15,6 +17,8 @@ using quant::OpConfig;
 using quant::Precision;
 using quant::Scheme;
 using quant::Smoothing;
+
+constexpr std::int64_t kWide = 16;  ///< numbers of a query
 
 void append_differences(std::vector<std::string>& parts, const Scheme& scheme, const Scheme& usual,
                         std::string_view prefix) {
@@ -78,6 +82,13 @@ class SpaceBuilder {
       : graph_(graph), adaptor_(adaptor), options_(options), rules_(options) {
     const auto anchors = quant::quantizable_nodes(graph);
     if (!anchors.empty() && !options.first_anchor) closed_.emplace(anchors.front(), "first");
+    if (options.attentions != Attentions::None)
+      for (const quant::Attention& attention : quant::attentions(graph)) {
+        if (options.attentions == Attentions::Wide && !is_wide(attention)) continue;
+        if (!rules_.allowed(graph.node(attention.scores)).why_not_int8.empty()) continue;
+        part_of_.emplace(attention.scores, attention.context);
+        attentions_.insert(attention.context);
+      }
     if (!anchors.empty() && !options.last_anchor) closed_.emplace(anchors.back(), "last");
   }
 
@@ -97,11 +108,18 @@ class SpaceBuilder {
   }
 
  private:
+  bool is_wide(const quant::Attention& attention) const {
+    const auto& dims = graph_.value(graph_.node(attention.scores).inputs[0]).type.dims;
+    return dims && !dims->empty() && dims->back().value >= kWide;
+  }
+
   std::vector<OpConfig> int8_choices(const ir::Node& node, const Allowed& allowed) {
     const ops::OpInfo* info = ops::find(node.op);
     if (info == nullptr || info->quant != ops::QuantRole::Anchor || !options_.int8) return {};
     std::string refusal = allowed.why_not_int8;
-    if (const Support s = quant::quantizable(graph_, node); !s) refusal = s.why_not();
+    if (const Support s = quant::quantizable(graph_, node); !s && !attentions_.contains(node.id)) refusal = s.why_not();
+    if (const auto whole = part_of_.find(node.id); whole != part_of_.end())
+      refusal = fmt::format("goes with '{}'", graph_.node(whole->second).name);
     if (const auto closed = closed_.find(node.id); closed != closed_.end())
       refusal = fmt::format("recipe {}_conv_or_matmul_quantization is off", closed->second);
     std::vector<OpConfig> choices;
@@ -109,6 +127,7 @@ class SpaceBuilder {
       refusal = "the configuration allows no INT8 scheme";
       for (OpConfig config : combinations(graph_, node, allowed, options_)) {
         if (config.smoothing != Smoothing::None && !quant::accepts(graph_, node, config)) config.smoothing = Smoothing::None;
+        if (attentions_.contains(node.id)) config.weight = quant::default_weight_scheme();
         Support s = quant::accepts(graph_, node, config);
         if (s) s = adaptor_.supports(graph_, node.id, config);
         if (s) s = fast_enough(node, config);
@@ -116,7 +135,10 @@ class SpaceBuilder {
         if (s && std::find(choices.begin(), choices.end(), config) == choices.end()) choices.push_back(config);
       }
     }
-    if (choices.empty()) space_.kept_fp32.emplace(node.id, refusal);
+    if (choices.empty())
+      space_.kept_fp32.emplace(node.id, refusal);
+    else if (attentions_.contains(node.id))
+      space_.attentions.insert(node.id);
     return choices;
   }
 
@@ -159,6 +181,8 @@ class SpaceBuilder {
   const SpaceOptions& options_;
   Rules rules_;
   std::map<ir::NodeId, std::string> closed_;
+  std::map<ir::NodeId, ir::NodeId> part_of_;  ///< scores → context, of attentions
+  std::set<ir::NodeId> attentions_;           ///< their contexts
   TuningSpace space_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // The bridge between graphs and the search: what may be chosen per operator, and what a point means.
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct TuningSpace {
   search::SearchSpace shape;
   std::vector<ir::NodeId> nodes;                      ///< per dimension
   std::vector<std::vector<quant::OpConfig>> options;  ///< per dimension, per option; the last one is FP32
+  std::set<ir::NodeId> attentions;                    ///< contexts of attentions that have an INT8 option
   std::map<ir::NodeId, std::string> kept_fp32;        ///< anchors that cannot be INT8, with the reason
   std::set<ir::NodeId> not_bf16;                      ///< operators that are kept out of BF16
   std::map<ir::NodeId, std::string> slower_in_bf16;   ///< those of them that speed decided, with the reason

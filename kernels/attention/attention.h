@@ -3,7 +3,8 @@
 // through scores, softmax and context while its scores are in cache; transposes and head splits are strides.
 //
 // FP32 tensors are multiplied in FP32. BF16 tensors are multiplied as BF16 with sums in FP32; scores and softmax stay in
-// FP32 and the probabilities are rounded once. exp is a polynomial of relative error below 3e-7. Every row is computed in
+// FP32 and the probabilities are rounded once. 8-bit tensors are multiplied exactly, by probabilities rounded to steps
+// of 1 / 32767, or to 8 bits where the caller wants them so. exp is a polynomial of relative error below 3e-7. Every row is computed in
 // the same way wherever blocks begin, so results do not depend on the number of threads.
 //
 // Measured (Zen 5, one thread, 12 heads of 128 × 64) against products, scaling, mask, softmax and transposes as steps of
@@ -41,5 +42,14 @@ void attention(const Attention& how, const float* q, const float* k, const float
 void attention(const Attention& how, const BFloat16* q, const BFloat16* k, const BFloat16* v, BFloat16* out) noexcept;
 void attention(const Attention& how, const BFloat16* q, const BFloat16* k, const BFloat16* v, std::byte* out,
                const Affine8& as) noexcept;
+
+/// 8-bit operands; at most 2^15 keys and numbers a key.
+struct Operands8 {
+  const std::byte *q, *k, *v;
+  Affine8 as_q, as_k, as_v;
+  float share = 0;  ///< probabilities as u8 in such steps from 0 on; 0: as int16
+};
+void attention(const Attention& how, const Operands8& operands, float* out) noexcept;
+void attention(const Attention& how, const Operands8& operands, std::byte* out, const Affine8& as) noexcept;
 
 }  // namespace inc::kernels

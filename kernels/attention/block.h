@@ -22,4 +22,23 @@ struct AttentionBlock {
   std::int64_t out_row;
 };
 
+/// The same with 8-bit operands: units as the variant packs them (body8.h).
+struct AttentionBlock8 : AttentionBlock {
+  const std::int32_t* of_keys;  ///< from finish_keys8
+  std::int32_t* of_rows;        ///< scratch
+  std::int32_t k_zero;
+  std::int64_t numbers;  ///< depth in numbers
+  float share, most;     ///< a step of the shares, and how many of them there can be
+  float context;         ///< a step of the sums that make the context
+};
+
+/// Rows of 8-bit numbers, side by side.
+struct Rows8 {
+  const std::uint8_t* data;
+  std::int64_t row, count, width;
+  bool is_signed;
+  std::int32_t zero;
+  std::uint8_t flip;  ///< what turns them into the type that a product with VNNI takes there
+};
+
 }  // namespace inc::kernels

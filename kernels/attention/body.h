@@ -16,21 +16,29 @@ namespace {
 
 using I64 = std::int64_t;
 
-#ifdef INC_KERNEL_BF16_DOT
-constexpr I64 kPerUnit = 2;  // numbers that one multiplication takes from a row at once
-#else
-constexpr I64 kPerUnit = 1;
-#endif
-
 /// A unit is the 4 bytes that one lane takes of an operand: an FP32 number, or two BF16 numbers.
-INC_INLINE V dot(V sum, const float* unit, V b) {
+struct Real {
 #ifdef INC_KERNEL_BF16_DOT
-  std::int32_t bits;
-  std::memcpy(&bits, unit, sizeof bits);
-  return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(bits), (__m512bh)b);
+  static constexpr I64 kPerUnit = 2;  // numbers that one multiplication takes from a row at once
 #else
-  return multiply_add(splat(*unit), b, sum);
+  static constexpr I64 kPerUnit = 1;
 #endif
+  using Sum = V;
+  static INC_INLINE Sum dot(Sum sum, const float* unit, V b) {
+#ifdef INC_KERNEL_BF16_DOT
+    std::int32_t bits;
+    std::memcpy(&bits, unit, sizeof bits);
+    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(bits), (__m512bh)b);
+#else
+    return multiply_add(splat(*unit), b, sum);
+#endif
+  }
+};
+
+template <int C>
+INC_INLINE void put(const V (&row)[C], float* to) {
+#pragma GCC unroll 4
+  for (int j = 0; j < C; ++j) store(to + j * kLanes, row[j]);
 }
 
 /// What becomes of sums that are scores: s * scale + mask; and of each row the largest so far, lane by lane.
@@ -42,15 +50,17 @@ struct Scores {
   bool first;
 
   template <int C>
-  INC_INLINE void row(I64 r, V (&sum)[C]) const {
+  INC_INLINE void row(I64 r, const V (&sum)[C], float* to) const {
+    V score[C];
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j)
-      sum[j] = mask == nullptr ? sum[j] * splat(scale)
-                               : multiply_add(sum[j], splat(scale), load(mask + r * mask_row + j * kLanes));
-    V top = sum[0];
+      score[j] = mask == nullptr ? sum[j] * splat(scale)
+                                 : multiply_add(sum[j], splat(scale), load(mask + r * mask_row + j * kLanes));
+    V top = score[0];
 #pragma GCC unroll 4
-    for (int j = 1; j < C; ++j) top = larger(sum[j], top);
+    for (int j = 1; j < C; ++j) top = larger(score[j], top);
     store(most + r * kLanes, first ? top : larger(top, load(most + r * kLanes)));
+    put(score, to);
   }
 };
 
@@ -59,11 +69,13 @@ struct Context {
   const float* factor;
 
   template <int C>
-  INC_INLINE void row(I64 r, V (&sum)[C]) const {
-    if (factor == nullptr) return;
+  INC_INLINE void row(I64 r, const V (&sum)[C], float* to) const {
+    if (factor == nullptr) return put(sum, to);
     const V by = splat(factor[r]);
+    V scaled[C];
 #pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) sum[j] *= by;
+    for (int j = 0; j < C; ++j) scaled[j] = sum[j] * by;
+    put(scaled, to);
   }
 };
 
@@ -77,13 +89,13 @@ struct Product {
   I64 c_row;
 };
 
-template <int R, int C, class Finish>
+template <class Numbers, int R, int C, class Finish>
 void tile(const Product& p, I64 first, const Finish& finish) {
-  V sum[R][C];
+  typename Numbers::Sum sum[R][C];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) sum[r][j] = V{};
+    for (int j = 0; j < C; ++j) sum[r][j] = typename Numbers::Sum{};
   const float *a = p.a + first * p.a_row, *b = p.b;
   const I64 a_row = p.a_row, b_row = p.b_row;
   for (I64 k = 0; k < p.depth; ++k) {
@@ -93,14 +105,10 @@ void tile(const Product& p, I64 first, const Finish& finish) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-      for (int j = 0; j < C; ++j) sum[r][j] = dot(sum[r][j], a + r * a_row + k, right[j]);
+      for (int j = 0; j < C; ++j) sum[r][j] = Numbers::dot(sum[r][j], a + r * a_row + k, right[j]);
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
-    finish.row(first + r, sum[r]);
-#pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) store(p.c + (first + r) * p.c_row + j * kLanes, sum[r][j]);
-  }
+  for (int r = 0; r < R; ++r) finish.row(first + r, sum[r], p.c + (first + r) * p.c_row);
 }
 
 constexpr int kMostColumns = kLanes == 16 ? 4 : 2;
@@ -112,10 +120,10 @@ constexpr int kMostRows = kLanes == 16 ? (C == 4   ? 6
                                        : 12;
 
 /// As few tiles as will do, of like heights.
-template <int C, class Finish, int... R>
+template <class Numbers, int C, class Finish, int... R>
 INC_INLINE void tiles(const Product& p, I64 rows, const Finish& finish, std::integer_sequence<int, R...>) {
   using Tile = void (*)(const Product&, I64, const Finish&);
-  static constexpr Tile kTiles[] = {tile<R + 1, C, Finish>...};
+  static constexpr Tile kTiles[] = {tile<Numbers, R + 1, C, Finish>...};
   const I64 count = (rows + sizeof...(R) - 1) / static_cast<I64>(sizeof...(R));
   for (I64 i = 0, first = 0; i < count; ++i) {
     const I64 next = rows * (i + 1) / count;
@@ -125,12 +133,12 @@ INC_INLINE void tiles(const Product& p, I64 rows, const Finish& finish, std::int
 }
 
 /// One panel of at most kMostColumns vectors.
-template <class Finish, int C = kMostColumns>
+template <class Numbers, class Finish, int C = kMostColumns>
 void panel(int columns, const Product& p, I64 rows, const Finish& finish) {
   if constexpr (C > 1) {
-    if (columns < C) return panel<Finish, C - 1>(columns, p, rows, finish);
+    if (columns < C) return panel<Numbers, Finish, C - 1>(columns, p, rows, finish);
   }
-  tiles<C>(p, rows, finish, std::make_integer_sequence<int, kMostRows<C>>());
+  tiles<Numbers, C>(p, rows, finish, std::make_integer_sequence<int, kMostRows<C>>());
 }
 
 constexpr I64 kPanel = kMostColumns * kLanes;
@@ -209,6 +217,36 @@ void narrow_in_place(float* s, I64 count, float factor) {
 }
 #endif
 
+/// Every panel of keys; finish(Scores, first key) says what becomes of the sums.
+template <class Numbers, class Finish>
+INC_INLINE void score(const AttentionBlock& b, const Finish& finish) {
+  const I64 vectors = (b.keys + kLanes - 1) / kLanes;
+  for (I64 v = 0; v < vectors; v += kMostColumns) {
+    const int columns = static_cast<int>(vectors - v < kMostColumns ? vectors - v : kMostColumns);
+    const Product p{b.q, b.q_row, b.k + v * kLanes * b.depth, kPanel, b.depth, b.scores + v * kLanes, b.score_row};
+    const Scores scores{b.scale, b.mask == nullptr ? nullptr : b.mask + v * kLanes, b.mask_row, b.lanes, v == 0};
+    panel<Numbers>(columns, p, b.rows, finish(scores, v * kLanes));
+  }
+}
+
+/// Scores become exponentials, and factor what makes shares of a row's.
+INC_INLINE void soften(const AttentionBlock& b) {
+  for (I64 r = 0; r < b.rows; ++r) b.factor[r] = largest_across(load(b.lanes + r * kLanes));
+  for (I64 r = 0; r < b.rows; ++r)
+    store(b.lanes + r * kLanes, exponentials(b.scores + r * b.score_row, b.keys, b.factor[r]));
+  for (I64 r = 0; r < b.rows; ++r) b.factor[r] = 1.0f / sum_across(load(b.lanes + r * kLanes));
+}
+
+template <class Numbers, class Finish>
+INC_INLINE void gather(const AttentionBlock& b, const Finish& finish) {
+  const I64 units = (b.keys + Numbers::kPerUnit - 1) / Numbers::kPerUnit, wide = (b.width + kLanes - 1) / kLanes;
+  for (I64 v = 0; v < wide; v += kMostColumns) {
+    const int columns = static_cast<int>(wide - v < kMostColumns ? wide - v : kMostColumns);
+    const Product p{b.scores, b.score_row, b.v + v * kLanes, b.v_row, units, b.out + v * kLanes, b.out_row};
+    panel<Numbers>(columns, p, b.rows, finish);
+  }
+}
+
 }  // namespace
 
 /// Panels of kPanel rows as columns: to[panel][depth][kPanel], zeros behind the last row up to 16.
@@ -248,28 +286,14 @@ void pack_pairs(const std::uint16_t* rows, I64 row, I64 count, I64 width, std::u
 }
 
 void attend_block(const AttentionBlock& b) noexcept {
-  const I64 vectors = (b.keys + kLanes - 1) / kLanes;
-  for (I64 v = 0; v < vectors; v += kMostColumns) {
-    const int columns = static_cast<int>(vectors - v < kMostColumns ? vectors - v : kMostColumns);
-    const Product p{b.q, b.q_row, b.k + v * kLanes * b.depth, kPanel, b.depth, b.scores + v * kLanes, b.score_row};
-    panel(columns, p, b.rows,
-          Scores{b.scale, b.mask == nullptr ? nullptr : b.mask + v * kLanes, b.mask_row, b.lanes, v == 0});
-  }
-  for (I64 r = 0; r < b.rows; ++r) b.factor[r] = largest_across(load(b.lanes + r * kLanes));
-  for (I64 r = 0; r < b.rows; ++r)
-    store(b.lanes + r * kLanes, exponentials(b.scores + r * b.score_row, b.keys, b.factor[r]));
-  for (I64 r = 0; r < b.rows; ++r) b.factor[r] = 1.0f / sum_across(load(b.lanes + r * kLanes));
+  score<Real>(b, [](const Scores& scores, I64) { return scores; });
+  soften(b);
 #ifdef INC_KERNEL_BF16_DOT
   for (I64 r = 0; r < b.rows; ++r) narrow_in_place(b.scores + r * b.score_row, b.keys, b.factor[r]);
-  const Context finish{nullptr};
+  gather<Real>(b, Context{nullptr});
 #else
-  const Context finish{b.factor};
+  gather<Real>(b, Context{b.factor});
 #endif
-  const I64 units = (b.keys + kPerUnit - 1) / kPerUnit, wide = (b.width + kLanes - 1) / kLanes;
-  for (I64 v = 0; v < wide; v += kMostColumns) {
-    const int columns = static_cast<int>(wide - v < kMostColumns ? wide - v : kMostColumns);
-    panel(columns, {b.scores, b.score_row, b.v + v * kLanes, b.v_row, units, b.out + v * kLanes, b.out_row}, b.rows, finish);
-  }
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA

@@ -376,9 +376,21 @@ class Bf16(Session):
         self.put(small_nets.attention())
         for env in (BF16_ANYWHERE, {"MIX_PRECISION_TEST": "1"}, AVX2 | BF16_ANYWHERE, AVX2 | {"MIX_PRECISION_TEST": "1"}):
             with self.subTest(str(env)):
-                self.quantize({"recipes": {"last_conv_or_matmul_quantization": False}}, env=env)
-                self.assertEqual(self.precisions("query", "up", "scores", "mix", "head"), ["int8", "int8", "bf16", "bf16", "bf16"])
-                self.assertIn("last_conv_or_matmul_quantization", self.ops["head"]["reason"])
+                for attention in (False, True):
+                    self.quantize({"recipes": {"last_conv_or_matmul_quantization": False, "attention_quantization": attention}}, env=env)
+                    products = ["int8" if attention else "bf16"] * 2
+                    self.assertEqual(self.precisions("query", "up", "scores", "mix", "head"), ["int8", "int8", *products, "bf16"])
+                    self.assertIn("last_conv_or_matmul_quantization", self.ops["head"]["reason"])
+
+    def test_an_attention_follows_rules_for_either_product(self):
+        self.put(small_nets.attention())
+        for name in ("scores", "mix"):
+            rule = {name: {"activation": {"dtype": ["fp32"]}, "weight": {"dtype": ["fp32"]}}}
+            self.quantize({"recipes": {"attention_quantization": True}, "op_wise": rule})
+            self.assertEqual(self.precisions("query", "scores", "mix"), ["int8", "fp32", "fp32"])
+        self.quantize({"recipes": {"attention_quantization": True}})
+        self.assertEqual(self.precisions("query", "scores", "softmax", "mix"), ["int8", "int8", "fp32", "int8"])
+        self.assertIn("attention", self.ops["scores"]["reason"])
 
     def test_without_the_instructions_bf16_is_not_used_unless_forced(self):
         self.put(small_nets.perceptron())
@@ -423,7 +435,7 @@ class Bf16(Session):
         self.assertEqual(self.precisions("first", "second", "last"), ["bf16", "int8", "bf16"])
         self.put(small_nets.attention())
         for name in ("norm", "softmax", "scores"):
-            self.quantize({}, env=BF16_ANYWHERE, mixed_precision={"precisions": ["bf16"], "op_wise": {name: {"activation": {"dtype": ["fp32"]}}}})
+            self.quantize({"recipes": {"attention_quantization": False}}, env=BF16_ANYWHERE, mixed_precision={"precisions": ["bf16"], "op_wise": {name: {"activation": {"dtype": ["fp32"]}}}})
             self.assertEqual(self.precisions(name), ["fp32"])
             self.assertIn("kept in FP32 by the configuration", self.ops[name]["reason"])
 

@@ -1,5 +1,6 @@
 // Attention written out as operators runs as one step wherever nobody looks inside, and gives the numbers of the
-// operators one by one: in FP32, in BF16, with an 8-bit result, however heads are split, repeated, masked and joined.
+// operators one by one: in FP32, in BF16, with an 8-bit result, with 8-bit operands, however heads are split, repeated,
+// masked and joined.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +9,9 @@
 #include "adaptors/onednn/isa.h"
 #include "adaptors/reference/adaptor.h"
 #include "core/base/parallel.h"
+#include "core/ir/patch.h"
+#include "core/quant/attention.h"
+#include "core/quant/placement.h"
 #include "tests/contract/adaptors/bf16.h"
 #include "tests/contract/adaptors/group.h"
 #include "tests/support/approx.h"
@@ -111,6 +115,44 @@ int attention_steps(const runtime::Executable& prepared, const std::vector<ir::T
   return count;
 }
 
+/// All attentions in 8 bits, and the anchors before them if they may.
+ir::Graph in_8_bits(const ir::Graph& graph, bool anchors, DType type = DType::UInt8) {
+  quant::QuantConfig config;
+  quant::OpConfig int8{quant::Precision::Int8};
+  int8.activation.dtype = type;
+  std::set<ir::NodeId> contexts;
+  for (const auto& attention : quant::attentions(graph)) {
+    contexts.insert(attention.context);
+    config.ops.emplace(attention.context, int8);
+  }
+  if (anchors)
+    for (const ir::NodeId id : quant::quantizable_nodes(graph)) config.ops.emplace(id, int8);
+  quant::RangeTable ranges;
+  for (const auto& watched : quant::values_to_calibrate(graph, quant::Placement::Anchors, contexts))
+    ranges.tensor[{watched.value, quant::RangeMethod::MinMax}] = {-5, 6};
+  quant::WeightCache weights;
+  return quant::insert_qdq(graph, config, ranges, weights, {});
+}
+
+/// Probabilities in 8 bits too, as other quantizers write them.
+ir::Graph with_8_bit_shares(ir::Graph graph, const ir::Graph& before, DType type) {
+  const quant::Attention attention = quant::attentions(before).at(0);
+  const ir::Node& context = graph.node(attention.context);
+  const ir::TensorType real = graph.value(context.inputs[0]).type;
+  ir::Patch patch(graph, "shares");
+  const ir::ValueId scale = patch.add_constant("share", ir::Tensor::scalar(1.0f / 255));
+  const ir::ValueId zero =
+      patch.add_constant("none", type == DType::UInt8 ? ir::Tensor::scalar<std::uint8_t>(0) : ir::Tensor::scalar<std::int8_t>(-128));
+  const auto q = patch.add_node({"QuantizeLinear", {context.inputs[0], scale, zero}, {}, "to8", {{type, real.dims}}, {"q8"}});
+  const auto back = patch.add_node({"DequantizeLinear", {q[0], scale, zero}, {}, "from8", {real}, {"p8"}});
+  patch.replace_input(context.id, 0, back[0]);
+  graph.apply(patch);
+  return graph;
+}
+
+// Where a sum in FP32 comes out on the other side of a tie, one number in many is a step away.
+constexpr testing::Nmse kTies{1e-4};
+
 class AttentionStep : public ::testing::TestWithParam<Spec> {};
 
 TEST_P(AttentionStep, GivesTheNumbersOfItsOperators) {
@@ -130,6 +172,37 @@ TEST_P(AttentionStep, GivesTheNumbersOfItsOperatorsInBf16) {
   EXPECT_EQ(attention_steps(*found, inputs), onednn::has_bf16() ? 1 : 0);
   const auto wanted = reference::make_adaptor()->prepare(graph)->run(inputs);
   EXPECT_TRUE(testing::agree(found->run(inputs)[0], wanted[0], kScoresRoundedOrNot));
+}
+
+TEST_P(AttentionStep, GivesTheNumbersOfItsOperatorsIn8Bits) {
+  Made made(GetParam());
+  const auto inputs = made.b.inputs();
+  for (const bool anchors : {false, true})
+    for (const DType type : {DType::UInt8, DType::Int8}) {
+      const ir::Graph graph = in_8_bits(made.b.graph, anchors, type);
+      const auto found = onednn::make_adaptor()->prepare(graph);
+      EXPECT_EQ(attention_steps(*found, inputs), 1);
+      for (const auto& step : found->profile(inputs, 1)) {
+        EXPECT_FALSE(anchors && (step.op_type == "Transpose" || step.op_type == "DequantizeLinear")) << step.name;
+        if (step.kernel == "inc:attention") {
+          EXPECT_EQ(step.precision, "int8");
+        }
+      }
+      const auto wanted = reference::make_adaptor()->prepare(graph)->run(inputs);
+      EXPECT_TRUE(testing::agree(found->run(inputs)[0], wanted[0], kTies)) << anchors << inc::name_of(type);
+    }
+}
+
+TEST_P(AttentionStep, Takes8BitProbabilities) {
+  Made made(GetParam());
+  const auto inputs = made.b.inputs();
+  for (const DType type : {DType::UInt8, DType::Int8}) {
+    const ir::Graph graph = with_8_bit_shares(in_8_bits(made.b.graph, true), made.b.graph, type);
+    const auto found = onednn::make_adaptor()->prepare(graph);
+    EXPECT_EQ(attention_steps(*found, inputs), 1);
+    const auto wanted = reference::make_adaptor()->prepare(graph)->run(inputs);
+    EXPECT_TRUE(testing::agree(found->run(inputs)[0], wanted[0], kTies)) << inc::name_of(type);
+  }
 }
 
 TEST_P(AttentionStep, QuantizesItsResultItselfWhereRowsFillAVector) {

@@ -203,6 +203,53 @@ TEST(BuildSpace, MethodsAreThoseOfTheOptions) {
   EXPECT_TRUE(space.needs_ranges());
 }
 
+/// softmax(q · k) · v with so many numbers a query.
+struct AttentionNet {
+  explicit AttentionNet(std::int64_t depth) {
+    const auto type = [](const ir::Shape& shape) { return ir::TensorType::of(DType::Float, shape); };
+    const auto q = graph.add_input("q", type({6, depth})), k = graph.add_input("k", type({depth, 6})),
+               v = graph.add_input("v", type({6, depth}));
+    const auto node = [&](const std::string& op, const std::vector<ir::ValueId>& inputs, const std::string& name,
+                          const ir::Shape& shape) {
+      return graph.add_node({op, inputs, {}, name, {type(shape)}, {name + "_out"}})[0];
+    };
+    scores = node("MatMul", {q, k}, "scores", {6, 6});
+    context = node("MatMul", {node("Softmax", {scores}, "softmax", {6, 6}), v}, "context", {6, depth});
+    graph.add_output(context);
+  }
+  ir::Graph graph;
+  ir::ValueId scores, context;
+};
+
+TEST(BuildSpace, AnAttentionIsOneDimensionWhereItMayBeInt8) {
+  for (const std::int64_t depth : {8, 16})
+    for (const Attentions may : {Attentions::None, Attentions::Wide, Attentions::All}) {
+      const AttentionNet net(depth);
+      SpaceOptions options;
+      options.attentions = may;
+      options.weight.bounds = {quant::WeightBound::PairBounded, quant::WeightBound::Full};
+      const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+      const bool there = may == Attentions::All || (may == Attentions::Wide && depth == 16);
+      ASSERT_EQ(space.shape.dims.size(), there ? 1u : 0u) << depth;
+      const ir::NodeId scores = *net.graph.value(net.scores).producer, context = *net.graph.value(net.context).producer;
+      EXPECT_EQ(space.kept_fp32.at(scores), there ? "goes with 'context'" : "weight is not constant");
+      if (!there) continue;
+      EXPECT_EQ(space.shape.dims[0].name, "context");
+      EXPECT_EQ(space.shape.dims[0].options, (std::vector<std::string>{"int8", "fp32"})) << "it has no weights to bound";
+      EXPECT_EQ(space.attentions, std::set<ir::NodeId>{context});
+    }
+}
+
+TEST(BuildSpace, AnAttentionHasNoDynamicForm) {
+  const AttentionNet net(16);
+  SpaceOptions options;
+  options.attentions = Attentions::All;
+  options.approach = Approach::Dynamic;
+  const TuningSpace space = build_space(net.graph, FakeAdaptor(), options);
+  EXPECT_TRUE(space.shape.dims.empty());
+  EXPECT_EQ(space.kept_fp32.at(*net.graph.value(net.context).producer), "attention takes the ranges of calibration");
+}
+
 TEST(Decode, GivesTheOptionOfEveryDimension) {
   const SpaceNet net;
   const TuningSpace space = build_space(net.graph, FakeAdaptor(), {});
