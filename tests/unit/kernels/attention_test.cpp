@@ -163,6 +163,19 @@ void add_mask(Problem<T>& p, I64 row) {
   p.how.mask_at = {p.zeros.data(), row, 1};
 }
 
+/// For as many queries as keys; what each of them sees.
+template <class T>
+std::vector<I64> hide_later_keys(Problem<T>& p) {
+  std::vector<I64> visible;
+  for (I64 r = 0; r < p.c.keys; ++r) {
+    visible.push_back(r + 1);
+    for (I64 t = 0; t < p.c.keys; ++t) p.mask.push_back(t <= r ? 0.0f : -1e9f);
+  }
+  p.how.mask = p.mask.data();
+  p.how.mask_at = {p.zeros.data(), p.c.keys, 1};
+  return visible;
+}
+
 TEST_P(AttentionKernel, AddsAMaskPerRowOrOneForAll) {
   for (const I64 row : {0, 130}) {
     Problem<float> p({1, 2, 50, 130, 16, 16});
@@ -180,13 +193,7 @@ TEST_P(AttentionKernel, AddsOneNumberPerQuery) {
 
 TEST_P(AttentionKernel, LooksAtVisibleKeysOnly) {
   Problem<float> p({1, 2, 60, 60, 8, 8});
-  std::vector<I64> visible;
-  for (I64 r = 0; r < 60; ++r) {
-    visible.push_back(r + 1);
-    for (I64 t = 0; t < 60; ++t) p.mask.push_back(t <= r ? 0.0f : -1e9f);
-  }
-  p.how.mask = p.mask.data();
-  p.how.mask_at = {p.zeros.data(), 60, 1};
+  const std::vector<I64> visible = hide_later_keys(p);
   const auto all = computed(p);
   p.how.visible = visible.data();
   const auto some = computed(p);
@@ -320,13 +327,7 @@ TEST_P(AttentionOf8Bits, AddsAMask) {
 
 TEST_P(AttentionOf8Bits, LooksAtVisibleKeysOnly) {
   ProblemOf8Bits p({1, 2, 60, 60, 8, 8}, kQ, kK, kV);
-  std::vector<I64> visible;
-  for (I64 r = 0; r < 60; ++r) {
-    visible.push_back(r + 1);
-    for (I64 t = 0; t < 60; ++t) p.mask.push_back(t <= r ? 0.0f : -1e9f);
-  }
-  p.how.mask = p.mask.data();
-  p.how.mask_at = {p.zeros.data(), 60, 1};
+  const std::vector<I64> visible = hide_later_keys(p);
   const auto all = computed(p);
   p.how.visible = visible.data();
   EXPECT_EQ(all, computed(p));
