@@ -9,6 +9,7 @@
 //
 // Measured (Zen 5, one thread, 12 heads of 128 × 64) against products, scaling, mask, softmax and transposes as steps of
 // their own: FP32 0.28 ms to 0.46, BF16 0.165 to 0.47. 64 heads of 256 × 8 under a causal mask, FP32: 1.3 ms to 6.5.
+// On a Zen 4, the 12 heads: FP32 0.53 ms, 8-bit operands 0.27.
 #include <cstddef>
 #include <cstdint>
 
