@@ -4,6 +4,10 @@
 
 namespace inc::onednn {
 
+kernels::Affine8 affine(const TensorScale& s) {
+  return {s.scale, s.zero_point, s.dtype == DType::Int8};
+}
+
 std::optional<TensorScale> tensor_scale(const Builder& b, const ir::Node& node) {
   const ir::Tensor* scale = b.known(node.input(1));
   const ir::Tensor* zero = b.known(node.input(2));

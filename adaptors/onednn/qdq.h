@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "adaptors/onednn/builder.h"
+#include "kernels/quantize/quantize.h"
 
 namespace inc::onednn {
 
@@ -14,6 +15,9 @@ struct TensorScale {
   DType dtype = DType::UInt8;
   bool operator==(const TensorScale&) const = default;
 };
+
+/// As our own kernels want it.
+kernels::Affine8 affine(const TensorScale& scale);
 
 /// Of a QuantizeLinear or DequantizeLinear node with constant per-tensor parameters and an 8-bit type.
 std::optional<TensorScale> tensor_scale(const Builder& builder, const ir::Node& node);

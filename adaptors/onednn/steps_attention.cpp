@@ -297,10 +297,6 @@ struct Slots {
   int q, k, v, mask, to;
 };
 
-kernels::Affine8 affine(const TensorScale& as) {
-  return {as.scale, as.zero_point, as.dtype == DType::Int8};
-}
-
 /// T: float, BFloat16; std::byte for 8-bit operands.
 template <class T>
 void attend(Frame& f, const Slots& s, kernels::Attention how, const Group& g, const Operand& out) {

@@ -7,10 +7,6 @@
 namespace inc::onednn {
 namespace {
 
-kernels::Affine8 affine(const TensorScale& s) {
-  return {s.scale, s.zero_point, s.dtype == DType::Int8};
-}
-
 bool sees_the_image(std::int64_t outputs, std::int64_t stride, std::int64_t before, std::int64_t taps, std::int64_t dilation,
                     std::int64_t size) {
   for (std::int64_t o = 0; o < outputs; ++o) {

@@ -10,10 +10,6 @@
 namespace inc::onednn {
 namespace {
 
-kernels::Affine8 affine(const TensorScale& s) {
-  return {s.scale, s.zero_point, s.dtype == DType::Int8};
-}
-
 /// A slot of another 8-bit or FP32 type in the memory order of `from`.
 int make_like(Builder& b, ir::ValueId value, int from, DType type) {
   const Desc& desc = b.slot(from).desc;

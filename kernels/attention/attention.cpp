@@ -23,26 +23,22 @@ void pack_pairs(const std::uint16_t* rows, int64_t row, int64_t count, int64_t w
                 int64_t to_row) noexcept;
 void attend_block(const AttentionBlock& b) noexcept;
 }  // namespace avx512_bf16
-#define INC_ATTENTION8_DECLARE(isa)                                                            \
-  namespace isa {                                                                              \
-  void pack_rows8(const Rows8& from, float* to, int64_t to_row) noexcept;                      \
-  void pack_values8(const Rows8& from, float* to, int64_t to_row) noexcept;                    \
-  void attend_block8(const AttentionBlock8& b) noexcept;                                       \
-  }
-INC_ATTENTION8_DECLARE(baseline)
-INC_ATTENTION8_DECLARE(avx2)
-INC_ATTENTION8_DECLARE(avx512)
-INC_ATTENTION8_DECLARE(avx512_vnni)
+INC_KERNEL_DECLARE(void pack_rows8(const Rows8& from, float* to, int64_t to_row) noexcept)
+INC_KERNEL_DECLARE(void pack_values8(const Rows8& from, float* to, int64_t to_row) noexcept)
+INC_KERNEL_DECLARE(void attend_block8(const AttentionBlock8& b) noexcept)
 namespace avx512_vnni {
+void pack_rows8(const Rows8& from, float* to, int64_t to_row) noexcept;
+void pack_values8(const Rows8& from, float* to, int64_t to_row) noexcept;
+void attend_block8(const AttentionBlock8& b) noexcept;
 void pack_columns(const float* rows, int64_t row, int64_t count, int64_t depth, float* to) noexcept;
 void finish_keys8(float* packed, int64_t keys, int64_t depth, std::uint8_t flip, std::int32_t zero, std::int32_t less,
                   std::int32_t* to) noexcept;
 }  // namespace avx512_vnni
-#define INC_ATTENTION8_CALL(function, ...) \
-  do {                                     \
-    if (has_vnni())                        \
-      avx512_vnni::function(__VA_ARGS__);  \
-    else                                   \
+#define INC_ATTENTION8_CALL(function, ...)    \
+  do {                                        \
+    if (has_vnni())                           \
+      avx512_vnni::function(__VA_ARGS__);     \
+    else                                      \
       INC_KERNEL_CALL(function, __VA_ARGS__); \
   } while (false)
 

@@ -16,6 +16,12 @@ namespace {
 
 using I64 = std::int64_t;
 
+INC_INLINE std::int32_t bits_of(const float* unit) {
+  std::int32_t bits;
+  std::memcpy(&bits, unit, sizeof bits);
+  return bits;
+}
+
 /// A unit is the 4 bytes that one lane takes of an operand: an FP32 number, or two BF16 numbers.
 struct Real {
 #ifdef INC_KERNEL_BF16_DOT
@@ -26,9 +32,7 @@ struct Real {
   using Sum = V;
   static INC_INLINE Sum dot(Sum sum, const float* unit, V b) {
 #ifdef INC_KERNEL_BF16_DOT
-    std::int32_t bits;
-    std::memcpy(&bits, unit, sizeof bits);
-    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(bits), (__m512bh)b);
+    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(bits_of(unit)), (__m512bh)b);
 #else
     return multiply_add(splat(*unit), b, sum);
 #endif

@@ -5,12 +5,6 @@
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
-INC_INLINE std::int32_t bits_of(const float* unit) {
-  std::int32_t bits;
-  std::memcpy(&bits, unit, sizeof bits);
-  return bits;
-}
-
 struct Pairs {
   static constexpr I64 kPerUnit = 2;
   using Sum = VI;
@@ -57,17 +51,6 @@ struct Exact {
   }
 };
 
-struct Scaled {
-  float by;
-  template <int C>
-  INC_INLINE void row(I64, const V (&sum)[C], float* to) const {
-    V scaled[C];
-#pragma GCC unroll 4
-    for (int j = 0; j < C; ++j) scaled[j] = sum[j] * splat(by);
-    put(scaled, to);
-  }
-};
-
 INC_INLINE VI nearest(V x) {
 #if defined(__AVX512F__)
   return (VI)_mm512_cvtps_epi32((__m512)x);
@@ -102,11 +85,10 @@ void round_in_place(float* s, I64 count, float factor, float most) {
 
 void pack_rows8(const Rows8& from, float* to, I64 to_row) noexcept {
 #ifdef INC_KERNEL_VNNI
-  const auto flip = static_cast<std::uint8_t>(from.flip);
   for (I64 r = 0; r < from.count; ++r) {
     const std::uint8_t* __restrict row = from.data + r * from.row;
     auto* __restrict out = reinterpret_cast<std::uint8_t*>(to + r * to_row);
-    for (I64 i = 0; i < from.width; ++i) out[i] = row[i] ^ flip;
+    for (I64 i = 0; i < from.width; ++i) out[i] = row[i] ^ from.flip;
     for (I64 i = from.width; i < 4 * to_row; ++i) out[i] = 0;
   }
 #else
@@ -170,8 +152,11 @@ void attend_block8(const AttentionBlock8& b) noexcept {
   score<Pairs>(b, [&](const Scores& scores, I64) { return Exact<Scores>{nullptr, nullptr, scores}; });
 #endif
   soften(b);
-  for (I64 r = 0; r < b.rows; ++r) round_in_place(b.scores + r * b.score_row, b.keys, b.factor[r] / b.share, b.most);
-  gather<Pairs>(b, Exact<Scaled>{nullptr, nullptr, {b.context}});
+  for (I64 r = 0; r < b.rows; ++r) {
+    round_in_place(b.scores + r * b.score_row, b.keys, b.factor[r] / b.share, b.most);
+    b.factor[r] = b.context;
+  }
+  gather<Pairs>(b, Exact<Context>{nullptr, nullptr, {b.factor}});
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA
