@@ -13,7 +13,9 @@ Ours is the file that `inc-cpp quantize` writes for FP32 input with everything i
 only`, default recipes, weights that cannot saturate). The others' INT8: onnxruntime static QDQ u8s8 per channel (and dynamic
 where the row says so), NNCF's default preset and onnxruntime's QDQ file in OpenVINO; the faster one counts. Every engine has a
 process of its own on the same cores and waits while another runs, at real-time priority where that is allowed: a lower `nice`
-does not help against other sessions where the kernel groups tasks by session. A figure is the p50 of the best of the rounds.
+does not help against other sessions where the kernel groups tasks by session. The kernel keeps 50 ms of every second from such
+processes, so that each turn is followed by a rest: without, three turns of a third of a second met the same engine in every
+round (ResNet-50 batch 16 in INT8: 355 ms instead of 306). A figure is the p50 of the best of the rounds.
 """
 import argparse
 import datetime
@@ -75,6 +77,7 @@ quantization:
 
 
 LEAST_ROUNDS = 3  # where a single run takes longer than a round should
+REST = 0.1  # of a turn's time, and at least so many seconds
 
 
 class Row:
@@ -160,6 +163,7 @@ class Engine:
     def run(self, seconds):
         print(f"run {seconds} -1", file=self.process.stdin, flush=True)
         answer = json.loads(self.process.stdout.readline())
+        time.sleep(REST * max(1, sum(answer["ms"]) / 1e3))
         self.rounds.append(answer["ms"])
         self.facts["peak_rss_bytes"] = answer["peak_rss_bytes"]
 
