@@ -29,6 +29,13 @@ I64 ceil_div(I64 a, I64 b) {
   return (a + b - 1) / b;
 }
 
+/// The next one: remainders by it take no division.
+I64 power_of_two(I64 value) {
+  I64 power = 1;
+  while (power < value) power *= 2;
+  return power;
+}
+
 I64 taps_of(const DenseShape& s) {
   return s.channels * s.kernel_h * s.kernel_w;
 }
@@ -106,7 +113,17 @@ void set_constants(DenseBlock& b, const DenseGroup& g, bool in_order) {
 /// The rows under the windows of a band: where they are, or copied between their padding when first wanted.
 class Rows {
  public:
-  Rows(const Dense8& p, const std::byte* src, std::byte* scratch) : p_(p), src_(src), scratch_(scratch) { held_.fill(-1); }
+  Rows(const Dense8& p, const std::byte* src, std::byte* scratch)
+      : p_(p),
+        src_(src),
+        scratch_(scratch),
+        before_(std::min(p.shape.left * p.shape.channels, p.row_bytes)),
+        count_(std::min(p.shape.width * p.shape.channels, p.row_bytes - before_)) {
+    held_.fill(-1);
+    if (p.in_place) return;
+    for (I64 slot = 0; slot < p.slots; ++slot)
+      std::memcpy(scratch + slot * p.row_bytes, p.pad.data(), static_cast<std::size_t>(p.row_bytes));
+  }
 
   const std::byte* at(I64 image, I64 y) noexcept {
     const DenseShape& s = p_.shape;
@@ -114,15 +131,11 @@ class Rows {
     const I64 key = image * s.height + y;
     const std::byte* from = src_ + key * s.width * s.channels;
     if (p_.in_place) return from;
-    std::byte* row = scratch_ + y % p_.slots * p_.row_bytes;
-    I64& held = held_[static_cast<std::size_t>(y % p_.slots)];
-    if (held == key) return row;
+    const I64 slot = y & (p_.slots - 1);
+    std::byte* row = scratch_ + slot * p_.row_bytes;
+    I64& held = held_[static_cast<std::size_t>(slot)];
+    if (held != key) std::memcpy(row + before_, from, static_cast<std::size_t>(count_));
     held = key;
-    const I64 before = std::min(s.left * s.channels, p_.row_bytes);
-    const I64 count = std::min(s.width * s.channels, p_.row_bytes - before), behind = p_.row_bytes - before - count;
-    std::memcpy(row, p_.pad.data(), static_cast<std::size_t>(before));
-    std::memcpy(row + before, from, static_cast<std::size_t>(count));
-    std::memcpy(row + before + count, p_.pad.data(), static_cast<std::size_t>(behind));
     return row;
   }
 
@@ -130,6 +143,7 @@ class Rows {
   const Dense8& p_;
   const std::byte* src_;
   std::byte* scratch_;
+  I64 before_, count_;  // bytes of padding to the left, and of a row
   std::array<I64, kMostRows> held_;
 };
 
@@ -231,6 +245,7 @@ bool choose_rows(Dense8& p) {
   p.band = std::clamp<I64>(ceil_div(kLeastBand, s.out_width), 1, kMostRows / s.kernel_h);
   p.slots = (p.band - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
   if (p.slots > kMostRows) p.band = 1, p.slots = (s.kernel_h - 1) * s.dilation_h + 1;
+  p.slots = power_of_two(p.slots);
   p.scratch_bytes = p.in_place ? 0 : ceil_div(p.slots * p.row_bytes, 64) * 64;
   return p.slots <= kMostRows;
 }
@@ -253,7 +268,8 @@ std::optional<Dense8> plan_dense8(const DenseGroup& g) {
   p.out_zero = g.out_zero;
   p.residual = g.residual, p.residual_scale = g.residual_scale;
   p.in_order = g.out == DenseOut::F32 || g.residual == DenseResidual::F32;
-  p.plain = g.residual == DenseResidual::None && !g.signed_input && g.out == DenseOut::U8 && g.out_zero == 0;
+  const bool unsigned_residual = g.residual == DenseResidual::None || g.residual == DenseResidual::U8;
+  p.plain = unsigned_residual && !g.signed_input && g.out == DenseOut::U8 && g.out_zero == 0;
   for (I64 c = 0; c < g.shape.out_channels; ++c) p.plain = p.plain && g.low[c] <= 0.0f;
   if (!choose_rows(p)) return std::nullopt;
   p.pad.assign(static_cast<std::size_t>(p.row_bytes), static_cast<std::byte>(g.input_zero));

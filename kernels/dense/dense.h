@@ -60,7 +60,7 @@ struct Dense8 {
   bool signed_input = false;
   DenseOut out = DenseOut::U8;
   std::int32_t out_zero = 0;
-  bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
+  bool plain = false;  ///< unsigned numbers and residuals, and unsigned results that may be 0 with zero point 0
   DenseResidual residual = DenseResidual::None;
   float residual_scale = 0;
   bool in_order = false;  ///< channels of a block are packed one behind the other: numbers are read or written beside them
@@ -68,7 +68,7 @@ struct Dense8 {
   bool points = false;             ///< output pixels are input pixels, in one long row
   bool in_place = true;            ///< rows are read where they are: nothing is missing beside them
   std::int64_t band = 1;           ///< pixels, or rows, that all blocks pass over in turn
-  std::int64_t slots = 1;          ///< input rows under a band
+  std::int64_t slots = 1;          ///< for input rows under a band: a power of two
   std::int64_t row_bytes = 0;      ///< of a row with its padding
   std::int64_t weight_bytes = 0;   ///< packed
   std::int64_t scratch_bytes = 0;  ///< of one share

@@ -18,7 +18,7 @@ struct DenseRun {
   bool signed_input = false;
   DenseResidual residual_type = DenseResidual::None;
   float residual_scale = 0;
-  bool plain = false;  ///< unsigned numbers, and unsigned results that may be 0 with zero point 0
+  bool plain = false;  ///< unsigned numbers and residuals, and unsigned results that may be 0 with zero point 0
 };
 
 namespace avx512vnni {

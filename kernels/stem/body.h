@@ -91,7 +91,8 @@ INC_INLINE void store_bytes(std::byte* to, F t, const void* low, const void* hig
 #endif
 
 #if defined(__AVX512F__)
-/// Four vectors as bytes, one behind the other.
+/// Four vectors as bytes, one behind the other. kPlain: of unsigned results with zero point 0 that may be 0.
+template <bool kPlain>
 struct Packer {
   V low, high, zero, flip, order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   explicit Packer(const StemRow& r)
@@ -101,11 +102,12 @@ struct Packer {
         flip(_mm512_set1_epi8(static_cast<char>(r.flip))) {}
 
   INC_INLINE V bytes(F a, F b, F c, F d) const {
-    const V ab = _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
-    const V cd = _mm512_packs_epi32(_mm512_cvtps_epi32(c), _mm512_cvtps_epi32(d));
-    const V all = _mm512_packus_epi16(_mm512_adds_epi16(ab, zero), _mm512_adds_epi16(cd, zero));
-    const V held = _mm512_min_epu8(_mm512_max_epu8(_mm512_permutexvar_epi32(order, all), low), high);
-    return _mm512_xor_si512(held, flip);
+    V ab = _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
+    V cd = _mm512_packs_epi32(_mm512_cvtps_epi32(c), _mm512_cvtps_epi32(d));
+    if (!kPlain) ab = _mm512_adds_epi16(ab, zero), cd = _mm512_adds_epi16(cd, zero);
+    const V all = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(ab, cd));
+    if (kPlain) return _mm512_min_epu8(all, high);
+    return _mm512_xor_si512(_mm512_min_epu8(_mm512_max_epu8(all, low), high), flip);
   }
 };
 
@@ -148,35 +150,48 @@ template <int C>
 constexpr int kTogether = 0;
 #endif
 
-/// P pixels times C vectors of channels.
+/// The sums of P pixels times C vectors of channels.
 template <int C, int P>
-void tile(const StemRow& r, I64 pixel) {
-  V sum[P][C];
+INC_INLINE void multiply(const StemRow& r, I64 pixel, V (&sum)[P][C]) {
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p)
 #pragma GCC unroll 4
     for (int j = 0; j < C; ++j) sum[p][j] = load(r.init + j * kLanes);
   const std::byte* w = r.weights;
-  const I64 step = r.pixel_bytes;
+  const I64 step = r.pixel_bytes, three = 3 * step;
   for (I64 k = 0; k < r.kernel_h; ++k) {
-    const std::byte* x = r.rows[k] + pixel * step;
-    for (I64 u = 0; u < r.units; ++u, x += 4, w += C * kLanes * 4) {
+    constexpr int kGroups = (P + 3) / 4;
+    const std::byte* x[kGroups];
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
+      x[g] = r.rows[k] + (pixel + 4 * g) * step;
+      asm("" : "+r"(x[g]));  // or every pixel gets an index of its own, more than there are registers
+    }
+    for (I64 u = 0; u < r.units; ++u, w += C * kLanes * 4) {
       V right[C];
 #pragma GCC unroll 4
       for (int j = 0; j < C; ++j) right[j] = load(w + j * kLanes * 4);
 #pragma GCC unroll 16
       for (int p = 0; p < P; ++p) {
-        const V left = splat_unit(x + p * step);
+        const V left = splat_unit(x[p / 4] + (p % 4 == 3 ? three : p % 4 * step));
 #pragma GCC unroll 4
         for (int j = 0; j < C; ++j) sum[p][j] = multiply_add(sum[p][j], left, right[j]);
       }
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroups; ++g) x[g] += 4;
     }
   }
+}
+
+template <int C, int P, bool kPlain>
+void tile(const StemRow& r, I64 pixel) {
+  V sum[P][C];
+  multiply<C, P>(r, pixel, sum);
   std::byte* to = r.dst + pixel * r.dst_bytes;
   const I64 to_step = r.dst_bytes, channels = r.channels;
   const float *scale = r.scale, *shift = r.shift;
   const auto *low = static_cast<const std::byte*>(r.low), *high = static_cast<const std::byte*>(r.high);
-  if (r.out == StemOut::F32) {
+  if (!kPlain && r.out == StemOut::F32) {
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 4
@@ -188,7 +203,7 @@ void tile(const StemRow& r, I64 pixel) {
   constexpr int kPacked = kTogether<C> == 0 ? 0 : P / kTogether<C> * kTogether<C>;
 #if defined(__AVX512F__)
   if constexpr (kPacked > 0) {
-    const Packer packer(r);
+    const Packer<kPlain> packer(r);
 #pragma GCC unroll 16
     for (int p = 0; p < kPacked; p += kTogether<C>) {
       F t[4];
@@ -211,7 +226,10 @@ using Tile = void (*)(const StemRow&, I64);
 
 template <int C, int... P>
 struct Tiles {
-  static constexpr Tile kAll[] = {tile<C, P>...};
+  static constexpr Tile kAny[] = {tile<C, P, false>...};
+#ifdef INC_KERNEL_VNNI
+  static constexpr Tile kPlain[] = {tile<C, P, true>...};
+#endif
   static constexpr I64 kMost = sizeof...(P);
 };
 template <int C>
@@ -232,14 +250,16 @@ template <>
 struct TilesOf<2> : Tiles<2, 1, 2, 3, 4, 5> {};
 #endif
 
-/// The last tile may overlap the one before it.
 template <int C>
 void run_tiles(const StemRow& r) {
-  const Tile one = TilesOf<C>::kAll[r.pixels - 1];
-  for (I64 pixel = 0; pixel < r.width; pixel += r.pixels) {
-    const I64 last = r.width - r.pixels;
-    one(r, pixel < last ? pixel : last);
-  }
+  const Tile* all = TilesOf<C>::kAny;
+#ifdef INC_KERNEL_VNNI
+  if (r.plain) all = TilesOf<C>::kPlain;
+#endif
+  const Tile most = all[r.pixels - 1];
+  I64 pixel = 0;
+  for (; pixel + r.pixels <= r.width; pixel += r.pixels) most(r, pixel);
+  if (pixel < r.width) all[r.width - pixel - 1](r, pixel);
 }
 
 void run(const StemRow& r) {

@@ -24,6 +24,13 @@ I64 round_up(I64 value, I64 to) {
   return (value + to - 1) / to * to;
 }
 
+/// The next one: remainders by it take no division.
+I64 power_of_two(I64 value) {
+  I64 power = 1;
+  while (power < value) power *= 2;
+  return power;
+}
+
 template <class T>
 T* room(std::vector<StemLine>& lines, I64 count) {
   lines.assign(static_cast<std::size_t>(round_up(count * static_cast<I64>(sizeof(T)), 64) / 64), {});
@@ -154,7 +161,7 @@ class Rows {
   const std::byte* at(I64 image, I64 segment, I64 segments, I64 y) {
     const StemShape& s = p_.shape;
     if (y < 0 || y >= s.height) return pad_;
-    const I64 slot = y % p_.slots, key = (image * segments + segment) * s.height + y;
+    const I64 slot = y & (p_.slots - 1), key = (image * segments + segment) * s.height + y;
     std::byte* row = scratch_ + slot * p_.row_bytes;
     I64& held = held_[static_cast<std::size_t>(slot)];
     if (held != key) make(row, image, segment, y);
@@ -212,6 +219,7 @@ void run_rows(const Stem8& p, Rows& rows, std::byte* dst, I64 begin, I64 end) {
     r.out = p.out;
     r.out_zero = p.out_zero;
     r.flip = p.out == StemOut::S8 ? 128 : 0;
+    r.plain = p.plain;
     std::byte* to = dst + ((image * s.out_height + oy) * s.out_width + segment * p.segment) * r.dst_bytes;
     for (const StemBlock& b : p.blocks) {
       r.vectors = b.vectors;
@@ -255,13 +263,15 @@ std::optional<Stem8> pack_stem8(const StemGroup& g) {
   p.out = g.out;
   p.input_zero = g.input_zero + (g.signed_input ? 128 : 0);
   p.out_zero = g.out_zero;
+  p.plain = g.out == StemOut::U8 && g.out_zero == 0;
+  for (I64 c = 0; c < s.out_channels; ++c) p.plain = p.plain && g.low[c] <= 0.0f;
   p.isa = has_vnni() ? "avx512_core_vnni" : isa_name();
   p.row = variant.row;
   p.place = variant.place;
   p.number_bytes = variant.bytes ? 1 : 2;
   p.units = round_up(s.kernel_w * s.channels * p.number_bytes, 4) / 4;
   p.segment = std::min(s.out_width, kSegment);
-  p.slots = (s.kernel_h - 1) * s.dilation_h + 1;
+  p.slots = power_of_two((s.kernel_h - 1) * s.dilation_h + 1);
   if (p.slots > kMostRows) return std::nullopt;
   const I64 columns = (p.segment - 1) * s.stride_w + s.kernel_w;
   p.row_bytes = round_up((columns * s.channels + kSlack) * p.number_bytes, 64);

@@ -21,6 +21,7 @@ struct StemRow {
   StemOut out = StemOut::U8;
   std::int32_t out_zero = 0;
   std::int32_t flip = 0;  ///< from signed to unsigned output: 128
+  bool plain = false;     ///< unsigned results that may be 0, with zero point 0
 };
 
 constexpr std::int64_t kStemVectors = 4;

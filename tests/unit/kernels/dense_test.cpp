@@ -160,6 +160,8 @@ TEST_P(Dense, ResultsThatAreNotNegativeAndSaturate) {
     p.group.out_zero = 0;
     for (float& low : p.low) low = std::min(low, 0.0f);
     expect_exact(p, 1);
+    p.add_residual(DenseResidual::U8);
+    expect_exact(p, 1);
   }
 }
 

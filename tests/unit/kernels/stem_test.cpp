@@ -69,8 +69,9 @@ struct Problem : ChannelArrays {
   }
 };
 
-void expect_exact(const StemShape& s, bool signed_input, StemOut out, int shares) {
-  const Problem p(s, signed_input, out);
+void expect_exact(const Problem& p, int shares) {
+  const StemShape& s = p.group.shape;
+  const StemOut out = p.group.out;
   const auto packed = pack_stem8(p.group);
   ASSERT_TRUE(packed);
   constexpr std::size_t kBehind = 64;
@@ -105,6 +106,10 @@ void expect_exact(const StemShape& s, bool signed_input, StemOut out, int shares
   }
 }
 
+void expect_exact(const StemShape& s, bool signed_input, StemOut out, int shares) {
+  expect_exact(Problem(s, signed_input, out), shares);
+}
+
 StemShape shape(std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t channels,
                 std::int64_t out_channels, std::int64_t kernel, std::int64_t stride, std::int64_t pad) {
   const auto out = [&](std::int64_t in) { return (in + 2 * pad - kernel) / stride + 1; };
@@ -118,6 +123,21 @@ TEST_P(Stem, SumsAreExactForEveryFormOfOutput) {
       for (const std::int64_t channels : {1, 2, 3, 4})
         for (const std::int64_t out_channels : {1, 8, 16, 23, 32, 48, 64, 70, 131})
           expect_exact(shape(1, 9, 13, channels, out_channels, 3, 2, 1), signed_input, out, 1);
+}
+
+TEST_P(Stem, ResultsThatAreNotNegativeAndSaturate) {
+  for (const std::int64_t out_channels : {5, 16, 32, 48, 64, 131}) {
+    Problem p(shape(1, 9, 41, 3, out_channels, 3, 1, 1), false, StemOut::U8);
+    p.group.out_zero = 0;
+    for (float& low : p.low) low = std::min(low, 0.0f);
+    expect_exact(p, 1);
+  }
+}
+
+TEST_P(Stem, RowsOfAnyLength) {
+  for (const std::int64_t out_channels : {16, 32, 48, 64})
+    for (std::int64_t width = 1; width < 30; ++width)
+      expect_exact(shape(1, 4, width, 3, out_channels, 3, 1, 1), false, StemOut::U8, 1);
 }
 
 TEST_P(Stem, WindowsOfAnySizeAndStride) {
