@@ -1,0 +1,84 @@
+#include <limits>
+
+#include "adaptors/onednn/bounded.h"
+#include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/isa.h"
+#include "core/base/parallel.h"
+#include "kernels/isa.h"
+#include "kernels/winograd/winograd.h"
+
+namespace inc::onednn {
+namespace {
+
+struct Bounds {
+  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity(), slope = 1;
+};
+
+/// Nothing for activations that neither cut nor bend.
+std::optional<Bounds> bounds(const Anchor& a) {
+  const std::string& name = a.epilogue.activation;
+  Bounds b;
+  if (name == "relu")
+    b.low = 0;
+  else if (name == "leaky_relu")
+    b.slope = a.epilogue.alpha;
+  else if (name == "clip")
+    b.low = a.epilogue.alpha, b.high = a.epilogue.beta;
+  else if (name != "none")
+    return {};
+  return b;
+}
+
+/// None, or one of the output's shape and type.
+bool takes_residual(const Builder& b, const Anchor& a) {
+  const ir::ValueId y = a.node.outputs[0];
+  return a.residual.none() || (b.shape(a.residual) == b.shape(y) && b.dtype(a.residual) == b.dtype(y));
+}
+
+}  // namespace
+
+bool emit_winograd(Builder& b, const ir::Node& node) {
+  if (kernels::isa() == kernels::Isa::Baseline) return false;
+  if (node.op != "Conv" && node.op != "inc.Conv") return false;
+  const DType type = b.dtype(node.inputs[0]);
+  if (!multiplies(type) || b.shape(node.inputs[0]).size() != 4 || !b.is_known(node.inputs[1])) return false;
+  if (type == DType::BFloat16 && isa_name().find("amx") != std::string::npos) return false;
+  const auto shape = one_group_shape<kernels::WinogradShape>(b, node);
+  if (!shape || ir::element_count(b.shape(node.outputs[0])) == 0) return false;
+  const std::int64_t tile = kernels::winograd_tile(*shape, type == DType::BFloat16 ? 2 : 1);
+  if (tile == 0) return false;
+  const Anchor a = read_anchor(b, node, 0);
+  if (a.integer || !takes_residual(b, a) || (!a.bias.none() && !b.is_known(a.bias))) return false;
+  const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
+  const bool apart = activates_apart(a, arithmetic);
+  const auto cut = apart ? Bounds{} : bounds(a);
+  if (!cut || (apart && a.bf16)) return false;
+
+  const auto plan = std::make_shared<const kernels::Winograd>(kernels::plan_winograd(*shape, tile, threads()));
+  const ir::Shape &in = b.shape(a.x), &out = b.shape(node.outputs[0]);
+  const int x = b.in(a.x, channels_last_desc(type, in));
+  const int weights = b.packed(a.weight, "winograd " + std::to_string(tile), static_cast<std::size_t>(plan->weight_bytes),
+                               [&](std::byte* to) {
+                                 kernels::pack_winograd(*plan, b.known(a.weight)->at_hand().to_floats().data(), to);
+                               });
+  std::vector<float> biases(static_cast<std::size_t>(shape->out_channels), 0.0f);
+  if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
+  const int bias = constant_floats(b, biases, {shape->out_channels});
+  std::vector<int> reads{x, weights, bias};
+  const int residual = a.residual.none() ? -1 : b.in(a.residual, channels_last_desc(type, out));
+  if (residual >= 0) reads.push_back(residual);
+  const int y = b.scratch(type, out, channels_last_desc(type, out));
+  const ir::Shape bytes{plan->scratch_bytes};
+  const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
+  Step& step = b.step(node, "inc:winograd" + std::to_string(tile) + (a.bf16 ? ":bf16" : ""), std::move(reads), {y, scratch},
+                      [=, c = *cut, brain = a.bf16](Frame& f) {
+                        kernels::winograd(*plan, {f.at(weights), f.at(x), f.as<float>(bias),
+                                                  residual < 0 ? nullptr : f.at(residual), f.at(y), f.at(scratch), c.low,
+                                                  c.high, c.slope, brain});
+                      });
+  step.profile.isa = kernels::isa_name();
+  finish(b, a, {arithmetic, false, false, false, false, apart}, step, y);
+  return true;
+}
+
+}  // namespace inc::onednn

@@ -1,0 +1,262 @@
+// One variant of the family; included once per ISA with INC_KERNEL_ISA set to its namespace. Nothing here may be
+// inline with external linkage: the linker could hand one ISA's copy to another.
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "kernels/winograd/variant.h"
+
+namespace inc::kernels::INC_KERNEL_ISA {
+namespace {
+
+#include "kernels/vector.h"
+
+using I64 = std::int64_t;
+using U32 = std::uint32_t;
+using U16 = std::uint16_t;
+using Block = WinogradBlock;
+typedef U32 VU __attribute__((vector_size(4 * kLanes)));
+typedef U16 VH __attribute__((vector_size(2 * kLanes)));
+
+#if defined(__AVX512F__)
+constexpr int kRows = 12;
+#elif defined(__AVX2__)
+constexpr int kRows = 6;
+#else
+constexpr int kRows = 4;
+#endif
+
+struct Real {
+  static constexpr I64 kBytes = 4;
+  static INC_INLINE V get(const std::byte* from) {
+    V v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+  }
+  static INC_INLINE void put(std::byte* to, V v) { std::memcpy(to, &v, sizeof v); }
+};
+
+struct Brain {
+  static constexpr I64 kBytes = 2;
+  static INC_INLINE V get(const std::byte* from) {
+    VH half;
+    std::memcpy(&half, from, sizeof half);
+    return (V)(__builtin_convertvector(half, VU) << 16);
+  }
+  static INC_INLINE void put(std::byte* to, V v) {
+    const VU bits = (VU)v, nearest = bits + 0x7fffu + ((bits >> 16) & 1u);
+    const VU whole = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : nearest;
+    const VH half = __builtin_convertvector(whole >> 16, VH);
+    std::memcpy(to, &half, sizeof half);
+  }
+};
+
+INC_INLINE V fma(V a, float b, V c) {
+  return multiply_add(a, splat(b), c);
+}
+
+template <int E>
+INC_INLINE void patch(const V (&d)[E], V (&r)[E]);
+template <int E>
+INC_INLINE void outputs(const V (&m)[E], V (&y)[E - 2]);
+
+/// Points 0, ±a, ±b and infinity with a = 3/4, b = 3/2; before them, a² b² = 81/64 and a² + b² = 45/16.
+template <>
+INC_INLINE void patch<6>(const V (&d)[6], V (&r)[6]) {
+  const V p = fma(d[2], -2.25f, d[4]), q = fma(d[1], -2.25f, d[3]);
+  const V s = fma(d[2], -0.5625f, d[4]), t = fma(d[1], -0.5625f, d[3]);
+  r[0] = fma(d[0], 1.265625f, fma(d[2], -2.8125f, d[4]));
+  r[1] = fma(q, 0.75f, p);
+  r[2] = fma(q, -0.75f, p);
+  r[3] = fma(t, 1.5f, s);
+  r[4] = fma(t, -1.5f, s);
+  r[5] = fma(d[1], 1.265625f, fma(d[3], -2.8125f, d[5]));
+}
+template <>
+INC_INLINE void outputs<6>(const V (&m)[6], V (&y)[4]) {
+  const V a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+  y[0] = m[0] + a + c;
+  y[1] = fma(d, 1.5f, b * splat(0.75f));
+  y[2] = fma(c, 2.25f, a * splat(0.5625f));
+  y[3] = fma(d, 3.375f, fma(b, 0.421875f, m[5]));
+}
+/// Points 0, ±1 and infinity.
+template <>
+INC_INLINE void patch<4>(const V (&d)[4], V (&r)[4]) {
+  r[0] = d[0] - d[2];
+  r[1] = d[1] + d[2];
+  r[2] = d[2] - d[1];
+  r[3] = d[3] - d[1];
+}
+template <>
+INC_INLINE void outputs<4>(const V (&m)[4], V (&y)[2]) {
+  y[0] = m[0] + m[1] + m[2];
+  y[1] = m[1] - m[2] + m[3];
+}
+
+/// Where a tile lies.
+struct Place {
+  I64 image, y, x;
+};
+INC_INLINE Place place(const Winograd& w, I64 tile) {
+  const I64 per_image = w.rows * w.columns, within = tile % per_image;
+  return {tile / per_image, within / w.columns * w.tile, within % w.columns * w.tile};
+}
+
+template <int E, class T>
+void transform(const Block& b, I64 begin, I64 end) {
+  const Winograd& w = *b.plan;
+  const auto& o = *static_cast<const WinogradOperands*>(b.job);
+  const WinogradShape& s = w.shape;
+  const I64 plane = w.block * w.in_row, row = s.width * s.channels * T::kBytes;
+  for (I64 i = begin; i < end; ++i) {
+    const Place at = place(w, b.first + i);
+    const std::byte* from[E][E];
+    for (int j = 0; j < E; ++j)
+      for (int k = 0; k < E; ++k) {
+        const I64 y = at.y + j - s.top, x = at.x + k - s.left;
+        const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
+        from[j][k] = inside ? o.src + (at.image * s.height + y) * row + x * s.channels * T::kBytes
+                            : reinterpret_cast<const std::byte*>(w.zeros.data());
+      }
+    for (I64 next = 0; next < s.channels; next += kLanes) {
+      const I64 c = next < s.channels - kLanes ? next : s.channels - kLanes;  // the last vector may overlap
+      V down[E][E];
+#pragma GCC unroll 6
+      for (int k = 0; k < E; ++k) {
+        V d[E], r[E];
+#pragma GCC unroll 6
+        for (int j = 0; j < E; ++j) d[j] = T::get(from[j][k] + c * T::kBytes);
+        patch<E>(d, r);
+#pragma GCC unroll 6
+        for (int j = 0; j < E; ++j) down[j][k] = r[j];
+      }
+      float* to = static_cast<float*>(b.in) + i * w.in_row + c;
+#pragma GCC unroll 6
+      for (int j = 0; j < E; ++j) {
+        V r[E];
+        patch<E>(down[j], r);
+#pragma GCC unroll 6
+        for (int k = 0; k < E; ++k) store(to + (j * E + k) * plane, r[k]);
+      }
+    }
+  }
+}
+
+/// P tiles times N vectors of output channels.
+template <int N, int P>
+void product(const float* a, I64 a_row, const float* u, I64 depth, float* m, I64 m_row) {
+  V sum[P][N];
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) sum[p][n] = V{};
+  for (I64 c = 0; c < depth; ++c, u += N * kLanes) {
+    V right[N];
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) right[n] = load(u + n * kLanes);
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p) {
+      const V left = splat(a[p * a_row + c]);
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) sum[p][n] = multiply_add(left, right[n], sum[p][n]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) store(m + p * m_row + n * kLanes, sum[p][n]);
+}
+
+using Product = void (*)(const float*, I64, const float*, I64, float*, I64);
+template <int N, int... P>
+struct Products {
+  static constexpr Product kAll[] = {product<N, P>...};
+};
+template <int N>
+#if defined(__AVX512F__)
+using AllProducts = Products<N, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
+#elif defined(__AVX2__)
+using AllProducts = Products<N, 1, 2, 3, 4, 5, 6>;
+#else
+using AllProducts = Products<N, 1, 2, 3, 4>;
+#endif
+
+void multiply(const Block& b, I64 begin, I64 end) {
+  const Winograd& w = *b.plan;
+  const I64 depth = w.shape.channels, outputs = (w.shape.out_channels + kLanes - 1) / kLanes * kLanes;
+  const I64 groups = (b.tiles + kRows - 1) / kRows;
+  for (I64 point = begin; point < end; ++point) {
+    const auto* in = static_cast<const float*>(b.in) + point * w.block * w.in_row;
+    auto* out = static_cast<float*>(b.out) + point * w.block * w.out_row;
+    const auto* u = reinterpret_cast<const float*>(b.packed) + point * outputs * depth;
+    for (I64 first = 0; first < outputs; first += w.panel) {
+      const bool narrow = w.panel == kLanes || outputs - first == kLanes;
+      for (I64 g = 0; g < groups; ++g) {
+        const I64 from = g * b.tiles / groups, count = (g + 1) * b.tiles / groups - from;
+        const Product one = (narrow ? AllProducts<1>::kAll : AllProducts<2>::kAll)[count - 1];
+        one(in + from * w.in_row, w.in_row, u, depth, out + from * w.out_row + first, w.out_row);
+      }
+      u += depth * (narrow ? kLanes : w.panel);
+    }
+  }
+}
+
+template <int E, class T>
+void finish(const Block& b, I64 begin, I64 end) {
+  constexpr int M = E - 2;
+  const Winograd& w = *b.plan;
+  const WinogradShape& s = w.shape;
+  const auto& o = *static_cast<const WinogradOperands*>(b.job);
+  const I64 plane = w.block * w.out_row, pixel = s.out_channels * T::kBytes;
+  const V low = splat(o.low), high = splat(o.high), slope = splat(o.slope);
+  const bool bends = o.slope != 1.0f;
+  for (I64 i = begin; i < end; ++i) {
+    const Place at = place(w, b.first + i);
+    const I64 start = ((at.image * s.out_height + at.y) * s.out_width + at.x) * pixel;
+    const I64 rows = s.out_height - at.y < M ? s.out_height - at.y : M;
+    const I64 columns = s.out_width - at.x < M ? s.out_width - at.x : M;
+    for (I64 next = 0; next < s.out_channels; next += kLanes) {
+      const I64 c = next < s.out_channels - kLanes ? next : s.out_channels - kLanes;
+      const float* from = static_cast<const float*>(b.out) + i * w.out_row + c;
+      V across[M][E];
+#pragma GCC unroll 6
+      for (int k = 0; k < E; ++k) {
+        V m[E], y[M];
+#pragma GCC unroll 6
+        for (int j = 0; j < E; ++j) m[j] = load(from + (j * E + k) * plane);
+        outputs<E>(m, y);
+#pragma GCC unroll 4
+        for (int j = 0; j < M; ++j) across[j][k] = y[j];
+      }
+      const V bias = load(o.bias + c);
+      for (int j = 0; j < rows; ++j) {
+        V y[M];
+        outputs<E>(across[j], y);
+        const I64 offset = start + j * s.out_width * pixel + c * T::kBytes;
+#pragma GCC unroll 4
+        for (int k = 0; k < M; ++k) {
+          if (k >= columns) break;
+          V t = y[k] + bias;
+          if (o.residual != nullptr) t = t + T::get(o.residual + offset + k * pixel);
+          if (bends) t = t < V{} ? t * slope : t;
+          t = t < low ? low : t;
+          T::put(o.dst + offset + k * pixel, t > high ? high : t);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+WinogradVariant winograd_variant(I64 tile, bool bf16) noexcept {
+  if (tile == 4) {
+    if (bf16) return {transform<6, Brain>, multiply, finish<6, Brain>, kLanes, kRows};
+    return {transform<6, Real>, multiply, finish<6, Real>, kLanes, kRows};
+  }
+  if (bf16) return {transform<4, Brain>, multiply, finish<4, Brain>, kLanes, kRows};
+  return {transform<4, Real>, multiply, finish<4, Real>, kLanes, kRows};
+}
+
+}  // namespace inc::kernels::INC_KERNEL_ISA

@@ -1,0 +1,3 @@
+#define INC_KERNEL_ISA avx512vnni
+#define INC_KERNEL_VNNI
+#include "kernels/winograd/body8.h"
