@@ -52,7 +52,7 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
   const bool apart = activates_apart(a, arithmetic);
   const auto cut = apart ? Bounds{} : bounds(a);
-  if (!cut || (apart && a.bf16)) return false;
+  if (!cut) return false;
 
   const auto plan = std::make_shared<const kernels::Winograd>(kernels::plan_winograd(*shape, tile, threads()));
   const ir::Shape &in = b.shape(a.x), &out = b.shape(node.outputs[0]);
@@ -67,14 +67,15 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   std::vector<int> reads{x, weights, bias};
   const int residual = a.residual.none() ? -1 : b.in(a.residual, channels_last_desc(type, out));
   if (residual >= 0) reads.push_back(residual);
-  const int y = b.scratch(type, out, channels_last_desc(type, out));
+  const DType to = apart ? DType::Float : type;
+  const int y = b.scratch(to, out, channels_last_desc(to, out));
   const ir::Shape bytes{plan->scratch_bytes};
   const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
   Step& step = b.step(node, "inc:winograd" + std::to_string(tile) + (a.bf16 ? ":bf16" : ""), std::move(reads), {y, scratch},
                       [=, c = *cut, brain = a.bf16](Frame& f) {
                         kernels::winograd(*plan, {f.at(weights), f.at(x), f.as<float>(bias),
                                                   residual < 0 ? nullptr : f.at(residual), f.at(y), f.at(scratch), c.low,
-                                                  c.high, c.slope, brain});
+                                                  c.high, c.slope, brain, brain && !apart});
                       });
   step.profile.isa = kernels::isa_name();
   finish(b, a, {arithmetic, false, false, false, false, apart}, step, y);

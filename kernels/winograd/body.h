@@ -250,13 +250,12 @@ void finish(const Block& b, I64 begin, I64 end) {
 
 }  // namespace
 
-WinogradVariant winograd_variant(I64 tile, bool bf16) noexcept {
-  if (tile == 4) {
-    if (bf16) return {transform<6, Brain>, multiply, finish<6, Brain>, kLanes, kRows};
-    return {transform<6, Real>, multiply, finish<6, Real>, kLanes, kRows};
-  }
-  if (bf16) return {transform<4, Brain>, multiply, finish<4, Brain>, kLanes, kRows};
-  return {transform<4, Real>, multiply, finish<4, Real>, kLanes, kRows};
+WinogradVariant winograd_variant(I64 tile, bool bf16, bool bf16_out) noexcept {
+  if (tile == 4)
+    return {bf16 ? transform<6, Brain> : transform<6, Real>, multiply, bf16_out ? finish<6, Brain> : finish<6, Real>, kLanes,
+            kRows};
+  return {bf16 ? transform<4, Brain> : transform<4, Real>, multiply, bf16_out ? finish<4, Brain> : finish<4, Real>, kLanes,
+          kRows};
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA

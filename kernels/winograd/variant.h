@@ -29,7 +29,7 @@ struct WinogradVariant {
 
 constexpr std::int64_t kWinogradVectors = 2;  ///< of a panel
 
-INC_KERNEL_DECLARE(WinogradVariant winograd_variant(std::int64_t tile, bool bf16) noexcept)
+INC_KERNEL_DECLARE(WinogradVariant winograd_variant(std::int64_t tile, bool bf16, bool bf16_out) noexcept)
 INC_KERNEL_DECLARE(WinogradVariant winograd8_variant(DenseResidual residual, bool real) noexcept)
 namespace avx512vnni {
 WinogradVariant winograd8_variant(DenseResidual residual, bool real) noexcept;

@@ -17,15 +17,19 @@ I64 ceil_div(I64 a, I64 b) noexcept {
   return (a + b - 1) / b;
 }
 
-WinogradVariant variant(I64 tile, bool bf16) noexcept {
+WinogradVariant variant(I64 tile, bool bf16, bool bf16_out) noexcept {
   switch (isa()) {
     case Isa::Baseline:
-      return baseline::winograd_variant(tile, bf16);
+      return baseline::winograd_variant(tile, bf16, bf16_out);
     case Isa::Avx2:
-      return avx2::winograd_variant(tile, bf16);
+      return avx2::winograd_variant(tile, bf16, bf16_out);
     default:
-      return avx512::winograd_variant(tile, bf16);
+      return avx512::winograd_variant(tile, bf16, bf16_out);
   }
+}
+
+I64 lanes() noexcept {
+  return variant(4, false, false).lanes;
 }
 
 /// Rows of the matrix G of the transform G g Gᵀ of weights: products of N and the powers of a point.
@@ -58,8 +62,7 @@ void transform(const double (&g)[E][3], const float (&w)[9][kMostLanes], I64 lan
 
 std::int64_t winograd_tile(const WinogradShape& s, double direct) noexcept {
   const bool fits = s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1;
-  const I64 lanes = variant(4, false).lanes;
-  if (!fits || s.channels < lanes || s.out_channels < lanes) return 0;
+  if (!fits || s.channels < lanes() || s.out_channels < lanes()) return 0;
   const double transforms = kTransform * (1.0 / static_cast<double>(s.channels) + 1.0 / static_cast<double>(s.out_channels));
   const auto cost = [&](I64 tile) {
     const I64 tiles = s.batch * ceil_div(s.out_height, tile) * ceil_div(s.out_width, tile);
@@ -71,14 +74,13 @@ std::int64_t winograd_tile(const WinogradShape& s, double direct) noexcept {
 }
 
 Winograd plan_winograd(const WinogradShape& shape, I64 tile, int shares) {
-  Winograd p = plan_tiles(shape, tile, shares, variant(tile, false).lanes, sizeof(float));
+  Winograd p = plan_tiles(shape, tile, shares, lanes(), sizeof(float));
   p.zeros.assign(static_cast<std::size_t>(shape.channels), 0.0f);
   return p;
 }
 
 void pack_winograd(const Winograd& p, const float* weights, std::byte* packed) noexcept {
-  const I64 depth = p.shape.channels, lanes = variant(p.tile, false).lanes;
-  const I64 outputs = ceil_div(p.shape.out_channels, lanes) * lanes, plane = outputs * depth;
+  const I64 depth = p.shape.channels, outputs = ceil_div(p.shape.out_channels, lanes()) * lanes(), plane = outputs * depth;
   parallel_for(ceil_div(outputs, p.panel), 1, [&](I64 begin, I64 end) {
     for (I64 panel = begin; panel < end; ++panel) {
       const I64 first = panel * p.panel, width = std::min(p.panel, outputs - first);
@@ -97,7 +99,7 @@ void pack_winograd(const Winograd& p, const float* weights, std::byte* packed) n
 }
 
 void winograd(const Winograd& p, const WinogradOperands& operands) noexcept {
-  run_tiles(p, variant(p.tile, operands.bf16), &operands, operands.packed, operands.scratch, sizeof(float));
+  run_tiles(p, variant(p.tile, operands.bf16, operands.bf16_out), &operands, operands.packed, operands.scratch, sizeof(float));
 }
 
 }  // namespace inc::kernels

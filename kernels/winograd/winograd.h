@@ -64,7 +64,7 @@ struct WinogradOperands {
   std::byte* dst = nullptr;             ///< [batch][out_height][out_width][out_channels]
   std::byte* scratch = nullptr;         ///< scratch_bytes, aligned to 64
   float low = 0, high = 0, slope = 1;
-  bool bf16 = false;  ///< src, residual and dst; otherwise FP32
+  bool bf16 = false, bf16_out = false;  ///< src; residual and dst; otherwise FP32
 };
 /// y = min(max(t, low), high), with t = sum + bias + residual, times slope where it is negative.
 void winograd(const Winograd& plan, const WinogradOperands& operands) noexcept;

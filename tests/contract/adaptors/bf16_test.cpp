@@ -75,6 +75,7 @@ std::vector<Anchor> anchors() {
   return {{"Conv3x3", "Conv", {2, 32, 9, 9}, {24, 32, 3, 3}, padded},
           {"Conv3x3Relu", "Conv", {2, 32, 9, 9}, {24, 32, 3, 3}, padded, "relu"},
           {"Conv3x3Residual", "Conv", {2, 32, 9, 9}, {32, 32, 3, 3}, padded, "relu", true, true},
+          {"Conv3x3Silu", "Conv", {2, 32, 9, 9}, {24, 32, 3, 3}, padded, "silu"},
           {"ConvThreeChannels", "Conv", {1, 3, 17, 17}, {16, 3, 3, 3}, padded, "clip"},
           {"ConvOneChannel", "Conv", {2, 1, 12, 10}, {8, 1, 5, 4}, {}, "relu", false},
           {"Conv1x1", "Conv", {1, 512, 5, 5}, {40, 512, 1, 1}, {}, "hardswish"},

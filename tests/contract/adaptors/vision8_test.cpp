@@ -87,6 +87,29 @@ TEST(Vision8, RunsDenseConvolutionsInAKernelOfOursWithVnni) {
         }
 }
 
+TEST(Vision8, FiltersThreeByThreeMinimally) {
+  onednn::apply_isa_cap();
+  constexpr auto kNone = GroupSpec::Residual::None;
+  if (kernels::isa() == kernels::Isa::Baseline) GTEST_SKIP() << "not without AVX2";
+  if (onednn::isa_name().find("amx") != std::string::npos) GTEST_SKIP() << "AMX is faster";
+  for (const DType type : {DType::UInt8, DType::Int8})
+    for (const std::string activation : {"none", "relu", "clip", "silu"})
+      for (const auto& [factors, residual] : {std::pair{false, kNone},
+                                              {true, kNone},
+                                              {false, GroupSpec::Residual::Quantized},
+                                              {false, GroupSpec::Residual::Real}}) {
+        if (activation == "silu" && residual != kNone) continue;
+        GroupSpec s = bytes_to_bytes(type, activation, factors);
+        s.x = {1, 48, 30, 31};
+        s.w = {64, 48, 3, 3};
+        s.attrs = {{"pads", Ints{1, 1, 1, 1}}};
+        s.residual = residual;
+        GroupBuilder builder(11);
+        builder.group(s);
+        EXPECT_EQ(checked_kernel(builder, "Conv"), "inc:winograd8") << activation;
+      }
+}
+
 TEST(Vision8, SharesWeightsOnlyBetweenConvolutionsThatReadThemAlike) {
   GroupSpec s;
   s.x = {2, 24, 9, 8};

@@ -43,13 +43,13 @@ DenseShape same(std::int64_t batch, std::int64_t height, std::int64_t width, std
 TEST_P(Winograd8Kernel, SumsAreExactForEveryFormOfOutput) {
   for (const DenseOut out : {DenseOut::U8, DenseOut::S8, DenseOut::F32})
     for (const bool signed_input : {false, true})
-      for (const std::int64_t out_channels : {16, 23, 32, 48, 70})
-        expect_exact(Problem(same(1, 6, 9, 34, out_channels), signed_input, out), 1);
+      for (const std::int64_t out_channels : {16, 23, 70})
+        expect_exact(Problem(same(1, 5, 6, 34, out_channels), signed_input, out), 1);
 }
 
 TEST_P(Winograd8Kernel, SumsAreExactForAnyShape) {
-  for (const std::int64_t channels : {32, 50, 64, 130})
-    for (const std::int64_t width : {1, 4, 7, 12})
+  for (const std::int64_t channels : {32, 50, 130})
+    for (const std::int64_t width : {1, 4, 7})
       expect_exact(Problem(same(2, 5, width, channels, 32), false, DenseOut::U8), 1);
   expect_exact(Problem({2, 9, 12, 40, 8, 13, 20, 3, 3, 1, 1, 1, 0, 2}, true, DenseOut::U8), 1);
 }
@@ -57,7 +57,7 @@ TEST_P(Winograd8Kernel, SumsAreExactForAnyShape) {
 TEST_P(Winograd8Kernel, AddsResiduals) {
   for (const DenseOut out : {DenseOut::U8, DenseOut::S8})
     for (const DenseResidual type : {DenseResidual::U8, DenseResidual::S8, DenseResidual::F32})
-      for (const std::int64_t out_channels : {16, 24, 64}) {
+      for (const std::int64_t out_channels : {16, 24}) {
         Problem p(same(1, 7, 6, 32, out_channels), false, out);
         p.add_residual(type);
         expect_exact(p, 1);

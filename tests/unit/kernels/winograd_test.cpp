@@ -23,11 +23,11 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 
 struct Problem {
   WinogradShape shape;
-  bool bf16, adds;
+  bool bf16, adds, bf16_out;
   float low = -kInf, high = kInf, slope = 1;
   std::vector<float> x, w, bias, residual;
 
-  Problem(const WinogradShape& s, bool in_bf16, bool with_residual) : shape(s), bf16(in_bf16), adds(with_residual) {
+  Problem(const WinogradShape& s, bool in_bf16, bool with_residual) : shape(s), bf16(in_bf16), adds(with_residual), bf16_out(in_bf16) {
     Rng rng(static_cast<std::uint64_t>(s.channels * 31 + s.width * 7 + s.out_channels));
     const auto fill = [&](std::vector<float>& v, std::int64_t count, double reach) {
       for (std::int64_t i = 0; i < count; ++i) v.push_back(held(static_cast<float>((rng.uniform() * 2 - 1) * reach)));
@@ -78,12 +78,12 @@ struct Problem {
         scratch(static_cast<std::size_t>(plan.scratch_bytes / 64 + 1));
     pack_winograd(plan, w.data(), packed[0].bytes);
     const auto src = as_stored(x), add = as_stored(residual);
-    std::vector<std::byte> dst(residual.size() * (bf16 ? 2 : 4));
+    std::vector<std::byte> dst(residual.size() * (bf16_out ? 2 : 4));
     winograd(plan, {packed[0].bytes, src.data(), bias.data(), adds ? add.data() : nullptr, dst.data(), scratch[0].bytes, low,
-                    high, slope, bf16});
+                    high, slope, bf16, bf16_out});
     std::vector<float> y(residual.size());
     for (std::size_t i = 0; i < y.size(); ++i)
-      if (bf16) {
+      if (bf16_out) {
         std::uint16_t bits;
         std::memcpy(&bits, &dst[2 * i], 2);
         y[i] = static_cast<float>(BFloat16::from_bits(bits));
@@ -101,7 +101,7 @@ struct Problem {
         for (std::int64_t ox = 0; ox < s.out_width; ++ox)
           for (std::int64_t k = 0; k < s.out_channels; ++k) {
             const double t = expected(n, oy, ox, k);
-            const double within = 3 * std::ldexp(1.0, -17) + (bf16 ? std::fabs(t) / 256 : 0.0);
+            const double within = 3 * std::ldexp(1.0, -17) + (bf16_out ? std::fabs(t) / 256 : 0.0);
             ASSERT_NEAR(y[index(n, oy, ox, k)], t, within) << n << " " << oy << " " << ox << " " << k << " tile " << tile;
           }
   }
@@ -141,7 +141,12 @@ TEST_P(WinogradKernel, AddsCutsAndBends) {
 }
 
 TEST_P(WinogradKernel, RoundsToBf16Once) {
-  for (const std::int64_t tile : {2, 4}) Problem(uneven(), true, true).check(tile);
+  for (const std::int64_t tile : {2, 4}) {
+    Problem(uneven(), true, true).check(tile);
+    Problem real(uneven(), true, false);
+    real.bf16_out = false;
+    real.check(tile);
+  }
 }
 
 TEST_P(WinogradKernel, SameForAnyNumberOfThreads) {
