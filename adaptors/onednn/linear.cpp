@@ -200,7 +200,7 @@ bool make_steps(Anchor& anchor, const std::function<bool(const Attempt&)>& attem
     if (anchor.integer && arithmetic == Arithmetic::Emulated && anchor.note.empty())
       anchor.note = "oneDNN has no fast integer kernel for this form";
     for (const bool factors : {true, false}) {
-      if (factors && !anchor.factors) continue;
+      if (factors && (!anchor.factors || activates_apart(anchor, arithmetic))) continue;
       if (!factors && activates_apart(anchor, arithmetic) &&
           (attempt({arithmetic, true, false, false, false, true}) ||
            attempt({arithmetic, false, false, false, false, true})))

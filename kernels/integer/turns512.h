@@ -226,7 +226,8 @@ bool run_bytes(const IntegerPanel& p, bool far) {
   if (!(p.finish->inverse.high > 0) || (how != IntegerActivation::None && !gelu)) return false;
   switch (p.finish->residual) {
     case Residual::None:
-      if (factor) return !gelu && run.template operator()<Residual::None, true, Smooth::None>();
+      if (factor && gelu) return run.template operator()<Residual::None, true, Smooth::Gelu>();
+      if (factor) return run.template operator()<Residual::None, true, Smooth::None>();
       if (!gelu) return run.template operator()<Residual::None, false, Smooth::None>();
       if (p.finish->out_scale < kLargeStep) return run.template operator()<Residual::None, false, Smooth::Gelu>();
       return run.template operator()<Residual::None, false, Smooth::GeluInSteps>();

@@ -92,6 +92,30 @@ TEST_P(FactorsGroup, HasNoStepForTheMul) {
 INSTANTIATE_TEST_SUITE_P(All, FactorsGroup, ::testing::ValuesIn(all_groups()),
                          [](const auto& item) { return item.param.name; });
 
+/// The library's own smooth activation takes longer than both passes; sums of 512 are in our kernel, with everything else.
+TEST(Factors, BehindASmoothActivationCostNoPassOfTheLibrary) {
+  for (const char* activation : {"gelu", "silu", "sigmoid", "gelu_tanh"})
+    for (const std::int64_t depth : {40, 512})
+      for (const std::int64_t to : {7, 32, 100}) {
+        GroupSpec s;
+        s.op = "MatMul";
+        s.x = {2, 13, depth}, s.w = {depth, to}, s.channel_axis = 1;
+        s.activation = activation;
+        s.factors = true;
+        GroupBuilder builder(11);
+        const ir::Graph graph = builder.group(s);
+        const auto inputs = builder.inputs();
+        const auto engine = onednn::make_adaptor()->prepare(graph);
+        const auto found = engine->run(inputs), expected = reference::make_adaptor()->prepare(graph)->run(inputs);
+        EXPECT_TRUE(testing::agree(found[0], expected[0], testing::QStep{1, 1})) << activation << depth << " " << to;
+        if (!onednn::has_vnni()) continue;
+        int ours = 0;
+        for (const auto& step : engine->profile(inputs, 1))
+          ours += step.kernel == "inc:quantize_lines" || step.kernel.starts_with("inc:integer") ? 1 : 0;
+        EXPECT_EQ(ours, 1) << activation << depth << " " << to;
+      }
+}
+
 struct Case {
   ir::Shape x, factors;
 };
