@@ -28,7 +28,7 @@ std::size_t terminal_width() {
 std::string described(const search::Observation& seen) {
   const std::string share =
       seen.full_evaluations < 1 ? fmt::format(" on {:.0f} % of the samples", 100 * seen.full_evaluations) : "";
-  return fmt::format("accuracy {}{}, target {}, {:.3f} ms a sample, {:.1f} s", accuracy_text(seen), share,
+  return fmt::format("accuracy {}{}, target {}, about {:.3f} ms a sample, {:.1f} s", accuracy_text(seen), share,
                      seen.met ? "met" : "missed", seen.latency_ms, seen.seconds);
 }
 

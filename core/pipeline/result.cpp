@@ -141,6 +141,7 @@ void describe_result(const Result& result, report::Report& report) {
   report.objective = result.objective->describe();
   report.pareto = pareto_rows(result.outcome->history, result.space, *result.criterion, report.baseline.accuracy,
                               result.objective->fp32());
+  at_measured_pace(report, result.objective->fp32().latency_ms);
 }
 
 search::Point chosen_point(const Result& result) {
@@ -232,6 +233,7 @@ report::Report finish(const Result& result, const runtime::Adaptor& adaptor, con
     add_sensitivities(report.ops, result.space, *found);
   report.statistics = statistics(candidate.graph, report.ops);
   report.metrics = result.metrics;
+  report.details = result.details;
   report.choices = result.choices;
   if (const Support s = bf16_allowed(result.config, adaptor); !s && names_bf16(result.config))
     report.notes.push_back(fmt::format("BF16 is not used: {}.", s.why_not()));

@@ -23,7 +23,7 @@ struct Result {
   double calibration_seconds = 0;
   std::vector<std::string> notes{};
   std::vector<report::ChoiceRow> choices{};
-  std::vector<report::MetricRow> metrics{};
+  std::vector<report::MetricRow> metrics{}, details{};
   report::Report::Baseline baseline{};
   const search::Outcome* outcome = nullptr;
   const tuning::Criterion* criterion = nullptr;

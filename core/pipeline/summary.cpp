@@ -85,6 +85,13 @@ std::vector<report::ParetoRow> pareto_rows(const search::History& history, const
   return front;
 }
 
+void at_measured_pace(report::Report& report, double fp32_ms) {
+  const double pace = report.baseline.latency_ms / fp32_ms;
+  if (!std::isfinite(pace) || pace <= 0) return;
+  for (auto& row : report.trials) row.latency_ms *= pace;
+  for (auto& row : report.pareto) row.latency_ms *= pace;
+}
+
 report::Report::Cost cost_of(const search::History& history, std::int64_t samples, double calibration_seconds,
                              double seconds) {
   report::Report::Cost cost;

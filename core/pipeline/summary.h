@@ -18,6 +18,9 @@ std::vector<report::TrialRow> trial_rows(const search::History& history, const t
 std::vector<report::ParetoRow> pareto_rows(const search::History& history, const tuning::TuningSpace& space,
                                            const tuning::Criterion& criterion, double fp32_accuracy,
                                            const tuning::Figures& fp32);
+/// Latencies of trials and trade-offs were predicted, or taken while candidates were evaluated, as FP32's `fp32_ms` was: they
+/// are brought to the pace at which FP32 was measured since, where it was.
+void at_measured_pace(report::Report& report, double fp32_ms);
 report::Report::Cost cost_of(const search::History& history, std::int64_t samples, double calibration_seconds,
                              double seconds);
 

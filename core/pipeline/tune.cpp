@@ -46,6 +46,15 @@ std::vector<report::MetricRow> metric_rows(const tuning::Baseline& baseline, con
   return rows;
 }
 
+std::vector<report::MetricRow> detail_rows(const tuning::Baseline& baseline, const search::Observation* best) {
+  std::vector<report::MetricRow> rows;
+  for (const auto& [name, value] : baseline.details()) {
+    const bool known = best != nullptr && rows.size() < best->details.size();
+    rows.push_back({name, "", value, known ? best->details[rows.size()] : report::kUnknown});
+  }
+  return rows;
+}
+
 search::Listener listener(search::Journal& journal, const QuantizeOptions& options) {
   search::Listener out;
   out.on_trial = [&](const search::Observation& seen, std::size_t number) {
@@ -132,6 +141,7 @@ report::Report tune(Result& result, const AccuracyTask& task, std::optional<Cost
   result.objective = &aims.objective();
   result.best = outcome->history.best();
   result.metrics = metric_rows(baseline, result.best);
+  result.details = detail_rows(baseline, result.best);
   result.task = &task;
   result.samples = baseline.score().samples;
   result.pass_seconds = baseline.score().model_seconds;

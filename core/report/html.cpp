@@ -50,12 +50,13 @@ std::string head(const Report& r) {
     each.push_back(tile(change_text(r.result.relative_loss), "relative change of accuracy"));
   }
   const double fp32_bytes = static_cast<double>(r.result.fp32_model_bytes);
+  const double bytes = static_cast<double>(r.result.model_bytes);
   each.push_back(
       tile(times(r.baseline.latency_ms, r.result.latency_ms),
            fmt::format("as fast · {} → {} ms a sample", shown(r.baseline.latency_ms, 3), shown(r.result.latency_ms, 3))));
   each.push_back(
-      tile(times(fp32_bytes, static_cast<double>(r.result.model_bytes)),
-           fmt::format("smaller · {} → {}", size_text(r.result.fp32_model_bytes), size_text(r.result.model_bytes))));
+      tile(bytes > fp32_bytes ? times(bytes, fp32_bytes) : times(fp32_bytes, bytes),
+           fmt::format("{} · {} → {}", bytes > fp32_bytes ? "larger" : "smaller", size_text(r.result.fp32_model_bytes), size_text(r.result.model_bytes))));
   each.push_back(r.metric.empty() ? tile(shown(r.cost.seconds, 1) + " s", "for the run")
                                   : tile(std::to_string(r.cost.trials),
                                          fmt::format("trial{} in {} s, {} full evaluations", r.cost.trials == 1 ? "" : "s",
@@ -76,9 +77,10 @@ std::string figures(const Report& r) {
                             static_cast<double>(r.result.model_bytes) / 1e3, 0));
   each.push_back(relative_chart(r));
   std::vector<Row> rows;
-  for (const auto& metric : r.metrics)
-    rows.push_back({text_cell(metric.name), number_cell(metric.baseline, 4), number_cell(metric.result, 4),
-                    text_cell(metric.target, "note")});
+  for (const auto* all : {&r.metrics, &r.details})
+    for (const auto& metric : *all)
+      rows.push_back({text_cell(metric.name), number_cell(metric.baseline, 4), number_cell(metric.result, 4),
+                      text_cell(metric.target, "note")});
   std::string several;
   if (rows.size() >= 2) several = table({{"Metric"}, {"FP32", "n"}, {"Result", "n"}, {"Target", "note"}}, rows);
   return section("FP32 and the result", charts(each) + several);

@@ -104,8 +104,10 @@ std::string search(const Report& r) {
   if (r.trials.empty()) return "";
   return section(
       "The search",
-      paragraph("Coloured: what meets the target, and the best trade-offs; at 0 seconds FP32. A vertical line: where the "
-                "accuracy lies that was not measured on all samples.") +
+      paragraph(fmt::format("Coloured: what meets the target, and the best trade-offs; at 0 seconds FP32. A vertical line: "
+                            "where the accuracy lies that was not measured on all samples. Milliseconds of candidates are {} "
+                            "and shown at the pace of FP32 as it was measured for the result.",
+                            r.cost_model ? "predicted by the cost model" : "those of their evaluation")) +
           charts({trials_plot(r), front_plot(r)}) + front_table(r) + trials_table(r));
 }
 

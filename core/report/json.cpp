@@ -104,6 +104,9 @@ std::string to_json(const Report& report) {
   for (const auto& m : report.metrics)
     json["metrics"].push_back(
         {{"name", m.name}, {"baseline", number(m.baseline)}, {"result", number(m.result)}, {"target", m.target}});
+  json["details"] = Json::array();
+  for (const auto& m : report.details)
+    json["details"].push_back({{"name", m.name}, {"baseline", number(m.baseline)}, {"result", number(m.result)}});
   json["cost"] = cost_json(report.cost);
   json["strategy"] = report.strategy;
   json["objective"] = report.objective;

@@ -111,6 +111,7 @@ struct Report {
   std::vector<ParetoRow> pareto;
   std::vector<TrialRow> trials;
   std::vector<MetricRow> metrics;  ///< one or more, the first as in baseline and result
+  std::vector<MetricRow> details;  ///< what else the metric tells, without targets
   std::vector<RangeRow> ranges;
   std::vector<ChoiceRow> choices;
   std::optional<CorrectionRow> correction;

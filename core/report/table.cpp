@@ -78,11 +78,13 @@ std::string result_table(const Report& report) {
   for (std::size_t i = 1; i < report.metrics.size(); ++i)
     rows.push_back({"Accuracy (" + report.metrics[i].name + ")", shown(report.metrics[i].baseline, 4),
                     shown(report.metrics[i].result, 4), ""});
+  for (const auto& detail : report.details)
+    rows.push_back({"  " + detail.name, shown(detail.baseline, 4), shown(detail.result, 4), ""});
   rows.push_back({"Latency (ms a sample)", shown(report.baseline.latency_ms, 4), shown(result.latency_ms, 4),
-                  times_text(report.baseline.latency_ms, result.latency_ms) + " faster"});
-  rows.push_back(
-      {"Model size", size_text(result.fp32_model_bytes), size_text(result.model_bytes),
-       times_text(static_cast<double>(result.fp32_model_bytes), static_cast<double>(result.model_bytes)) + " smaller"});
+                  compared_text(report.baseline.latency_ms, result.latency_ms, "faster", "slower")});
+  rows.push_back({"Model size", size_text(result.fp32_model_bytes), size_text(result.model_bytes),
+                  compared_text(static_cast<double>(result.fp32_model_bytes), static_cast<double>(result.model_bytes),
+                                "smaller", "larger")});
   rows.push_back({"Trials", "", std::to_string(report.cost.trials), report.stopped});
   rows.push_back({"Duration (seconds)", "", fmt::format("{:.1f}", report.cost.seconds),
                   fmt::format("calibration {:.1f}", report.cost.calibration_seconds)});

@@ -31,4 +31,9 @@ std::string times_text(double from, double to) {
   return std::isfinite(from) && std::isfinite(to) && from > 0 && to > 0 ? fmt::format("{:.2f}x", from / to) : kNotKnown;
 }
 
+std::string compared_text(double from, double to, const char* less, const char* more) {
+  const std::string times = to > from ? times_text(to, from) : times_text(from, to);
+  return times == kNotKnown ? times : fmt::format("{} {}", times, to > from ? more : less);
+}
+
 }  // namespace inc::report

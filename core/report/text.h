@@ -12,5 +12,7 @@ std::string change_text(double relative_loss);
 std::string size_text(std::int64_t bytes);
 /// "1.63x": how many times `to` goes into `from`.
 std::string times_text(double from, double to);
+/// "1.63x faster" for ("faster", "slower"); the other way round "1.20x slower"; "n/a".
+std::string compared_text(double from, double to, const char* less, const char* more);
 
 }  // namespace inc::report

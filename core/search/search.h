@@ -50,6 +50,7 @@ struct Observation {
   double full_evaluations = 0;       ///< share of the evaluation set executed
   double divergence = -1;            ///< of the outputs from FP32's (normalised squared error); negative: not measured
   std::vector<double> metrics = {};  ///< the value of each, where the whole set was executed
+  std::vector<double> details = {};  ///< what else is known then, in the metric's order (eval::Details)
   std::string why_failed;
 };
 

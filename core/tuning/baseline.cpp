@@ -56,6 +56,7 @@ Baseline::Baseline(const ir::Graph& fused, const runtime::Executable& fp32, cons
   score_ = eval::evaluate(fused, fp32, *data_, metric, evaluation, &fp32);
   if (!score_.complete) throw BackendError("interrupted before the baseline was known; no model was written");
   for (const eval::Metric* part : metric.parts()) parts_.push_back(part_of_metric(*part, options.criterion));
+  details_ = metric.details();
 }
 
 std::string Baseline::describe_target() const {
@@ -109,6 +110,8 @@ bool Judge::goes_on() {
 void Judge::conclude(search::Observation& observation, bool complete) const {
   const auto metrics = baseline_.metric().parts();
   observation.met = complete;
+  if (complete)
+    for (const auto& [name, value] : baseline_.metric().details()) observation.details.push_back(value);
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const Baseline::Part& part = baseline_.parts()[i];
     if (complete) observation.metrics.push_back(metrics[i]->value());

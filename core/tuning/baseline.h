@@ -48,6 +48,8 @@ class Baseline {
   const Fp32Outputs& outputs() const noexcept { return outputs_; }
   const std::vector<Part>& parts() const noexcept { return parts_; }
   const eval::Score& score() const noexcept { return score_; }
+  /// What else the metric told of FP32.
+  const eval::Details& details() const noexcept { return details_; }
   /// Of the first metric.
   double accuracy() const noexcept { return parts_.front().accuracy; }
   const Criterion& criterion() const noexcept { return parts_.front().criterion; }
@@ -62,6 +64,7 @@ class Baseline {
   Fp32Outputs outputs_;
   eval::Score score_;
   std::vector<Part> parts_;
+  eval::Details details_;
   double error_probability_;
 };
 
@@ -72,7 +75,7 @@ class Judge {
   Judge(const Baseline& baseline, std::size_t trial);
   /// After each batch. False: the target is missed, and nothing that is still to come is wanted.
   bool goes_on();
-  /// Fills accuracy and its interval, metrics, loss and met. `complete`: all samples were executed.
+  /// Fills accuracy and its interval, metrics, details, loss and met. `complete`: all samples were executed.
   void conclude(search::Observation& observation, bool complete) const;
 
  private:

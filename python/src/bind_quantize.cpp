@@ -150,6 +150,9 @@ py::dict score_of(const pipeline::AccuracyTask& accuracy, const eval::Score& sco
     for (const eval::Metric* part : parts) values[py::str(part->name())] = part->value();
     row["metrics"] = values;
   }
+  py::dict details;
+  for (const auto& [name, value] : accuracy.metric->details()) details[py::str(name)] = value;
+  if (!details.empty()) row["details"] = details;
   return row;
 }
 

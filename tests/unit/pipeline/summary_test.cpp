@@ -61,5 +61,24 @@ TEST(ParetoRows, NameEqualsOnce) {
   EXPECT_THAT(front_of({seen_at({0, 1}, 0.8, 1, 300), seen_at({1, 0}, 0.8, 1, 300)}), ElementsAre("1 int8, 1 fp32", "fp32"));
 }
 
+TEST(Pace, IsThatOfFp32AsItWasMeasured) {
+  report::Report r;
+  r.trials.resize(1);
+  r.trials[0].latency_ms = 3;
+  r.pareto = {{0.9, 4, "fp32"}, {0.8, 3, "2 int8, 0 fp32"}};
+  for (const double unknown : {report::kUnknown, 0.0}) {
+    r.baseline.latency_ms = unknown;
+    at_measured_pace(r, 4);
+    EXPECT_DOUBLE_EQ(r.trials[0].latency_ms, 3);
+  }
+  r.baseline.latency_ms = 5;
+  at_measured_pace(r, 4);
+  EXPECT_DOUBLE_EQ(r.trials[0].latency_ms, 3.75);
+  EXPECT_DOUBLE_EQ(r.pareto[0].latency_ms, 5);
+  EXPECT_DOUBLE_EQ(r.pareto[1].latency_ms, 3.75);
+  at_measured_pace(r, 0);
+  EXPECT_DOUBLE_EQ(r.pareto[0].latency_ms, 5);
+}
+
 }  // namespace
 }  // namespace inc::pipeline

@@ -58,6 +58,7 @@ Report rich() {
   r.trials[0].accuracy_low = 0.87, r.trials[0].accuracy_high = 0.9;
   r.trials[0].divergence = 0.01;
   r.metrics = {{"topk", "relative loss at most 0.01: at least 0.9064", 0.9156, 0.9101}, {"F1", "…at least 0.8", 0.81}};
+  r.details = {{"AP small", "", 0.21, 0.18}};
   r.choices = {{"SmoothQuant", 0.02, 0.002, true}};
   r.cost_model = CostModelRow{"measured", "1x3x32x32", 0.2, 12, 2.0, 0.9, 1.0, {{"softmax", "bf16", 12.5}}};
   r.notes = {"Channels of 3 groups were reordered."};
@@ -220,6 +221,9 @@ TEST(ReportJson, SaysWhatIsKnownOfOperatorsTrialsAndMetrics) {
   EXPECT_DOUBLE_EQ(json["trials"][0]["accuracy_low"], 0.87);
   EXPECT_EQ(json["metrics"].size(), 2u);
   EXPECT_TRUE(json["metrics"][1]["result"].is_null());
+  EXPECT_EQ(json["details"][0]["name"], "AP small");
+  EXPECT_DOUBLE_EQ(json["details"][0]["result"], 0.18);
+  EXPECT_THAT(result_table(rich()), HasSubstr("|   AP small "));
   EXPECT_EQ(json["calibration"]["choices"][0]["used"], true);
 }
 
@@ -244,6 +248,12 @@ TEST(ResultTable, ComparesBaselineAndBest) {
   EXPECT_THAT(table, HasSubstr("| Accuracy (topk)       |    0.9156 |           0.9101 |         -0.60 % |"));
   EXPECT_THAT(table, HasSubstr("2.00x faster"));
   EXPECT_THAT(table, HasSubstr("3.67x smaller"));
+  Report worse = example();
+  std::swap(worse.baseline.latency_ms, worse.result.latency_ms);
+  std::swap(worse.result.fp32_model_bytes, worse.result.model_bytes);
+  EXPECT_THAT(result_table(worse), HasSubstr("2.00x slower"));
+  EXPECT_THAT(result_table(worse), HasSubstr("3.67x larger"));
+  EXPECT_THAT(to_html(worse), HasSubstr("larger · "));
 }
 
 TEST(StatisticsTable, IsBoxedAsIncPrintsIt) {

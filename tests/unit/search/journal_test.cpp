@@ -35,6 +35,7 @@ Observation trial(std::uint16_t first) {
   seen.cost = 1.0 / 3;
   seen.seconds = 12;
   seen.metrics = {1.0 / 3, std::nan("")};
+  seen.details = {0.25};
   seen.full_evaluations = 0.25;
   seen.accuracy_low = 0.1;
   seen.latency_ms = 1.0 / 3;
@@ -116,6 +117,7 @@ TEST_F(JournalTest, ResumeGivesBackEveryObservationExactly) {
     EXPECT_EQ(history[i].met, expected.met);
     EXPECT_EQ(history[i].cost, expected.cost);
     EXPECT_EQ(history[i].seconds, expected.seconds);
+    EXPECT_EQ(history[i].details, expected.details);
     ASSERT_EQ(history[i].metrics.size(), expected.metrics.size());
     for (std::size_t k = 0; k < expected.metrics.size(); ++k) EXPECT_TRUE(same(history[i].metrics[k], expected.metrics[k]));
     EXPECT_EQ(history[i].full_evaluations, expected.full_evaluations);
