@@ -176,7 +176,7 @@ TEST_P(Bf16Anchor, ComputesTheSameWithOneAndTwoThreads) {
 TEST_P(Bf16Anchor, SaysWhatRan) {
   int seen = 0;
   for (const auto& step : onednn::make_adaptor()->prepare(graph)->profile(inputs, 1)) {
-    const bool ours = step.kernel.starts_with("inc:winograd");
+    const bool ours = step.kernel.starts_with("inc:winograd") || step.kernel.starts_with("inc:stem32");
     if (step.op_type != GetParam().op || (!ours && !step.kernel.starts_with("onednn:"))) continue;
     ++seen;
     EXPECT_EQ(step.precision, "bf16");

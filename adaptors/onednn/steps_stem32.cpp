@@ -1,0 +1,67 @@
+#include <limits>
+
+#include "adaptors/onednn/bounded.h"
+#include "adaptors/onednn/emitters.h"
+#include "adaptors/onednn/isa.h"
+#include "core/base/parallel.h"
+#include "kernels/isa.h"
+#include "kernels/stem32/stem32.h"
+
+namespace inc::onednn {
+namespace {
+
+struct Bounds {
+  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
+};
+
+/// Nothing for activations that do more than cut.
+std::optional<Bounds> bounds(const Anchor& a) {
+  const std::string& name = a.epilogue.activation;
+  if (name == "none") return Bounds{};
+  if (name == "relu") return Bounds{.low = 0};
+  if (name == "clip") return Bounds{a.epilogue.alpha, a.epilogue.beta};
+  return {};
+}
+
+}  // namespace
+
+bool emit_stem32(Builder& b, const ir::Node& node) {
+  if (kernels::isa() != kernels::Isa::Avx512 || !isa_name().starts_with("avx512")) return false;  // others fill vectors
+  if (node.op != "Conv" && node.op != "inc.Conv") return false;
+  const DType type = b.dtype(node.inputs[0]);
+  if (!multiplies(type) || !b.is_known(node.inputs[1])) return false;
+  if (type == DType::BFloat16 && isa_name().find("amx") != std::string::npos) return false;
+  const auto shape = one_group_shape<kernels::StemShape>(b, node);
+  const ir::Shape& out = b.shape(node.outputs[0]);
+  if (!shape || !kernels::takes_stem32(*shape) || ir::element_count(out) == 0) return false;
+  const Anchor a = read_anchor(b, node, 0);
+  if (a.integer || !a.residual.none() || a.factors || (!a.bias.none() && !b.is_known(a.bias))) return false;
+  const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
+  const bool apart = activates_apart(a, arithmetic);
+  const auto cut = apart ? Bounds{} : bounds(a);
+  if (!cut || (apart && a.bf16)) return false;
+
+  const auto plan = std::make_shared<const kernels::Stem32>(kernels::plan_stem32(*shape, a.bf16));
+  const int shares = threads(), x = b.plain(a.x);
+  const int weights =
+      b.packed(a.weight, "stem32", static_cast<std::size_t>(plan->weight_count) * sizeof(float), [&](std::byte* to) {
+        kernels::pack_stem32(*plan, b.known(a.weight)->to_floats().data(), reinterpret_cast<float*>(to));
+      });
+  std::vector<float> biases;
+  if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
+  biases.resize(static_cast<std::size_t>(kernels::kStem32Channels));
+  const int bias = constant_floats(b, biases, {kernels::kStem32Channels});
+  const int y = b.scratch(type, out, channels_last_desc(type, out));
+  const ir::Shape bytes{plan->scratch_bytes * shares};
+  const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
+  const char* kernel = a.bf16 ? "inc:stem32:bf16" : "inc:stem32";
+  Step& step = b.step(node, kernel, {x, weights, bias}, {y, scratch}, [=, c = *cut](Frame& f) {
+    kernels::stem32(*plan, {f.as<float>(weights), f.as<float>(bias), f.at(x), f.at(y), f.at(scratch), c.low, c.high,
+                            shares});
+  });
+  step.profile.isa = kernels::isa_name();
+  finish(b, a, {arithmetic, false, false, false, false, apart}, step, y);
+  return true;
+}
+
+}  // namespace inc::onednn
