@@ -4,6 +4,8 @@
 
 namespace inc::kernels {
 
+constexpr std::int64_t kMostPanel = 32;  ///< output channels of a panel
+
 /// All of a plan but the padding. lanes: of a vector of sums; bytes: of a number of a transformed patch or weight.
 Winograd plan_tiles(const WinogradShape& shape, std::int64_t tile, int shares, std::int64_t lanes, std::int64_t bytes);
 /// Every block. job: see WinogradBlock.

@@ -41,15 +41,13 @@ constexpr double kFour[6][3] = {{64.0 / 81, 0, 0},
                                 {0, 0, 1}};
 constexpr double kTwo[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
 
-constexpr I64 kMostLanes = 32;  // output channels of a panel
-
 /// The weights of some output channels and one input channel; `lanes` numbers apart.
 template <int E>
-void transform(const double (&g)[E][3], const float (&w)[9][kMostLanes], I64 lanes, float* to, I64 plane) noexcept {
-  double down[E][3][kMostLanes];
+void transform(const double (&g)[E][3], const float (&w)[9][kMostPanel], I64 lanes, float* to, I64 plane) noexcept {
+  double down[E][3][kMostPanel];
   for (int i = 0; i < E; ++i)
     for (int k = 0; k < 3; ++k)
-      for (I64 n = 0; n < kMostLanes; ++n)
+      for (I64 n = 0; n < kMostPanel; ++n)
         down[i][k][n] = g[i][0] * w[k][n] + g[i][1] * w[3 + k][n] + g[i][2] * w[6 + k][n];
   for (int i = 0; i < E; ++i)
     for (int j = 0; j < E; ++j)
@@ -86,7 +84,7 @@ void pack_winograd(const Winograd& p, const float* weights, std::byte* packed) n
       const I64 first = panel * p.panel, width = std::min(p.panel, outputs - first);
       float* to = reinterpret_cast<float*>(packed) + first * depth;
       for (I64 c = 0; c < depth; ++c, to += width) {
-        float w[9][kMostLanes] = {};
+        float w[9][kMostPanel] = {};
         for (I64 n = 0; n < std::min(width, p.shape.out_channels - first); ++n)
           for (I64 i = 0; i < 9; ++i) w[i][n] = weights[((first + n) * depth + c) * 9 + i];
         if (p.tile == 4)

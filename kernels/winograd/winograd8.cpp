@@ -12,6 +12,7 @@ namespace {
 
 using I64 = std::int64_t;
 using I32 = std::int32_t;
+using I16 = std::int16_t;
 
 constexpr I64 kTile = 4, kTaps = 9;
 constexpr I64 kMostSum = I64{1} << 25;
@@ -74,7 +75,21 @@ I32 bound(float v, I32 zero, bool is_signed) noexcept {
 }
 
 /// Rows of the transform of weights, times the least numbers that make them whole.
-constexpr I32 kRows[6][3] = {{1, 0, 0}, {-1, -1, -1}, {-1, 1, -1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}};
+constexpr I16 kRows[6][3] = {{1, 0, 0}, {-1, -1, -1}, {-1, 1, -1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}};
+
+/// The weights of some output channels and two input channels, interleaved; `count` numbers.
+void transform(const I16 (&w)[9][2 * kMostPanel], I64 count, I16* to, I64 plane) noexcept {
+  const auto sum = [](const I16(&g)[3], I16 a, I16 b, I16 c) { return static_cast<I16>(g[0] * a + g[1] * b + g[2] * c); };
+  I16 down[6][3][2 * kMostPanel], all[2 * kMostPanel];
+  for (int i = 0; i < 6; ++i)
+    for (int k = 0; k < 3; ++k)
+      for (I64 n = 0; n < 2 * kMostPanel; ++n) down[i][k][n] = sum(kRows[i], w[k][n], w[3 + k][n], w[6 + k][n]);
+  for (int i = 0; i < 6; ++i)
+    for (int j = 0; j < 6; ++j) {
+      for (I64 n = 0; n < 2 * kMostPanel; ++n) all[n] = sum(kRows[j], down[i][0][n], down[i][1][n], down[i][2][n]);
+      std::copy_n(all, count, to + (i * 6 + j) * plane);
+    }
+}
 
 }  // namespace
 
@@ -113,20 +128,13 @@ void pack_winograd8(const Winograd8& plan, const std::int8_t* weights, std::byte
   parallel_for((outputs + p.panel - 1) / p.panel, 1, [&](I64 begin, I64 end) {
     for (I64 panel = begin; panel < end; ++panel) {
       const I64 first = panel * p.panel, width = std::min(p.panel, outputs - first);
-      auto* to = reinterpret_cast<std::int16_t*>(packed) + first * depth;
-      for (I64 c = 0; c < depth; ++c)
-        for (I64 n = 0; n < width; ++n) {
-          I32 w[3][3] = {}, down[6][3];
-          if (first + n < p.shape.out_channels)
-            for (I64 i = 0; i < 9; ++i) w[i / 3][i % 3] = weights[((first + n) * depth + c) * 9 + i];
-          for (int i = 0; i < 6; ++i)
-            for (int k = 0; k < 3; ++k) down[i][k] = kRows[i][0] * w[0][k] + kRows[i][1] * w[1][k] + kRows[i][2] * w[2][k];
-          std::int16_t* at = to + (c / 2 * width + n) * 2 + c % 2;
-          for (int i = 0; i < 6; ++i)
-            for (int j = 0; j < 6; ++j)
-              at[(i * 6 + j) * plane] =
-                  static_cast<std::int16_t>(kRows[j][0] * down[i][0] + kRows[j][1] * down[i][1] + kRows[j][2] * down[i][2]);
-        }
+      auto* to = reinterpret_cast<I16*>(packed) + first * depth;
+      for (I64 c = 0; c < depth; c += 2, to += 2 * width) {
+        I16 w[9][2 * kMostPanel] = {};
+        for (I64 n = 0; n < std::min(width, p.shape.out_channels - first); ++n)
+          for (I64 i = 0; i < 18; ++i) w[i % 9][2 * n + i / 9] = weights[((first + n) * depth + c) * 9 + i];
+        transform(w, 2 * width, to, plane);
+      }
     }
   });
 }
