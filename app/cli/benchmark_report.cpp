@@ -103,6 +103,9 @@ void print_steps(const app::VariantResult& result, bool with_ceiling) {
                ceiling ? whole_percent(gops_of(s) / *ceiling) : "", s.op_type, s.precision, kernel_without_isa(s), s.isa, s.name,
                s.emulated ? "  [emulated: " + s.note + "]" : "");
   }
+  const auto filtered = [](const auto& s) { return s.kernel.starts_with("inc:winograd"); };
+  if (std::any_of(result.steps.begin(), result.steps.end(), filtered))
+    fmt::print("GOP/s count the products of the operator's definition; inc:winograd makes a quarter to a half of them.\n");
 }
 
 }  // namespace
