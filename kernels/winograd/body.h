@@ -9,22 +9,12 @@
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
-#include "kernels/vector.h"
+#include "kernels/winograd/panels.h"
 
-using I64 = std::int64_t;
 using U32 = std::uint32_t;
 using U16 = std::uint16_t;
-using Block = WinogradBlock;
 typedef U32 VU __attribute__((vector_size(4 * kLanes)));
 typedef U16 VH __attribute__((vector_size(2 * kLanes)));
-
-#if defined(__AVX512F__)
-constexpr int kRows = 12;
-#elif defined(__AVX2__)
-constexpr int kRows = 6;
-#else
-constexpr int kRows = 4;
-#endif
 
 struct Real {
   static constexpr I64 kBytes = 4;
@@ -94,15 +84,6 @@ INC_INLINE void outputs<4>(const V (&m)[4], V (&y)[2]) {
   y[1] = m[1] - m[2] + m[3];
 }
 
-/// Where a tile lies.
-struct Place {
-  I64 image, y, x;
-};
-INC_INLINE Place place(const Winograd& w, I64 tile) {
-  const I64 per_image = w.rows * w.columns, within = tile % per_image;
-  return {tile / per_image, within / w.columns * w.tile, within % w.columns * w.tile};
-}
-
 template <int E, class T>
 void transform(const Block& b, I64 begin, I64 end) {
   const Winograd& w = *b.plan;
@@ -143,64 +124,37 @@ void transform(const Block& b, I64 begin, I64 end) {
   }
 }
 
-/// P tiles times N vectors of output channels.
-template <int N, int P>
-void product(const float* a, I64 a_row, const float* u, I64 depth, float* m, I64 m_row) {
-  V sum[P][N];
-#pragma GCC unroll 16
-  for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) sum[p][n] = V{};
-  for (I64 c = 0; c < depth; ++c, u += N * kLanes) {
-    V right[N];
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) right[n] = load(u + n * kLanes);
-#pragma GCC unroll 16
-    for (int p = 0; p < P; ++p) {
-      const V left = splat(a[p * a_row + c]);
-#pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) sum[p][n] = multiply_add(left, right[n], sum[p][n]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) store(m + p * m_row + n * kLanes, sum[p][n]);
-}
+struct Floats {
+  using Number = float;
+  using Sum = float;
+  using Product = void (*)(const float*, I64, const float*, const float*, I64, float*, I64);
+  static constexpr I64 kTogether = 1;
 
-using Product = void (*)(const float*, I64, const float*, I64, float*, I64);
-template <int N, int... P>
-struct Products {
-  static constexpr Product kAll[] = {product<N, P>...};
-};
-template <int N>
-#if defined(__AVX512F__)
-using AllProducts = Products<N, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
-#elif defined(__AVX2__)
-using AllProducts = Products<N, 1, 2, 3, 4, 5, 6>;
-#else
-using AllProducts = Products<N, 1, 2, 3, 4>;
-#endif
-
-void multiply(const Block& b, I64 begin, I64 end) {
-  const Winograd& w = *b.plan;
-  const I64 depth = w.shape.channels, outputs = (w.shape.out_channels + kLanes - 1) / kLanes * kLanes;
-  const I64 groups = (b.tiles + kRows - 1) / kRows;
-  for (I64 point = begin; point < end; ++point) {
-    const auto* in = static_cast<const float*>(b.in) + point * w.block * w.in_row;
-    auto* out = static_cast<float*>(b.out) + point * w.block * w.out_row;
-    const auto* u = reinterpret_cast<const float*>(b.packed) + point * outputs * depth;
-    for (I64 first = 0; first < outputs; first += w.panel) {
-      const bool narrow = w.panel == kLanes || outputs - first == kLanes;
-      for (I64 g = 0; g < groups; ++g) {
-        const I64 from = g * b.tiles / groups, count = (g + 1) * b.tiles / groups - from;
-        const Product one = (narrow ? AllProducts<1>::kAll : AllProducts<2>::kAll)[count - 1];
-        one(in + from * w.in_row, w.in_row, u, depth, out + from * w.out_row + first, w.out_row);
+  /// P tiles times N vectors of output channels. Weights come as fast as memory gives them; to fetch them ahead takes longer.
+  template <int N, int P>
+  static void product(const float* a, I64 a_row, const float* u, const float*, I64 depth, float* m, I64 m_row) {
+    V sum[P][N];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) sum[p][n] = V{};
+    for (I64 c = 0; c < depth; ++c, u += N * kLanes) {
+      V right[N];
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) right[n] = load(u + n * kLanes);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const V left = splat(a[p * a_row + c]);
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) sum[p][n] = multiply_add(left, right[n], sum[p][n]);
       }
-      u += depth * (narrow ? kLanes : w.panel);
     }
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) store(m + p * m_row + n * kLanes, sum[p][n]);
   }
-}
+};
 
 template <int E, class T>
 void finish(const Block& b, I64 begin, I64 end) {
@@ -252,10 +206,10 @@ void finish(const Block& b, I64 begin, I64 end) {
 
 WinogradVariant winograd_variant(I64 tile, bool bf16, bool bf16_out) noexcept {
   if (tile == 4)
-    return {bf16 ? transform<6, Brain> : transform<6, Real>, multiply, bf16_out ? finish<6, Brain> : finish<6, Real>, kLanes,
-            kRows};
-  return {bf16 ? transform<4, Brain> : transform<4, Real>, multiply, bf16_out ? finish<4, Brain> : finish<4, Real>, kLanes,
-          kRows};
+    return {bf16 ? transform<6, Brain> : transform<6, Real>, multiply<Floats>, bf16_out ? finish<6, Brain> : finish<6, Real>,
+            kLanes};
+  return {bf16 ? transform<4, Brain> : transform<4, Real>, multiply<Floats>, bf16_out ? finish<4, Brain> : finish<4, Real>,
+          kLanes};
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA

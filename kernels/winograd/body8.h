@@ -8,25 +8,13 @@
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
+#include "kernels/winograd/panels.h"
+
 namespace eight {
 
-#define INC_INLINE inline __attribute__((always_inline))
-
-using I64 = std::int64_t;
 using I32 = std::int32_t;
 using U32 = std::uint32_t;
-using Block = WinogradBlock;
-
-#if defined(__AVX512F__)
-constexpr int kLanes = 16, kRows = 12;
-#elif defined(__AVX2__)
-constexpr int kLanes = 8, kRows = 6;
-#else
-constexpr int kLanes = 4, kRows = 4;
-#endif
 constexpr int kShorts = 2 * kLanes;
-typedef float F __attribute__((vector_size(4 * kLanes)));
-typedef I32 V __attribute__((vector_size(4 * kLanes)));
 typedef U32 U __attribute__((vector_size(4 * kLanes)));  // sums modulo 2^32
 typedef std::int16_t S __attribute__((vector_size(4 * kLanes)));
 typedef std::int8_t B __attribute__((vector_size(kShorts)));
@@ -42,7 +30,7 @@ INC_INLINE void put(void* to, T v) {
   std::memcpy(to, &v, sizeof v);
 }
 
-INC_INLINE U multiply_add(U sum, U x, U w) {
+INC_INLINE U add_products(U sum, U x, U w) {
 #if defined(INC_KERNEL_VNNI)
   asm("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));  // gcc 12 copies the sums around the builtin
   return sum;
@@ -87,14 +75,6 @@ INC_INLINE void outputs(const U (&m)[6], U (&y)[4]) {
   y[3] = b + ((d + m[5] + (m[5] << 1)) << 1);
 }
 
-struct Place {
-  I64 image, y, x;
-};
-INC_INLINE Place place(const Winograd& w, I64 tile) {
-  const I64 per_image = w.rows * w.columns, within = tile % per_image;
-  return {tile / per_image, within / w.columns * 4, within % w.columns * 4};
-}
-
 void transform(const Block& b, I64 begin, I64 end) {
   const auto& job = *static_cast<const Winograd8Job*>(b.job);
   const Winograd8& g = *job.plan;
@@ -137,95 +117,65 @@ void transform(const Block& b, I64 begin, I64 end) {
   }
 }
 
-/// P tiles times N vectors of output channels.
-template <int N, int P>
-void product(const std::int16_t* a, I64 a_row, const std::int16_t* u, I64 pairs, U32* m, I64 m_row) {
-  U sum[P][N];
-#pragma GCC unroll 16
-  for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) sum[p][n] = U{};
-  for (I64 c = 0; c < pairs; ++c, u += N * kShorts) {
-    U right[N];
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) right[n] = get<U>(u + n * kShorts);
-#pragma GCC unroll 16
-    for (int p = 0; p < P; ++p) {
-      const U left = U{} + get<U32>(a + p * a_row + 2 * c);
-#pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) sum[p][n] = multiply_add(sum[p][n], left, right[n]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int p = 0; p < P; ++p)
-#pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) put(m + p * m_row + n * kLanes, sum[p][n]);
-}
+struct Shorts {
+  using Number = std::int16_t;
+  using Sum = U32;
+  using Product = void (*)(const Number*, I64, const Number*, const Number*, I64, Sum*, I64);
+  static constexpr I64 kTogether = 2;
 
-using Product = void (*)(const std::int16_t*, I64, const std::int16_t*, I64, U32*, I64);
-template <int N, int... P>
-struct Products {
-  static constexpr Product kAll[] = {product<N, P>...};
-};
-template <int N>
-#if defined(__AVX512F__)
-using AllProducts = Products<N, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;
-#elif defined(__AVX2__)
-using AllProducts = Products<N, 1, 2, 3, 4, 5, 6>;
-#else
-using AllProducts = Products<N, 1, 2, 3, 4>;
-#endif
-
-void multiply(const Block& b, I64 begin, I64 end) {
-  const Winograd& w = *b.plan;
-  const I64 depth = w.shape.channels, outputs = (w.shape.out_channels + kLanes - 1) / kLanes * kLanes;
-  const I64 groups = (b.tiles + kRows - 1) / kRows;
-  for (I64 point = begin; point < end; ++point) {
-    const auto* in = static_cast<const std::int16_t*>(b.in) + point * w.block * w.in_row;
-    auto* out = static_cast<U32*>(b.out) + point * w.block * w.out_row;
-    const auto* u = reinterpret_cast<const std::int16_t*>(b.packed) + point * outputs * depth;
-    for (I64 first = 0; first < outputs; first += w.panel) {
-      const bool narrow = w.panel == kLanes || outputs - first == kLanes;
-      for (I64 g = 0; g < groups; ++g) {
-        const I64 from = g * b.tiles / groups, count = (g + 1) * b.tiles / groups - from;
-        const Product one = (narrow ? AllProducts<1>::kAll : AllProducts<2>::kAll)[count - 1];
-        one(in + from * w.in_row, w.in_row, u, depth / 2, out + from * w.out_row + first, w.out_row);
+  /// P tiles times N vectors of output channels. ahead: weights that will be wanted next, as many.
+  template <int N, int P>
+  static void product(const Number* a, I64 a_row, const Number* u, const Number* ahead, I64 pairs, Sum* m, I64 m_row) {
+    U sum[P][N];
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) sum[p][n] = U{};
+    for (I64 c = 0; c < pairs; ++c, u += N * kShorts, ahead += N * kShorts) {
+#pragma GCC unroll 2
+      for (int i = 0; i < N * kShorts; i += 32) _mm_prefetch(reinterpret_cast<const char*>(ahead + i), _MM_HINT_T1);
+      U right[N];
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) right[n] = get<U>(u + n * kShorts);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const U left = U{} + get<U32>(a + p * a_row + 2 * c);
+#pragma GCC unroll 2
+        for (int n = 0; n < N; ++n) sum[p][n] = add_products(sum[p][n], left, right[n]);
       }
-      u += depth * (narrow ? kLanes : w.panel);
     }
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) put(m + p * m_row + n * kLanes, sum[p][n]);
   }
-}
+};
 
-INC_INLINE F fma(F a, F b, F c) {
+/// To the nearest, ties to even.
+INC_INLINE VI nearest(V t) {
 #if defined(__AVX512F__)
-  return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+  return (VI)_mm512_cvtps_epi32((__m512)t);
 #elif defined(__AVX2__)
-  return (F)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+  return (VI)_mm256_cvtps_epi32((__m256)t);
 #else
-  F y;
+  return (VI)_mm_cvtps_epi32((__m128)t);
+#endif
+}
+template <class T>
+INC_INLINE T held(T v, T low, T high) {
+  const T raised = v < low ? low : v;
+  return raised > high ? high : raised;
+}
+INC_INLINE V fused(V a, V b, V c) {
+#if defined(__AVX2__)
+  return multiply_add(a, b, c);
+#else
+  V y;
   for (int i = 0; i < kLanes; ++i) y[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return y;
 #endif
 }
-/// To the nearest, ties to even.
-INC_INLINE V nearest(F t) {
-#if defined(__AVX512F__)
-  return (V)_mm512_cvtps_epi32((__m512)t);
-#elif defined(__AVX2__)
-  return (V)_mm256_cvtps_epi32((__m256)t);
-#else
-  return (V)_mm_cvtps_epi32((__m128)t);
-#endif
-}
-template <class T>
-INC_INLINE T larger(T a, T b) {
-  return a > b ? a : b;
-}
-template <class T>
-INC_INLINE T smaller(T a, T b) {
-  return a < b ? a : b;
-}
-INC_INLINE void put_bytes(std::byte* to, V v) {
+INC_INLINE void put_bytes(std::byte* to, VI v) {
 #if defined(__AVX512F__)
   put(to, _mm512_cvtepi32_epi8((__m512i)v));
 #elif defined(__AVX2__)
@@ -237,29 +187,29 @@ INC_INLINE void put_bytes(std::byte* to, V v) {
 #endif
 }
 /// 8-bit numbers, one to a lane.
-INC_INLINE V numbers(const std::byte* from, bool is_signed) {
+INC_INLINE VI numbers(const std::byte* from, bool is_signed) {
 #if defined(__AVX512F__)
   const auto bytes = get<__m128i>(from);
-  return (V)(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
+  return (VI)(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
 #elif defined(__AVX2__)
   const __m128i bytes = _mm_cvtsi64_si128(get<long long>(from));
-  return (V)(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
+  return (VI)(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
 #else
-  V v;
+  VI v;
   for (int i = 0; i < kLanes; ++i) v[i] = is_signed ? static_cast<std::int8_t>(from[i]) : static_cast<std::uint8_t>(from[i]);
   return v;
 #endif
 }
 template <DenseResidual kType>
-INC_INLINE F added(const std::byte* from) {
-  if constexpr (kType == DenseResidual::F32) return get<F>(from);
-  return __builtin_convertvector(numbers(from, kType == DenseResidual::S8), F);
+INC_INLINE V added(const std::byte* from) {
+  if constexpr (kType == DenseResidual::F32) return get<V>(from);
+  return __builtin_convertvector(numbers(from, kType == DenseResidual::S8), V);
 }
 
 /// Not a number becomes 0.
-INC_INLINE F within(F t) {
-  t = t == t ? t : F{};
-  return smaller(larger(t, F{} - 1e6f), F{} + 1e6f);
+INC_INLINE V within(V t) {
+  t = t == t ? t : V{};
+  return held(t, V{} - 1e6f, V{} + 1e6f);
 }
 
 template <DenseResidual kResidual, bool kReal>
@@ -271,8 +221,8 @@ void finish(const Block& b, I64 begin, I64 end) {
   const DenseOperands& o = *job.operands;
   constexpr I64 kBytes = kReal ? 4 : 1, kAdded = kResidual == DenseResidual::F32 ? 4 : 1;
   const I64 plane = w.block * w.out_row;
-  const V zero = V{} + g.out_zero;
-  const F residual_scale = F{} + g.residual_scale;
+  const VI zero = VI{} + g.out_zero;
+  const V residual_scale = V{} + g.residual_scale;
   for (I64 i = begin; i < end; ++i) {
     const Place at = place(w, b.first + i);
     const I64 start = ((at.image * s.out_height + at.y) * s.out_width + at.x) * s.out_channels;
@@ -291,10 +241,10 @@ void finish(const Block& b, I64 begin, I64 end) {
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) across[j][k] = y[j];
       }
-      const F scale = get<F>(g.scale.data() + c), shift = get<F>(g.shift.data() + c);
-      const V offset = get<V>(g.offset.data() + c);
-      const V low = kReal ? get<V>(g.low.data() + c) : get<V>(g.low_step.data() + c);
-      const V high = kReal ? get<V>(g.high.data() + c) : get<V>(g.high_step.data() + c);
+      const V scale = get<V>(g.scale.data() + c), shift = get<V>(g.shift.data() + c);
+      const VI offset = get<VI>(g.offset.data() + c);
+      const VI low = kReal ? get<VI>(g.low.data() + c) : get<VI>(g.low_step.data() + c);
+      const VI high = kReal ? get<VI>(g.high.data() + c) : get<VI>(g.high_step.data() + c);
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) {
         if (j >= rows) break;
@@ -305,14 +255,14 @@ void finish(const Block& b, I64 begin, I64 end) {
         for (int k = 0; k < 4; ++k) {
           if (k >= columns) break;
           const I64 place = row + k * s.out_channels;
-          const V sum = ((V)(y[k] * kInverse) >> (kTwos[j] + kTwos[k])) + offset;
-          F t = fma(__builtin_convertvector(sum, F), scale, shift);
+          const VI sum = ((VI)(y[k] * kInverse) >> (kTwos[j] + kTwos[k])) + offset;
+          V t = fused(__builtin_convertvector(sum, V), scale, shift);
           if constexpr (kResidual != DenseResidual::None)
-            t = within(fma(added<kResidual>(o.residual + place * kAdded), residual_scale, t));
+            t = within(fused(added<kResidual>(o.residual + place * kAdded), residual_scale, t));
           if constexpr (kReal)
-            put(o.dst + place * kBytes, smaller(larger(t, (F)low), (F)high));
+            put(o.dst + place * kBytes, held(t, (V)low, (V)high));
           else
-            put_bytes(o.dst + place, smaller(larger(nearest(t), low), high) + zero);
+            put_bytes(o.dst + place, held(nearest(t), low, high) + zero);
         }
       }
     }
@@ -329,7 +279,7 @@ WinogradVariant winograd8_variant(DenseResidual residual, bool real) noexcept {
                       : residual == R::S8  ? eight::finish<R::S8, false>
                       : residual == R::F32 ? eight::finish<R::F32, false>
                                            : eight::finish<R::None, false>;
-  return {eight::transform, eight::multiply, finish, eight::kLanes, eight::kRows};
+  return {eight::transform, multiply<eight::Shorts>, finish, kLanes};
 }
 
 }  // namespace inc::kernels::INC_KERNEL_ISA

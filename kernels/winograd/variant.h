@@ -24,7 +24,7 @@ struct WinogradVariant {
   void (*transform)(const WinogradBlock&, std::int64_t from, std::int64_t to) = nullptr;  ///< tiles
   void (*multiply)(const WinogradBlock&, std::int64_t from, std::int64_t to) = nullptr;   ///< points
   void (*finish)(const WinogradBlock&, std::int64_t from, std::int64_t to) = nullptr;     ///< tiles
-  std::int64_t lanes = 1, rows = 1;  ///< of a vector of sums; tiles that are multiplied at once
+  std::int64_t lanes = 1;  ///< of a vector of sums
 };
 
 constexpr std::int64_t kWinogradVectors = 2;  ///< of a panel
