@@ -196,4 +196,26 @@ BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& co
   return out;
 }
 
+std::map<ir::NodeId, std::vector<float>> own_shifts(const ir::Graph& fused, const quant::QuantConfig& config,
+                                                    const quant::RangeTable& ranges, quant::WeightCache& weights,
+                                                    const runtime::Adaptor& adaptor, const eval::Dataset& data,
+                                                    const CorrectionOptions& options) {
+  quant::QuantConfig trial = config;
+  trial.bias_shift.clear();
+  quant::QdqOptions unfolded = options.qdq;
+  unfolded.fold_factors = false;
+  unfolded.placement = quant::Placement::Anchors;
+  const ir::Graph quantized = quant::insert_qdq(fused, trial, ranges, weights, unfolded);
+  const std::vector<ir::NodeId> anchors = correctable(fused, config, quantized);
+  const std::int64_t batch = eval::usable_batch_size(fused, 1), batches = std::min(options.samples, data.size()) / batch;
+  if (anchors.empty() || batches < 2) return {};
+  try {
+    return CorrectionWalk(fused, quantized, anchors, adaptor, data, options).run_alone(sampling(batches, batch).estimate);
+  } catch (const UnsupportedError&) {
+  } catch (const ModelError&) {
+  } catch (const BackendError&) {
+  }
+  return {};
+}
+
 }  // namespace inc::calib

@@ -52,4 +52,12 @@ BiasCorrection correct_bias(const ir::Graph& fused, const quant::QuantConfig& co
                             quant::WeightCache& weights, const runtime::Adaptor& adaptor, const runtime::Executable& fp32,
                             const eval::Dataset& data, const CorrectionOptions& options);
 
+/// For every INT8 anchor of `config` the shift that correct_bias() would find if all others were in FP32: what its own rounding
+/// moves. About one FP32 and one INT8 pass for all together. Not checked on other samples. Empty where nothing can be
+/// corrected, and when should_stop said so.
+std::map<ir::NodeId, std::vector<float>> own_shifts(const ir::Graph& fused, const quant::QuantConfig& config,
+                                                    const quant::RangeTable& ranges, quant::WeightCache& weights,
+                                                    const runtime::Adaptor& adaptor, const eval::Dataset& data,
+                                                    const CorrectionOptions& options);
+
 }  // namespace inc::calib

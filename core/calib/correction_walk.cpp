@@ -17,6 +17,10 @@ std::vector<ir::ValueId> sums_of(const SplitGraph& split, const std::vector<ir::
   return sums;
 }
 
+void append(std::vector<float>& all, const std::vector<float>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
 }  // namespace
 
 CorrectionWalk::CorrectionWalk(const ir::Graph& fused, const ir::Graph& quantized, std::vector<ir::NodeId> anchors,
@@ -37,7 +41,8 @@ CorrectionWalk::CorrectionWalk(const ir::Graph& fused, const ir::Graph& quantize
   }
 }
 
-void CorrectionWalk::start(std::int64_t first, Live& live, bool observe) {
+void CorrectionWalk::start(std::int64_t first, Live& live,
+                           const std::function<void(std::size_t k, const ir::Tensor&)>& observe) {
   const eval::Batch batch = eval::load_batch(fused_, data_, first, batch_);
   const auto& inputs = quantized_.graph.inputs();
   for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -49,10 +54,8 @@ void CorrectionWalk::start(std::int64_t first, Live& live, bool observe) {
   runtime::TapSink tap;
   for (const auto& [value, k] : places) tap.wanted.insert(value);
   tap.on_value = [&](ir::ValueId id, const ir::Tensor& tensor) {
-    const std::size_t k = places.at(id);
-    const auto means = channel_means(tensor, channel_axis(fused_.node(anchors_[k]), tensor.rank()), batch_);
     const std::lock_guard lock(mutex);
-    wanted_[k].insert(wanted_[k].end(), means.begin(), means.end());
+    observe(places.at(id), tensor);
   };
   fp32_->run(batch.inputs, tap);
 }
@@ -71,13 +74,21 @@ void CorrectionWalk::forget(std::size_t k, Live& live) const {
   });
 }
 
-int CorrectionWalk::axis(std::size_t k, const Live& live) const {
-  return channel_axis(fused_.node(anchors_[k]), live.at(cuts_[k]).rank());
+int CorrectionWalk::axis(std::size_t k, const ir::Tensor& sums) const {
+  return channel_axis(fused_.node(anchors_[k]), sums.rank());
+}
+
+std::size_t CorrectionWalk::channels(std::size_t k, const ir::Tensor& sums) const {
+  return static_cast<std::size_t>(sums.shape()[static_cast<std::size_t>(axis(k, sums))]);
+}
+
+std::vector<float> CorrectionWalk::means(std::size_t k, const ir::Tensor& sums) const {
+  return channel_means(sums, axis(k, sums), batch_);
 }
 
 std::size_t CorrectionWalk::affordable(std::int64_t first) {
   Live live;
-  start(first, live, false);
+  start(first, live);
   std::size_t most = 1;
   for (std::size_t k = 0; k < segments_.size(); ++k) {
     step(k, live);
@@ -91,9 +102,10 @@ std::size_t CorrectionWalk::affordable(std::int64_t first) {
 }
 
 Shifts CorrectionWalk::run(const std::vector<std::int64_t>& firsts) {
-  wanted_.assign(anchors_.size(), {});
+  std::vector<std::vector<float>> wanted(anchors_.size());
   std::vector<Live> live(firsts.size());
-  for (std::size_t i = 0; i < firsts.size(); ++i) start(firsts[i], live[i], true);
+  for (std::size_t i = 0; i < firsts.size(); ++i)
+    start(firsts[i], live[i], [&](std::size_t k, const ir::Tensor& sums) { append(wanted[k], means(k, sums)); });
   fp32_->rest();
   Shifts shifts;
   for (std::size_t k = 0; k < anchors_.size(); ++k) {
@@ -101,18 +113,39 @@ Shifts CorrectionWalk::run(const std::vector<std::int64_t>& firsts) {
     std::vector<float> found;
     for (Live& sample : live) {
       step(k, sample);
-      const auto means = channel_means(sample.at(cuts_[k]), axis(k, sample), batch_);
-      found.insert(found.end(), means.begin(), means.end());
+      append(found, means(k, sample.at(cuts_[k])));
     }
-    const ir::Tensor& some = live.front().at(cuts_[k]);
-    const auto channels = static_cast<std::size_t>(some.shape()[static_cast<std::size_t>(axis(k, live.front()))]);
-    const auto& shift = shifts[anchors_[k]] = significant_shift(wanted_[k], found, channels);
+    const auto& shift = shifts[anchors_[k]] = significant_shift(wanted[k], found, channels(k, live.front().at(cuts_[k])));
     for (Live& sample : live) {
-      if (last_use_.contains(cuts_[k])) sample[cuts_[k]] = shifted(sample.at(cuts_[k]), axis(k, sample), shift);
+      const ir::Tensor& sums = sample.at(cuts_[k]);
+      if (last_use_.contains(cuts_[k])) sample[cuts_[k]] = shifted(sums, axis(k, sums), shift);
       forget(k, sample);
     }
     pieces_[k] = nullptr;
   }
+  return shifts;
+}
+
+Shifts CorrectionWalk::run_alone(const std::vector<std::int64_t>& firsts) {
+  std::vector<std::vector<float>> wanted(anchors_.size()), found(anchors_.size());
+  std::vector<std::size_t> width(anchors_.size());
+  for (const std::int64_t first : firsts) {
+    if (options_.should_stop && options_.should_stop()) return {};
+    Live live;
+    std::vector<ir::Tensor> right(anchors_.size());
+    start(first, live, [&](std::size_t k, const ir::Tensor& sums) { right[k] = sums; });
+    for (std::size_t k = 0; k < anchors_.size(); ++k) {
+      step(k, live);
+      append(wanted[k], means(k, right[k]));
+      append(found[k], means(k, live.at(cuts_[k])));
+      width[k] = channels(k, right[k]);
+      live[cuts_[k]] = std::move(right[k]);
+      forget(k, live);
+    }
+  }
+  Shifts shifts;
+  for (std::size_t k = 0; k < anchors_.size(); ++k)
+    shifts[anchors_[k]] = significant_shift(wanted[k], found[k], width[k]);
   return shifts;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 // The walk of sequential bias correction: samples side by side through the quantized graph, piece by piece.
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -20,14 +21,19 @@ class CorrectionWalk {
   std::size_t affordable(std::int64_t first);
   /// The shifts from the batches that begin at these samples; once. Empty when stopped.
   Shifts run(const std::vector<std::int64_t>& firsts);
+  /// The same for each anchor by itself, on what FP32 makes before it.
+  Shifts run_alone(const std::vector<std::int64_t>& firsts);
 
  private:
   using Live = std::map<ir::ValueId, ir::Tensor>;
 
-  void start(std::int64_t first, Live& live, bool observe);
+  /// Runs FP32 beside where `observe` is given: called with what goes into each anchor's activation.
+  void start(std::int64_t first, Live& live, const std::function<void(std::size_t k, const ir::Tensor&)>& observe = {});
+  std::vector<float> means(std::size_t k, const ir::Tensor& sums) const;
   void step(std::size_t k, Live& live);
   void forget(std::size_t k, Live& live) const;
-  int axis(std::size_t k, const Live& live) const;
+  int axis(std::size_t k, const ir::Tensor& sums) const;
+  std::size_t channels(std::size_t k, const ir::Tensor& sums) const;
 
   const ir::Graph& fused_;
   std::vector<ir::NodeId> anchors_;
@@ -40,7 +46,6 @@ class CorrectionWalk {
   std::unique_ptr<const runtime::Executable> fp32_;
   std::vector<std::unique_ptr<const runtime::Executable>> pieces_;
   std::int64_t batch_ = 1;
-  std::vector<std::vector<float>> wanted_;  ///< per anchor: means of FP32, batch after batch
 };
 
 }  // namespace inc::calib

@@ -26,17 +26,26 @@ void CandidateBuilder::go_on() {
 }
 
 const calib::BiasCorrection& CandidateBuilder::correction(const search::Point& point) {
-  const search::Point all_int8 = space_.in_int8(point);
-  auto known = corrections_.find(all_int8);
+  const search::Point without_bf16 = space_.without_bf16(point);
+  auto known = corrections_.find(without_bf16);
   if (known == corrections_.end()) {
     calib::BiasCorrection made;
     if (source_)
-      made = calib::correct_bias(fused_, space_.decode(all_int8), ranges_, weights_, adaptor_, fp32_, source_->data,
+      made = calib::correct_bias(fused_, space_.decode(without_bf16), ranges_, weights_, adaptor_, fp32_, source_->data,
                                  source_->options);
     if (made.interrupted) throw search::Interrupted();
-    known = corrections_.emplace(all_int8, std::move(made)).first;
+    known = corrections_.emplace(without_bf16, std::move(made)).first;
   }
   return known->second;
+}
+
+const std::map<ir::NodeId, std::vector<float>>& CandidateBuilder::own_shifts() {
+  if (!own_shifts_ && source_) {
+    own_shifts_ = calib::own_shifts(fused_, space_.decode(space_.shape.fastest()), ranges_, weights_, adaptor_, source_->data,
+                                    source_->options);
+    if (source_->options.should_stop && source_->options.should_stop()) throw search::Interrupted();
+  }
+  return own_shifts_ ? *own_shifts_ : own_shifts_.emplace();
 }
 
 const Candidate& CandidateBuilder::build(const search::Point& point) {
@@ -90,10 +99,7 @@ PartOfGraph CandidateBuilder::alone(std::size_t dim, std::size_t option) {
   const ir::NodeId id = part.nodes.at(node.id);
   quant::QuantConfig config{{{id, wanted}}};
   if (wanted.precision == quant::Precision::Int8) {
-    if (source_) {
-      const auto& shifts = correction(space_.shape.fastest()).shift;
-      if (const auto it = shifts.find(node.id); it != shifts.end()) config.bias_shift.emplace(id, it->second);
-    }
+    if (const auto own = own_shifts().find(node.id); own != own_shifts().end()) config.bias_shift.emplace(id, own->second);
     quant::QdqOptions unfolded = qdq_;
     unfolded.fold_factors = false;
     unfolded.placement = quant::Placement::Anchors;

@@ -35,13 +35,14 @@ class CandidateBuilder {
   const Candidate& build(const search::Point& point);
   /// From now on nothing stops: what was chosen is to be written as it was measured.
   void go_on();
-  /// The operator of a dimension by itself, under one of its options, with the bias correction of the fastest point: on the
-  /// values of the FP32 graph it does what it does in the candidate where every other operator is in FP32, up to the
-  /// rounding of channel factors, which are not folded here, and of neighbours that go into BF16 with it there.
+  /// The operator of a dimension by itself, under one of its options, its bias corrected: on the values of the FP32 graph it
+  /// does what it does in the candidate where every other operator is in FP32, up to the rounding of channel factors, which
+  /// are not folded here, and of neighbours that go into BF16 with it there.
   PartOfGraph alone(std::size_t dim, std::size_t option);
   /// The nodes of the fused graph that alone() is about.
   std::set<ir::NodeId> nodes_alone(std::size_t dim, std::size_t option) const;
-  /// The correction used for a point: that of the same operators all in INT8.
+  /// The correction used for a point, BF16 taken for FP32: that of other operators in INT8 would take back errors that are
+  /// no longer made.
   const calib::BiasCorrection& correction(const search::Point& point);
   bool corrects() const noexcept { return source_.has_value(); }
   const quant::RangeTable& ranges() const noexcept { return ranges_; }
@@ -50,6 +51,7 @@ class CandidateBuilder {
 
  private:
   Candidate made(const search::Point& point);
+  const std::map<ir::NodeId, std::vector<float>>& own_shifts();
 
   const ir::Graph& fused_;
   const quant::RangeTable& ranges_;
@@ -62,6 +64,7 @@ class CandidateBuilder {
   std::optional<CorrectionSource> source_;
   quant::WeightCache weights_;
   std::map<search::Point, calib::BiasCorrection> corrections_;
+  std::optional<std::map<ir::NodeId, std::vector<float>>> own_shifts_;
   std::optional<std::pair<search::Point, Candidate>> last_;
 };
 

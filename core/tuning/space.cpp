@@ -213,10 +213,10 @@ quant::QuantConfig TuningSpace::decode(const search::Point& point) const {
   return config;
 }
 
-search::Point TuningSpace::in_int8(const search::Point& point) const {
-  search::Point out = point;
+search::Point TuningSpace::without_bf16(const search::Point& point) const {
+  search::Point out = point, fp32 = shape.fp32();
   for (std::size_t i = 0; i < out.size(); ++i)
-    if (options[i][out[i]].precision != Precision::Int8) out[i] = 0;
+    if (options[i][out[i]].precision != Precision::Int8) out[i] = fp32[i];
   return out;
 }
 

@@ -27,8 +27,8 @@ struct TuningSpace {
   std::set<ir::NodeId> not_bf16;                      ///< operators that are kept out of BF16
   std::map<ir::NodeId, std::string> slower_in_bf16;   ///< those of them that speed decided, with the reason
   quant::QuantConfig decode(const search::Point& point) const;
-  /// The point with every operator that has left INT8 back at its first INT8 option: what corrections are computed for.
-  search::Point in_int8(const search::Point& point) const;
+  /// The point with every operator that has left INT8 in FP32: what corrections are computed for.
+  search::Point without_bf16(const search::Point& point) const;
   bool uses(quant::Precision precision) const;
   /// Whether any option needs calibrated ranges.
   bool needs_ranges() const;

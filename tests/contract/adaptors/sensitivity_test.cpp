@@ -182,16 +182,32 @@ TEST_P(Sensitivities, OfTheEngineAreThoseOfWholeCandidatesUpToRounding) {
     }
 }
 
-TEST_P(Sensitivities, KnowSmoothingEqualizationAndCorrections) {
+TEST_P(Sensitivities, KnowSmoothingAndEqualization) {
   SpaceOptions allowed;
   allowed.matrix_smoothing = {{quant::Smoothing::SmoothQuant, 0.5f}};
   allowed.conv_smoothing = {{quant::Smoothing::Equalize}};
-  Subject s(graph(), reference::make_adaptor(), allowed, true, 12);
+  Subject s(graph(), reference::make_adaptor(), allowed, false, 12);
   const auto found = s.measured();
   for (std::size_t dim = 0; dim < found.output.size(); ++dim) {
     const double expected = s.whole_candidate(dim, 0);
     EXPECT_NEAR(found.output[dim][0], expected, 0.03 * expected) << s.space.shape.dims[dim].name;
   }
+}
+
+TEST_P(Sensitivities, KnowWhatCorrectionTakesBack) {
+  Subject s(graph(), reference::make_adaptor(), {}, true, 12);
+  const auto found = s.measured();
+  int kept = 0;
+  for (std::size_t dim = 0; dim < found.output.size(); ++dim) {
+    search::Point point = s.space.shape.fp32();
+    point[dim] = 0;
+    const bool corrected = !s.candidates->correction(point).shift.empty();
+    const double expected = s.whole_candidate(dim, 0);
+    EXPECT_LE(found.output[dim][0], 1.03 * expected) << s.space.shape.dims[dim].name;
+    EXPECT_GE(found.output[dim][0], corrected ? 0.97 * expected : 0) << s.space.shape.dims[dim].name;
+    kept += corrected ? 1 : 0;
+  }
+  EXPECT_GE(kept, 2);
 }
 
 TEST_P(Sensitivities, AreTheSameFromAdaptorsThatOnlyRunWholeGraphs) {

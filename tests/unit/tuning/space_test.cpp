@@ -167,7 +167,7 @@ TEST(BuildSpace, Bf16StandsBetweenInt8AndFp32AndTakesWhatInt8Cannot) {
   EXPECT_EQ(space.shape.dims[0].safe, 1u);
   EXPECT_EQ(precisions(space, 2), (std::vector<std::string>{"bf16", "fp32"})) << "a MatMul of two activations";
   EXPECT_EQ(space.shape.dims[2].safe, 1u);
-  EXPECT_EQ(space.in_int8({1, 2, 0}), (search::Point{0, 0, 0}));
+  EXPECT_EQ(space.without_bf16({1, 0, 0}), (search::Point{2, 0, 1}));
 }
 
 TEST(BuildSpace, WithoutInt8ThereIsBf16AndFp32) {
