@@ -172,7 +172,7 @@ Pair pair_up(Builder& b, const ir::Node& node) {
   }
   const int other = 1 - p.full;
   if (p.full >= 0) {
-    const Desc& layout = b.slot(slots[p.full]).desc;
+    const Desc layout = b.slot(slots[p.full]).desc;  // a copy: slots move where one is added
     const bool same_shape = b.shape(inputs[other]) == shape;
     if (!layout.is_zero() && !is_plain(layout) && same_shape && is_dense(layout)) {
       slots[other] = b.in(inputs[other], layout);

@@ -55,6 +55,8 @@ struct SuppliedRun : ::testing::Test {
     }
     config.quantization.emplace();
     config.tuning.random_seed = 1;
+    config.tuning.cost_model.keep_back = false;  // whatever is faster here
+    config.tuning.accuracy_criterion.relative = 0.3;
     options.output = directory.path();
     options.supplied.model = model;
     options.supplied.calibration = {{std::make_shared<SuppliedRows>(rows), 4}};
