@@ -81,7 +81,7 @@ Json to_json(const Observation& seen) {
   Json json{{"kind", "trial"}, {"point", seen.point}, {"failed", seen.state == TrialState::Failed}, {"met", seen.met}};
   for (const auto& [name, member] : kNumbers) json[name] = number(seen.*member);
   json["metrics"] = row(seen.metrics);
-  json["details"] = row(seen.details);
+  if (!seen.details.empty()) json["details"] = row(seen.details);
   json["why_failed"] = seen.why_failed;
   return json;
 }
@@ -109,7 +109,7 @@ Observation observation_from(const Json& json) {
   seen.met = json.at("met").get<bool>();
   for (const auto& [name, member] : kNumbers) seen.*member = number_from(json.at(name));
   seen.metrics = row_from(json.at("metrics"));
-  seen.details = row_from(json.at("details"));
+  if (json.contains("details")) seen.details = row_from(json.at("details"));
   seen.why_failed = json.at("why_failed").get<std::string>();
   return seen;
 }
