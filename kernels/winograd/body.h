@@ -16,6 +16,7 @@ using U16 = std::uint16_t;
 typedef U32 VU __attribute__((vector_size(4 * kLanes)));
 typedef U16 VH __attribute__((vector_size(2 * kLanes)));
 
+/// A vector of numbers as they are stored, and the first `count` of one.
 struct Real {
   static constexpr I64 kBytes = 4;
   static INC_INLINE V get(const std::byte* from) {
@@ -23,21 +24,34 @@ struct Real {
     std::memcpy(&v, from, sizeof v);
     return v;
   }
-  static INC_INLINE void put(std::byte* to, V v) { std::memcpy(to, &v, sizeof v); }
+  static INC_INLINE V get(const std::byte* from, I64 count) { return count < kLanes ? get_some<V>(from, count) : get(from); }
+  static INC_INLINE void put(std::byte* to, V v, I64 count) {
+    if (count < kLanes)
+      std::memcpy(to, &v, static_cast<std::size_t>(count) * 4);
+    else
+      std::memcpy(to, &v, sizeof v);
+  }
 };
 
 struct Brain {
   static constexpr I64 kBytes = 2;
+  static INC_INLINE V widened(VH half) { return (V)(__builtin_convertvector(half, VU) << 16); }
   static INC_INLINE V get(const std::byte* from) {
     VH half;
     std::memcpy(&half, from, sizeof half);
-    return (V)(__builtin_convertvector(half, VU) << 16);
+    return widened(half);
   }
-  static INC_INLINE void put(std::byte* to, V v) {
+  static INC_INLINE V get(const std::byte* from, I64 count) {
+    return count < kLanes ? widened(get_some<VH>(from, count)) : get(from);
+  }
+  static INC_INLINE void put(std::byte* to, V v, I64 count) {
     const VU bits = (VU)v, nearest = bits + 0x7fffu + ((bits >> 16) & 1u);
     const VU whole = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : nearest;
     const VH half = __builtin_convertvector(whole >> 16, VH);
-    std::memcpy(to, &half, sizeof half);
+    if (count < kLanes)
+      std::memcpy(to, &half, static_cast<std::size_t>(count) * 2);
+    else
+      std::memcpy(to, &half, sizeof half);
   }
 };
 
@@ -157,22 +171,22 @@ struct Floats {
 };
 
 template <int E, class T>
-void finish(const Block& b, I64 begin, I64 end) {
+void finish(const Block& b, I64 panel) {
   constexpr int M = E - 2;
   const Winograd& w = *b.plan;
   const WinogradShape& s = w.shape;
   const auto& o = *static_cast<const WinogradOperands*>(b.job);
-  const I64 plane = w.block * w.out_row, pixel = s.out_channels * T::kBytes;
+  const I64 plane = w.block * w.panel, begin = panel * w.panel, end = begin + width_of(w, panel), pixel = s.out_channels * T::kBytes;
   const V low = splat(o.low), high = splat(o.high), slope = splat(o.slope);
   const bool bends = o.slope != 1.0f;
-  for (I64 i = begin; i < end; ++i) {
+  for (I64 i = 0; i < b.tiles; ++i) {
     const Place at = place(w, b.first + i);
     const I64 start = ((at.image * s.out_height + at.y) * s.out_width + at.x) * pixel;
     const I64 rows = s.out_height - at.y < M ? s.out_height - at.y : M;
     const I64 columns = s.out_width - at.x < M ? s.out_width - at.x : M;
-    for (I64 next = 0; next < s.out_channels; next += kLanes) {
-      const I64 c = next < s.out_channels - kLanes ? next : s.out_channels - kLanes;
-      const float* from = static_cast<const float*>(b.out) + i * w.out_row + c;
+    for (I64 c = begin; c < end; c += kLanes) {
+      const I64 count = s.out_channels - c;
+      const float* from = static_cast<const float*>(b.out) + i * w.panel + c - begin;
       V across[M][E];
 #pragma GCC unroll 6
       for (int k = 0; k < E; ++k) {
@@ -183,7 +197,7 @@ void finish(const Block& b, I64 begin, I64 end) {
 #pragma GCC unroll 4
         for (int j = 0; j < M; ++j) across[j][k] = y[j];
       }
-      const V bias = load(o.bias + c);
+      const V bias = Real::get(reinterpret_cast<const std::byte*>(o.bias + c), count);
       for (int j = 0; j < rows; ++j) {
         V y[M];
         outputs<E>(across[j], y);
@@ -192,10 +206,10 @@ void finish(const Block& b, I64 begin, I64 end) {
         for (int k = 0; k < M; ++k) {
           if (k >= columns) break;
           V t = y[k] + bias;
-          if (o.residual != nullptr) t = t + T::get(o.residual + offset + k * pixel);
+          if (o.residual != nullptr) t = t + T::get(o.residual + offset + k * pixel, count);
           if (bends) t = t < V{} ? t * slope : t;
           t = t < low ? low : t;
-          T::put(o.dst + offset + k * pixel, t > high ? high : t);
+          T::put(o.dst + offset + k * pixel, t > high ? high : t, count);
         }
       }
     }

@@ -175,35 +175,45 @@ INC_INLINE V fused(V a, V b, V c) {
   return y;
 #endif
 }
-INC_INLINE void put_bytes(std::byte* to, VI v) {
+template <class T>
+INC_INLINE void put_some(std::byte* to, T v, I64 count) {
+  if (count < kLanes)
+    std::memcpy(to, &v, static_cast<std::size_t>(count) * (sizeof v / kLanes));
+  else
+    std::memcpy(to, &v, sizeof v);
+}
+INC_INLINE void put_bytes(std::byte* to, VI v, I64 count) {
 #if defined(__AVX512F__)
-  put(to, _mm512_cvtepi32_epi8((__m512i)v));
+  put_some(to, _mm512_cvtepi32_epi8((__m512i)v), count);
 #elif defined(__AVX2__)
   const __m256i bytes = _mm256_and_si256((__m256i)v, _mm256_set1_epi32(255));
   const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
-  put(to, _mm_cvtsi128_si64(_mm_packus_epi16(words, words)));
+  put_some(to, _mm_cvtsi128_si64(_mm_packus_epi16(words, words)), count);
 #else
-  for (int i = 0; i < kLanes; ++i) to[i] = static_cast<std::byte>(v[i]);
+  for (int i = 0; i < kLanes && i < count; ++i) to[i] = static_cast<std::byte>(v[i]);
 #endif
 }
 /// 8-bit numbers, one to a lane.
-INC_INLINE VI numbers(const std::byte* from, bool is_signed) {
+INC_INLINE VI numbers(const std::byte* from, bool is_signed, I64 count) {
+  std::byte bytes[kLanes] = {};
+  std::memcpy(bytes, from, static_cast<std::size_t>(count < kLanes ? count : kLanes));
 #if defined(__AVX512F__)
-  const auto bytes = get<__m128i>(from);
-  return (VI)(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
+  return (VI)(is_signed ? _mm512_cvtepi8_epi32(get<__m128i>(bytes)) : _mm512_cvtepu8_epi32(get<__m128i>(bytes)));
 #elif defined(__AVX2__)
-  const __m128i bytes = _mm_cvtsi64_si128(get<long long>(from));
-  return (VI)(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
+  const __m128i eight = _mm_cvtsi64_si128(get<long long>(bytes));
+  return (VI)(is_signed ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight));
 #else
-  VI v;
-  for (int i = 0; i < kLanes; ++i) v[i] = is_signed ? static_cast<std::int8_t>(from[i]) : static_cast<std::uint8_t>(from[i]);
+  VI v{};
+  for (int i = 0; i < kLanes; ++i)
+    v[i] = is_signed ? static_cast<std::int8_t>(bytes[i]) : static_cast<std::uint8_t>(bytes[i]);
   return v;
 #endif
 }
+
 template <DenseResidual kType>
-INC_INLINE V added(const std::byte* from) {
-  if constexpr (kType == DenseResidual::F32) return get<V>(from);
-  return __builtin_convertvector(numbers(from, kType == DenseResidual::S8), V);
+INC_INLINE V added(const std::byte* from, I64 count) {
+  if constexpr (kType == DenseResidual::F32) return count < kLanes ? get_some<V>(from, count) : get<V>(from);
+  return __builtin_convertvector(numbers(from, kType == DenseResidual::S8, count), V);
 }
 
 /// Not a number becomes 0.
@@ -213,24 +223,24 @@ INC_INLINE V within(V t) {
 }
 
 template <DenseResidual kResidual, bool kReal>
-void finish(const Block& b, I64 begin, I64 end) {
+void finish(const Block& b, I64 panel) {
   const auto& job = *static_cast<const Winograd8Job*>(b.job);
   const Winograd8& g = *job.plan;
   const Winograd& w = g.tiles;
   const WinogradShape& s = w.shape;
   const DenseOperands& o = *job.operands;
   constexpr I64 kBytes = kReal ? 4 : 1, kAdded = kResidual == DenseResidual::F32 ? 4 : 1;
-  const I64 plane = w.block * w.out_row;
+  const I64 plane = w.block * w.panel, begin = panel * w.panel, end = begin + width_of(w, panel);
   const VI zero = VI{} + g.out_zero;
   const V residual_scale = V{} + g.residual_scale;
-  for (I64 i = begin; i < end; ++i) {
+  for (I64 i = 0; i < b.tiles; ++i) {
     const Place at = place(w, b.first + i);
     const I64 start = ((at.image * s.out_height + at.y) * s.out_width + at.x) * s.out_channels;
     const I64 rows = s.out_height - at.y < 4 ? s.out_height - at.y : 4;
     const I64 columns = s.out_width - at.x < 4 ? s.out_width - at.x : 4;
-    for (I64 next = 0; next < s.out_channels; next += kLanes) {
-      const I64 c = next < s.out_channels - kLanes ? next : s.out_channels - kLanes;
-      const U32* from = static_cast<const U32*>(b.out) + i * w.out_row + c;
+    for (I64 c = begin; c < end; c += kLanes) {
+      const I64 count = s.out_channels - c;
+      const U32* from = static_cast<const U32*>(b.out) + i * w.panel + c - begin;
       U across[4][6];
 #pragma GCC unroll 6
       for (int k = 0; k < 6; ++k) {
@@ -258,11 +268,11 @@ void finish(const Block& b, I64 begin, I64 end) {
           const VI sum = ((VI)(y[k] * kInverse) >> (kTwos[j] + kTwos[k])) + offset;
           V t = fused(__builtin_convertvector(sum, V), scale, shift);
           if constexpr (kResidual != DenseResidual::None)
-            t = within(fused(added<kResidual>(o.residual + place * kAdded), residual_scale, t));
+            t = within(fused(added<kResidual>(o.residual + place * kAdded, count), residual_scale, t));
           if constexpr (kReal)
-            put(o.dst + place * kBytes, held(t, (V)low, (V)high));
+            put_some(o.dst + place * kBytes, held(t, (V)low, (V)high), count);
           else
-            put_bytes(o.dst + place, held(nearest(t), low, high) + zero);
+            put_bytes(o.dst + place, held(nearest(t), low, high) + zero, count);
         }
       }
     }

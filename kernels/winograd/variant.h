@@ -1,5 +1,5 @@
 #pragma once
-// The three parts of the work, each for some tiles or points of a block.
+// The three parts of the work: patches of some tiles, sums and results of a panel of output channels.
 #include "kernels/variants.h"
 #include "kernels/winograd/winograd.h"
 #include "kernels/winograd/winograd8.h"
@@ -12,7 +12,7 @@ struct WinogradBlock {
   const std::byte* packed = nullptr;
   std::int64_t first = 0, tiles = 0;
   void* in = nullptr;   ///< [points][plan.block][plan.in_row]: patches, transformed
-  void* out = nullptr;  ///< [points][plan.block][plan.out_row]: sums of products
+  void* out = nullptr;  ///< [points][plan.block][plan.panel]: sums of products
 };
 
 struct Winograd8Job {
@@ -22,8 +22,8 @@ struct Winograd8Job {
 
 struct WinogradVariant {
   void (*transform)(const WinogradBlock&, std::int64_t from, std::int64_t to) = nullptr;  ///< tiles
-  void (*multiply)(const WinogradBlock&, std::int64_t from, std::int64_t to) = nullptr;   ///< points
-  void (*finish)(const WinogradBlock&, std::int64_t from, std::int64_t to) = nullptr;     ///< tiles
+  void (*multiply)(const WinogradBlock&, std::int64_t panel) = nullptr;                   ///< of output channels
+  void (*finish)(const WinogradBlock&, std::int64_t panel) = nullptr;
   std::int64_t lanes = 1;  ///< of a vector of sums
 };
 

@@ -78,19 +78,19 @@ Winograd plan_winograd(const WinogradShape& shape, I64 tile, int shares) {
 }
 
 void pack_winograd(const Winograd& p, const float* weights, std::byte* packed) noexcept {
-  const I64 depth = p.shape.channels, outputs = ceil_div(p.shape.out_channels, lanes()) * lanes(), plane = outputs * depth;
+  const I64 depth = p.shape.channels, outputs = ceil_div(p.shape.out_channels, lanes()) * lanes();
   parallel_for(ceil_div(outputs, p.panel), 1, [&](I64 begin, I64 end) {
     for (I64 panel = begin; panel < end; ++panel) {
       const I64 first = panel * p.panel, width = std::min(p.panel, outputs - first);
-      float* to = reinterpret_cast<float*>(packed) + first * depth;
+      float* to = reinterpret_cast<float*>(packed) + first * depth * p.points();
       for (I64 c = 0; c < depth; ++c, to += width) {
         float w[9][kMostPanel] = {};
         for (I64 n = 0; n < std::min(width, p.shape.out_channels - first); ++n)
           for (I64 i = 0; i < 9; ++i) w[i][n] = weights[((first + n) * depth + c) * 9 + i];
         if (p.tile == 4)
-          transform(kFour, w, width, to, plane);
+          transform(kFour, w, width, to, depth * width);
         else
-          transform(kTwo, w, width, to, plane);
+          transform(kTwo, w, width, to, depth * width);
       }
     }
   });

@@ -39,7 +39,7 @@ struct Winograd {
   std::int64_t tile = 4;            ///< outputs along an edge; a patch is 2 longer
   std::int64_t rows = 1, columns = 1;    ///< of tiles in an image
   std::int64_t block = 1;                ///< tiles that are worked on together
-  std::int64_t in_row = 0, out_row = 0;  ///< FP32 numbers that a tile takes in each of a block's matrices
+  std::int64_t in_row = 0;               ///< numbers that a tile takes in each of the matrices of patches
   std::int64_t panel = 1;                ///< output channels of a panel of the packed weights
   std::int64_t weight_bytes = 0;         ///< packed
   int shares = 1;                        ///< of the work, one per thread

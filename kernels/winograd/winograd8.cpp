@@ -117,6 +117,9 @@ std::optional<Winograd8> plan_winograd8(const DenseGroup& g, double direct, int 
     for (I64 t = 0; t < d.channels * kTaps; ++t) sum += g.weights[static_cast<I64>(c) * d.channels * kTaps + t];
     p.offset.push_back(-zero * sum);
   }
+  const auto padded = static_cast<std::size_t>((d.out_channels + kMostPanel - 1) / kMostPanel * kMostPanel);
+  for (auto* v : {&p.scale, &p.shift, &p.low, &p.high}) v->resize(padded);
+  for (auto* v : {&p.low_step, &p.high_step, &p.offset}) v->resize(padded);
   p.pad.assign(static_cast<std::size_t>(d.channels), static_cast<std::int8_t>(g.input_zero));
   return p;
 }
@@ -124,16 +127,16 @@ std::optional<Winograd8> plan_winograd8(const DenseGroup& g, double direct, int 
 void pack_winograd8(const Winograd8& plan, const std::int8_t* weights, std::byte* packed) noexcept {
   const Winograd& p = plan.tiles;
   const I64 depth = p.shape.channels, lanes = variant(plan.residual, false).lanes;
-  const I64 outputs = (p.shape.out_channels + lanes - 1) / lanes * lanes, plane = outputs * depth;
+  const I64 outputs = (p.shape.out_channels + lanes - 1) / lanes * lanes;
   parallel_for((outputs + p.panel - 1) / p.panel, 1, [&](I64 begin, I64 end) {
     for (I64 panel = begin; panel < end; ++panel) {
       const I64 first = panel * p.panel, width = std::min(p.panel, outputs - first);
-      auto* to = reinterpret_cast<I16*>(packed) + first * depth;
+      auto* to = reinterpret_cast<I16*>(packed) + first * depth * p.points();
       for (I64 c = 0; c < depth; c += 2, to += 2 * width) {
         I16 w[9][2 * kMostPanel] = {};
         for (I64 n = 0; n < std::min(width, p.shape.out_channels - first); ++n)
           for (I64 i = 0; i < 18; ++i) w[i % 9][2 * n + i / 9] = weights[((first + n) * depth + c) * 9 + i];
-        transform(w, 2 * width, to, plane);
+        transform(w, 2 * width, to, depth * width);
       }
     }
   });

@@ -23,13 +23,13 @@ namespace inc::kernels {
 
 /// A group without its weights.
 struct Winograd8 {
-  Winograd tiles;  ///< in_row: numbers of int16; out_row: of int32
+  Winograd tiles;  ///< patches in int16, sums in int32
   bool signed_input = false;
   DenseOut out = DenseOut::U8;
   std::int32_t out_zero = 0;
   DenseResidual residual = DenseResidual::None;
   float residual_scale = 0;
-  std::vector<float> scale, shift, low, high;     ///< per output channel; bounds of FP32 output
+  std::vector<float> scale, shift, low, high;     ///< per output channel and some more; bounds of FP32 output
   std::vector<std::int32_t> low_step, high_step;  ///< bounds of 8-bit output, in front of the zero point
   std::vector<std::int32_t> offset;               ///< what the zero point of the data adds to sums
   std::vector<std::int8_t> pad;                   ///< a pixel of the padding
