@@ -55,7 +55,7 @@ struct Job {
   std::string name;
   ir::Graph fused;
   tuning::SpaceOptions allowed;
-  std::unique_ptr<const eval::Dataset> data;
+  std::shared_ptr<const eval::Dataset> data;
   std::int64_t batch = 1;
   std::optional<pipeline::CalibrationTask> calibration = {};
 };
