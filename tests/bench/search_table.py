@@ -110,9 +110,9 @@ def pass_seconds(args, runs, task):
 
 
 def operators(report):
-    rows = [row for row in report["ops"] if row["op_type"] in ("Conv", "ConvTranspose", "MatMul", "Gemm")]
-    int8, bf16 = (sum(row["precision"] == key for row in rows) for key in ("int8", "bf16"))
-    searched = sum(report["trials"][0][key] for key in ("int8", "bf16", "fp32"))
+    kept = next((t for t in report["trials"] if t["accuracy"] == report["result"]["accuracy"]), report["trials"][0])
+    int8, bf16 = kept["int8"], kept["bf16"]
+    searched = int8 + bf16 + kept["fp32"]
     slower = sum(row["precision"].startswith("int8") for row in report.get("cost_model", {}).get("kept_back", []))
     return f"{int8}/{searched + slower}" + (f" +{bf16} BF16" if bf16 else "")
 
