@@ -50,6 +50,17 @@ INC_INLINE V larger(V a, V b) {
 #endif
 }
 
+/// To the nearest whole number, ties to even.
+INC_INLINE VI nearest(V x) {
+#if defined(__AVX512F__)
+  return (VI)_mm512_cvtps_epi32((__m512)x);
+#elif defined(__AVX2__)
+  return (VI)_mm256_cvtps_epi32((__m256)x);
+#else
+  return (VI)_mm_cvtps_epi32((__m128)x);
+#endif
+}
+
 typedef float V4 __attribute__((vector_size(16)));
 
 /// All lanes combined, by halves.

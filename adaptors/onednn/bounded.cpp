@@ -41,6 +41,15 @@ std::optional<BoundedChannels> bounded_channels(const Builder& b, const Anchor& 
 
 }  // namespace
 
+std::optional<Bounds> real_bounds(const Anchor& a) {
+  const std::string& name = a.epilogue.activation;
+  if (name == "none") return Bounds{};
+  if (name == "relu") return Bounds{.low = 0};
+  if (name == "clip") return Bounds{a.epilogue.alpha, a.epilogue.beta};
+  if (name == "leaky_relu") return Bounds{.slope = a.epilogue.alpha};
+  return {};
+}
+
 std::optional<BoundedForm> bounded_form(const Builder& b, const Anchor& a, bool with_factors) {
   const bool apart = activates_apart(a, Arithmetic::Int8), seen = !apart && a.sink && with_factors == a.factors.has_value();
   auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);

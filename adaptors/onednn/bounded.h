@@ -1,5 +1,6 @@
 #pragma once
 // Groups around convolutions whose activation only cuts, for kernels that take constants per output channel.
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,13 @@ namespace inc::onednn {
 struct BoundedChannels {
   std::vector<float> scale, shift, low, high;
 };
+
+/// The activation of a group on results that are not in 8 bits: min(max(t, low), high), and t * slope where t is negative.
+struct Bounds {
+  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity(), slope = 1;
+};
+/// Nothing for activations that neither cut nor bend.
+std::optional<Bounds> real_bounds(const Anchor& anchor);
 
 /// How such a group ends: what its kernel is given, and what is left to steps behind it.
 struct BoundedForm {

@@ -1,5 +1,3 @@
-#include <limits>
-
 #include "adaptors/onednn/bounded.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
@@ -8,22 +6,6 @@
 #include "kernels/stem32/stem32.h"
 
 namespace inc::onednn {
-namespace {
-
-struct Bounds {
-  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
-};
-
-/// Nothing for activations that do more than cut.
-std::optional<Bounds> bounds(const Anchor& a) {
-  const std::string& name = a.epilogue.activation;
-  if (name == "none") return Bounds{};
-  if (name == "relu") return Bounds{.low = 0};
-  if (name == "clip") return Bounds{a.epilogue.alpha, a.epilogue.beta};
-  return {};
-}
-
-}  // namespace
 
 bool emit_stem32(Builder& b, const ir::Node& node) {
   if (kernels::isa() != kernels::Isa::Avx512 || !isa_name().starts_with("avx512")) return false;  // others fill vectors
@@ -38,14 +20,14 @@ bool emit_stem32(Builder& b, const ir::Node& node) {
   if (a.integer || !a.residual.none() || a.factors || (!a.bias.none() && !b.is_known(a.bias))) return false;
   const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
   const bool apart = activates_apart(a, arithmetic);
-  const auto cut = apart ? Bounds{} : bounds(a);
-  if (!cut || (apart && a.bf16)) return false;
+  const auto cut = apart ? Bounds{} : real_bounds(a);
+  if (!cut || cut->slope != 1.0f || (apart && a.bf16)) return false;
 
   const auto plan = std::make_shared<const kernels::Stem32>(kernels::plan_stem32(*shape, a.bf16));
   const int shares = threads(), x = b.plain(a.x);
   const int weights =
       b.packed(a.weight, "stem32", static_cast<std::size_t>(plan->weight_count) * sizeof(float), [&](std::byte* to) {
-        kernels::pack_stem32(*plan, b.known(a.weight)->to_floats().data(), reinterpret_cast<float*>(to));
+        kernels::pack_stem32(*plan, b.known(a.weight)->at_hand().to_floats().data(), reinterpret_cast<float*>(to));
       });
   std::vector<float> biases;
   if (!a.bias.none()) biases = b.known(a.bias)->to_floats();

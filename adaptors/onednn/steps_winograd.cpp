@@ -1,5 +1,3 @@
-#include <limits>
-
 #include "adaptors/onednn/bounded.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
@@ -9,25 +7,6 @@
 
 namespace inc::onednn {
 namespace {
-
-struct Bounds {
-  float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity(), slope = 1;
-};
-
-/// Nothing for activations that neither cut nor bend.
-std::optional<Bounds> bounds(const Anchor& a) {
-  const std::string& name = a.epilogue.activation;
-  Bounds b;
-  if (name == "relu")
-    b.low = 0;
-  else if (name == "leaky_relu")
-    b.slope = a.epilogue.alpha;
-  else if (name == "clip")
-    b.low = a.epilogue.alpha, b.high = a.epilogue.beta;
-  else if (name != "none")
-    return {};
-  return b;
-}
 
 /// None, or one of the output's shape and type.
 bool takes_residual(const Builder& b, const Anchor& a) {
@@ -51,7 +30,7 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   if (a.integer || !takes_residual(b, a) || (!a.bias.none() && !b.is_known(a.bias))) return false;
   const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
   const bool apart = activates_apart(a, arithmetic);
-  const auto cut = apart ? Bounds{} : bounds(a);
+  const auto cut = apart ? Bounds{} : real_bounds(a);
   if (!cut) return false;
 
   const auto plan = std::make_shared<const kernels::Winograd>(kernels::plan_winograd(*shape, tile, threads()));

@@ -51,16 +51,6 @@ struct Exact {
   }
 };
 
-INC_INLINE VI nearest(V x) {
-#if defined(__AVX512F__)
-  return (VI)_mm512_cvtps_epi32((__m512)x);
-#elif defined(__AVX2__)
-  return (VI)_mm256_cvtps_epi32((__m256)x);
-#else
-  return (VI)_mm_cvtps_epi32((__m128)x);
-#endif
-}
-
 /// The first half of the row's storage becomes its shares: int16 multiples of a step, at most `most`.
 void round_in_place(float* s, I64 count, float factor, float most) {
   const V f = splat(factor), limit = splat(most);

@@ -19,39 +19,19 @@ typedef U16 VH __attribute__((vector_size(2 * kLanes)));
 /// A vector of numbers as they are stored, and the first `count` of one.
 struct Real {
   static constexpr I64 kBytes = 4;
-  static INC_INLINE V get(const std::byte* from) {
-    V v;
-    std::memcpy(&v, from, sizeof v);
-    return v;
-  }
-  static INC_INLINE V get(const std::byte* from, I64 count) { return count < kLanes ? get_some<V>(from, count) : get(from); }
-  static INC_INLINE void put(std::byte* to, V v, I64 count) {
-    if (count < kLanes)
-      std::memcpy(to, &v, static_cast<std::size_t>(count) * 4);
-    else
-      std::memcpy(to, &v, sizeof v);
-  }
+  static INC_INLINE V get(const void* from, I64 count = kLanes) { return get_some<V>(from, count); }
+  static INC_INLINE void put(std::byte* to, V v, I64 count) { put_some(to, v, count); }
 };
 
 struct Brain {
   static constexpr I64 kBytes = 2;
-  static INC_INLINE V widened(VH half) { return (V)(__builtin_convertvector(half, VU) << 16); }
-  static INC_INLINE V get(const std::byte* from) {
-    VH half;
-    std::memcpy(&half, from, sizeof half);
-    return widened(half);
-  }
-  static INC_INLINE V get(const std::byte* from, I64 count) {
-    return count < kLanes ? widened(get_some<VH>(from, count)) : get(from);
+  static INC_INLINE V get(const void* from, I64 count = kLanes) {
+    return (V)(__builtin_convertvector(get_some<VH>(from, count), VU) << 16);
   }
   static INC_INLINE void put(std::byte* to, V v, I64 count) {
     const VU bits = (VU)v, nearest = bits + 0x7fffu + ((bits >> 16) & 1u);
     const VU whole = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u : nearest;
-    const VH half = __builtin_convertvector(whole >> 16, VH);
-    if (count < kLanes)
-      std::memcpy(to, &half, static_cast<std::size_t>(count) * 2);
-    else
-      std::memcpy(to, &half, sizeof half);
+    put_some(to, __builtin_convertvector(whole >> 16, VH), count);
   }
 };
 
@@ -103,17 +83,10 @@ void transform(const Block& b, I64 begin, I64 end) {
   const Winograd& w = *b.plan;
   const auto& o = *static_cast<const WinogradOperands*>(b.job);
   const WinogradShape& s = w.shape;
-  const I64 plane = w.block * w.in_row, row = s.width * s.channels * T::kBytes;
+  const I64 plane = w.block * w.in_row;
   for (I64 i = begin; i < end; ++i) {
-    const Place at = place(w, b.first + i);
     const std::byte* from[E][E];
-    for (int j = 0; j < E; ++j)
-      for (int k = 0; k < E; ++k) {
-        const I64 y = at.y + j - s.top, x = at.x + k - s.left;
-        const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
-        from[j][k] = inside ? o.src + (at.image * s.height + y) * row + x * s.channels * T::kBytes
-                            : reinterpret_cast<const std::byte*>(w.zeros.data());
-      }
+    find_patch(w, b.first + i, o.src, T::kBytes, w.zeros.data(), from);
     for (I64 next = 0; next < s.channels; next += kLanes) {
       const I64 c = next < s.channels - kLanes ? next : s.channels - kLanes;  // the last vector may overlap
       V down[E][E];
@@ -176,7 +149,8 @@ void finish(const Block& b, I64 panel) {
   const Winograd& w = *b.plan;
   const WinogradShape& s = w.shape;
   const auto& o = *static_cast<const WinogradOperands*>(b.job);
-  const I64 plane = w.block * w.panel, begin = panel * w.panel, end = begin + width_of(w, panel), pixel = s.out_channels * T::kBytes;
+  const I64 plane = w.block * w.panel, begin = panel * w.panel, end = begin + width_of(w, panel);
+  const I64 pixel = s.out_channels * T::kBytes;
   const V low = splat(o.low), high = splat(o.high), slope = splat(o.slope);
   const bool bends = o.slope != 1.0f;
   for (I64 i = 0; i < b.tiles; ++i) {
@@ -197,7 +171,7 @@ void finish(const Block& b, I64 panel) {
 #pragma GCC unroll 4
         for (int j = 0; j < M; ++j) across[j][k] = y[j];
       }
-      const V bias = Real::get(reinterpret_cast<const std::byte*>(o.bias + c), count);
+      const V bias = Real::get(o.bias + c, count);
       for (int j = 0; j < rows; ++j) {
         V y[M];
         outputs<E>(across[j], y);

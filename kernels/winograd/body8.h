@@ -81,18 +81,11 @@ void transform(const Block& b, I64 begin, I64 end) {
   const Winograd& w = g.tiles;
   const WinogradShape& s = w.shape;
   const I64 plane = w.block * w.in_row;
-  const auto* src = reinterpret_cast<const std::int8_t*>(job.operands->src);
   B flip;
   std::memset(&flip, g.signed_input ? 0 : 128, sizeof flip);
   for (I64 i = begin; i < end; ++i) {
-    const Place at = place(w, b.first + i);
-    const std::int8_t* from[6][6];
-    for (int j = 0; j < 6; ++j)
-      for (int k = 0; k < 6; ++k) {
-        const I64 y = at.y + j - s.top, x = at.x + k - s.left;
-        const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
-        from[j][k] = inside ? src + ((at.image * s.height + y) * s.width + x) * s.channels : g.pad.data();
-      }
+    const std::byte* from[6][6];
+    find_patch(w, b.first + i, job.operands->src, 1, g.pad.data(), from);
     for (I64 next = 0; next < s.channels; next += kShorts) {
       const I64 c = next < s.channels - kShorts ? next : s.channels - kShorts;  // the last vector may overlap
       S down[6][6];
@@ -151,16 +144,6 @@ struct Shorts {
   }
 };
 
-/// To the nearest, ties to even.
-INC_INLINE VI nearest(V t) {
-#if defined(__AVX512F__)
-  return (VI)_mm512_cvtps_epi32((__m512)t);
-#elif defined(__AVX2__)
-  return (VI)_mm256_cvtps_epi32((__m256)t);
-#else
-  return (VI)_mm_cvtps_epi32((__m128)t);
-#endif
-}
 template <class T>
 INC_INLINE T held(T v, T low, T high) {
   const T raised = v < low ? low : v;
@@ -174,13 +157,6 @@ INC_INLINE V fused(V a, V b, V c) {
   for (int i = 0; i < kLanes; ++i) y[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return y;
 #endif
-}
-template <class T>
-INC_INLINE void put_some(std::byte* to, T v, I64 count) {
-  if (count < kLanes)
-    std::memcpy(to, &v, static_cast<std::size_t>(count) * (sizeof v / kLanes));
-  else
-    std::memcpy(to, &v, sizeof v);
 }
 INC_INLINE void put_bytes(std::byte* to, VI v, I64 count) {
 #if defined(__AVX512F__)
@@ -212,7 +188,7 @@ INC_INLINE VI numbers(const std::byte* from, bool is_signed, I64 count) {
 
 template <DenseResidual kType>
 INC_INLINE V added(const std::byte* from, I64 count) {
-  if constexpr (kType == DenseResidual::F32) return count < kLanes ? get_some<V>(from, count) : get<V>(from);
+  if constexpr (kType == DenseResidual::F32) return get_some<V>(from, count);
   return __builtin_convertvector(numbers(from, kType == DenseResidual::S8, count), V);
 }
 

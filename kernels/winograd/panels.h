@@ -16,6 +16,21 @@ INC_INLINE Place place(const Winograd& w, I64 tile) {
   return {tile / per_image, within / w.columns * w.tile, within % w.columns * w.tile};
 }
 
+/// Where the pixels of a tile's patch are: in `src`, or `pad` beside the image.
+template <int E>
+INC_INLINE void find_patch(const Winograd& w, I64 tile, const std::byte* src, I64 number_bytes, const void* pad,
+                           const std::byte* (&from)[E][E]) {
+  const WinogradShape& s = w.shape;
+  const Place at = place(w, tile);
+  for (int j = 0; j < E; ++j)
+    for (int k = 0; k < E; ++k) {
+      const I64 y = at.y + j - s.top, x = at.x + k - s.left;
+      const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
+      from[j][k] = inside ? src + ((at.image * s.height + y) * s.width + x) * s.channels * number_bytes
+                          : static_cast<const std::byte*>(pad);
+    }
+}
+
 /// The products of an arithmetic for every number of tiles; N vectors of output channels.
 template <class A, int N, int... P>
 struct Products {
@@ -56,10 +71,20 @@ void multiply(const Block& b, I64 panel) {
     }
 }
 
-/// `count` numbers at either side; the rest is 0, and is left alone.
+/// The first `count` numbers of a vector; what is not read is 0.
 template <class T>
 INC_INLINE T get_some(const void* from, I64 count) {
   T v{};
-  std::memcpy(&v, from, static_cast<std::size_t>(count) * (sizeof(T) / kLanes));
+  if (count < kLanes)
+    std::memcpy(&v, from, static_cast<std::size_t>(count) * (sizeof v / kLanes));
+  else
+    std::memcpy(&v, from, sizeof v);
   return v;
+}
+template <class T>
+INC_INLINE void put_some(void* to, T v, I64 count) {
+  if (count < kLanes)
+    std::memcpy(to, &v, static_cast<std::size_t>(count) * (sizeof v / kLanes));
+  else
+    std::memcpy(to, &v, sizeof v);
 }

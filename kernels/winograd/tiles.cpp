@@ -46,7 +46,8 @@ Winograd plan_tiles(const WinogradShape& shape, I64 tile, int shares, I64 lanes,
   p.block = 1;
   const I64 fit = (p.weight_bytes <= kNearWeights ? kNear : kFar) / (patch_bytes(p, bytes) + sum_bytes(p));
   p.together = p.tiles() < kLeast * shares;
-  const I64 blocks = ceil_div(p.tiles(), std::clamp(fit, kLeast, kMost)), even = p.together ? blocks : ceil_div(blocks, shares) * shares;
+  const I64 blocks = ceil_div(p.tiles(), std::clamp(fit, kLeast, kMost));
+  const I64 even = p.together ? blocks : ceil_div(blocks, shares) * shares;
   p.block = ceil_div(p.tiles(), even);
   p.shares = shares;
   p.scratch_bytes = patch_bytes(p, bytes) * (p.together ? 1 : shares) + sum_bytes(p) * shares;

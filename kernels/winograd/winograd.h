@@ -36,16 +36,16 @@ std::int64_t winograd_tile(const WinogradShape& shape, double direct) noexcept;
 /// A convolution without its weights.
 struct Winograd {
   WinogradShape shape;
-  std::int64_t tile = 4;            ///< outputs along an edge; a patch is 2 longer
-  std::int64_t rows = 1, columns = 1;    ///< of tiles in an image
-  std::int64_t block = 1;                ///< tiles that are worked on together
-  std::int64_t in_row = 0;               ///< numbers that a tile takes in each of the matrices of patches
-  std::int64_t panel = 1;                ///< output channels of a panel of the packed weights
-  std::int64_t weight_bytes = 0;         ///< packed
-  int shares = 1;                        ///< of the work, one per thread
-  bool together = false;                 ///< shares work on one block, not each on its own
-  std::int64_t scratch_bytes = 0;        ///< of all shares
-  std::vector<float> zeros;              ///< a pixel of the padding
+  std::int64_t tile = 4;               ///< outputs along an edge; a patch is 2 longer
+  std::int64_t rows = 1, columns = 1;  ///< of tiles in an image
+  std::int64_t block = 1;              ///< tiles that are worked on together
+  std::int64_t in_row = 0;             ///< numbers that a tile takes in each of the matrices of patches
+  std::int64_t panel = 1;              ///< output channels of a panel of the packed weights
+  std::int64_t weight_bytes = 0;       ///< packed
+  int shares = 1;                      ///< of the work, one per thread
+  bool together = false;               ///< shares work on one block, not each on its own
+  std::int64_t scratch_bytes = 0;      ///< of all shares
+  std::vector<float> zeros;            ///< a pixel of the padding
 
   std::int64_t points() const noexcept { return (tile + 2) * (tile + 2); }
   std::int64_t tiles() const noexcept { return shape.batch * rows * columns; }
