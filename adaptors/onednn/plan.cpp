@@ -5,8 +5,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/base/error.h"
-#include "core/base/memory.h"
 #include "core/base/parallel.h"
 
 namespace inc::onednn {
@@ -21,9 +19,9 @@ std::size_t aligned(std::size_t bytes) {
 /// Storage that nobody but `held` refers to, new where somebody does.
 void renew(std::shared_ptr<std::byte>& held, std::size_t bytes) {
 #if defined(__SANITIZE_THREAD__)  // knows no fences
-  held = allocate(bytes);
+  held = storage(bytes);
 #else
-  if (held.use_count() != 1) held = allocate(bytes);
+  if (held.use_count() != 1) held = storage(bytes);
   std::atomic_thread_fence(std::memory_order_acquire);
 #endif
 }
@@ -41,13 +39,6 @@ void find_lifetimes(Plan& plan) {
 }
 
 }  // namespace
-
-std::unique_ptr<std::byte, void (*)(void*)> allocate(std::size_t bytes) {
-  expect_memory(bytes);
-  auto* storage = static_cast<std::byte*>(std::aligned_alloc(kAlign, aligned(bytes)));
-  if (storage == nullptr) throw BackendError("out of memory: " + std::to_string(bytes) + " bytes for one run");
-  return {storage, std::free};
-}
 
 void Plan::lay_out() {
   find_lifetimes(*this);
@@ -74,7 +65,7 @@ void Plan::lay_out() {
 
 Frame::Frame(const Plan& plan)
     : plan_(plan),
-      arena_(allocate(plan.arena_bytes)),
+      arena_(storage(plan.arena_bytes)),
       pointers_(plan.slots.size()),
       memories_(plan.slots.size()),
       args_(plan.steps.size()),

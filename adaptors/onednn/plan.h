@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adaptors/onednn/memory.h"
+#include "core/base/memory.h"
 #include "core/runtime/adaptor.h"
 
 namespace inc::onednn {
@@ -34,9 +35,6 @@ struct Slot {
 };
 
 class Frame;
-
-/// Throws BackendError when there is no memory.
-std::unique_ptr<std::byte, void (*)(void*)> allocate(std::size_t bytes);
 
 /// One action: either a oneDNN primitive with its arguments, or a body.
 struct Step {
@@ -92,7 +90,7 @@ class Frame {
 
  private:
   const Plan& plan_;
-  std::unique_ptr<std::byte, void (*)(void*)> arena_;
+  Storage arena_;
   std::vector<std::byte*> pointers_;
   std::vector<int> moving_;  ///< slots whose storage changes from run to run
   std::vector<dnnl::memory> memories_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "adaptors/onednn/emitters.h"
@@ -274,6 +275,9 @@ bool gather_evenly(Builder& b, const ir::Node& node, std::size_t axis) {
   return true;
 }
 
+constexpr std::size_t kLargeTable = std::size_t{1} << 20;
+
+/// Rows of a table, where they are. Of a large one that is stored elsewhere only those that are wanted are ever read.
 bool emit_gather(Builder& b, const ir::Node& node) {
   const ir::Shape& in = b.shape(node.inputs[0]);
   const auto axis = static_cast<std::size_t>(normal_axis(node.attrs.integer("axis", 0), in.size()));
@@ -285,10 +289,15 @@ bool emit_gather(Builder& b, const ir::Node& node) {
   for (std::size_t i = axis + 1; i < in.size(); ++i) block *= in[i];
   const std::int64_t rows = in[axis], count = ir::element_count(b.shape(node.inputs[1]));
   const std::size_t bytes = static_cast<std::size_t>(block) * size_of(b.dtype(node.inputs[0]));
-  const int from = b.plain(node.inputs[0]), index = b.plain(node.inputs[1]), to = b.make(node.outputs[0]);
+  const ir::Tensor* known = b.known(node.inputs[0]);
+  const bool large = outer == 1 && known != nullptr && known->bytes() >= kLargeTable;
+  const ir::Tensor table = large ? *known : ir::Tensor();
+  const int from = large ? -1 : b.plain(node.inputs[0]);
+  const int index = b.plain(node.inputs[1]), to = b.make(node.outputs[0]);
   const int places = b.scratch(DType::Int64, {count});
   const std::string name = node.name;
-  b.step(node, "inc:gather:scalar", {from, index}, {to, places}, [=](Frame& f) {
+  const std::vector<int> reads = large ? std::vector{index} : std::vector{from, index};
+  b.step(node, "inc:gather:scalar", reads, {to, places}, [=](Frame& f) {
     auto* at = f.as<std::int64_t>(places);
     for (std::int64_t i = 0; i < count; ++i) {
       at[i] = index_type == DType::Int64 ? f.as<std::int64_t>(index)[i] : f.as<std::int32_t>(index)[i];
@@ -297,7 +306,9 @@ bool emit_gather(Builder& b, const ir::Node& node) {
                         std::to_string(rows));
       if (at[i] < 0) at[i] += rows;
     }
-    kernels::gather_blocks(f.at(from), f.at(to), at, outer, count, rows, bytes);
+    if (from >= 0) return kernels::gather_blocks(f.at(from), f.at(to), at, outer, count, rows, bytes);
+    for (std::int64_t i = 0; i < count; ++i)
+      std::memcpy(f.at(to) + static_cast<std::size_t>(i) * bytes, table.part(static_cast<std::size_t>(at[i]) * bytes, bytes), bytes);
   });
   return true;
 }

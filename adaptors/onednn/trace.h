@@ -57,7 +57,7 @@ class PlannedTrace final : public runtime::Trace {
  private:
   std::shared_ptr<const TracedPlan> plan_;
   std::vector<ir::Tensor> inputs_, outputs_;
-  std::unique_ptr<std::byte, void (*)(void*)> kept_;
+  Storage kept_;
 };
 
 }  // namespace inc::onednn

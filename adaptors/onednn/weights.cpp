@@ -1,9 +1,6 @@
 #include "adaptors/onednn/weights.h"
 
-#include <cstdlib>
-#include <cstring>
-
-#include "core/base/error.h"
+#include "core/base/memory.h"
 
 namespace inc::onednn {
 
@@ -14,13 +11,18 @@ std::shared_ptr<const dnnl::memory> PackedWeights::get(std::uint64_t content, co
   std::erase_if(entries, [](const Entry& entry) { return entry.memory.expired(); });
   for (const Entry& entry : entries)
     if (auto known = entry.memory.lock(); known && entry.to == to && entry.from == from) return known;
-  dnnl::memory packed(to, cpu());
+  struct Packed {
+    Storage storage;
+    dnnl::memory memory;
+  };
+  const auto packed = std::make_shared<Packed>(storage(to.get_size()));
+  packed->memory = dnnl::memory(to, cpu(), packed->storage.get());
   const ir::Tensor data = tensor.at_hand();
   dnnl::memory plain(from, cpu(), const_cast<std::byte*>(data.raw()));
   dnnl::stream stream(cpu());
-  dnnl::reorder(plain, packed).execute(stream, plain, packed);
+  dnnl::reorder(plain, packed->memory).execute(stream, plain, packed->memory);
   stream.wait();
-  auto made = std::make_shared<const dnnl::memory>(std::move(packed));
+  const std::shared_ptr<const dnnl::memory> made(packed, &packed->memory);
   entries.push_back({from, to, made});
   return made;
 }
@@ -31,9 +33,7 @@ std::shared_ptr<const std::byte> PackedWeights::get(std::uint64_t content, const
   std::erase_if(own_, [](const auto& entry) { return entry.second.expired(); });
   auto& entry = own_[{content, layout}];
   if (auto known = entry.lock()) return known;
-  auto* storage = static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-  if (storage == nullptr) throw BackendError("out of memory: " + std::to_string(bytes) + " bytes of packed weights");
-  std::shared_ptr<std::byte> made(storage, std::free);
+  const std::shared_ptr<std::byte> made = storage(bytes);
   pack(made.get());
   entry = made;
   return made;

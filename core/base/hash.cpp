@@ -2,16 +2,21 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstring>
 
 namespace inc {
 
 Hash64& Hash64::add_bulk(const void* data, std::size_t bytes) noexcept {
-  constexpr std::size_t kLanes = 4, kBlock = kLanes * sizeof(std::uint64_t);
-  std::array<std::uint64_t, kLanes> lanes{value_, value_ + 1, value_ + 2, value_ + 3};
+  return *this = BulkHash(*this).add(data, bytes).done();
+}
+
+BulkHash::BulkHash(Hash64 before) noexcept
+    : before_(before), lanes_{before.value(), before.value() + 1, before.value() + 2, before.value() + 3} {}
+
+BulkHash& BulkHash::add(const void* data, std::size_t bytes) noexcept {
   const auto* p = static_cast<const unsigned char*>(data);
   const std::size_t whole = bytes / kBlock * kBlock;
+  auto lanes = lanes_;
   for (std::size_t i = 0; i < whole; i += kBlock) {
     std::array<std::uint64_t, kLanes> words;
     std::memcpy(words.data(), p + i, kBlock);
@@ -20,8 +25,16 @@ Hash64& Hash64::add_bulk(const void* data, std::size_t bytes) noexcept {
       lanes[lane] = mixed ^ (mixed >> 29);
     }
   }
-  for (const std::uint64_t lane : lanes) add_int(lane);
-  return add(p + whole, bytes - whole).add_int(bytes);
+  lanes_ = lanes;
+  if (whole < bytes) std::memcpy(rest_.data(), p + whole, bytes - whole);
+  bytes_ += bytes;
+  return *this;
+}
+
+Hash64 BulkHash::done() const noexcept {
+  Hash64 hash = before_;
+  for (const std::uint64_t lane : lanes_) hash.add_int(lane);
+  return hash.add(rest_.data(), bytes_ % kBlock).add_int(bytes_);
 }
 
 std::string Hash64::hex() const {

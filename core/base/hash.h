@@ -1,5 +1,6 @@
 #pragma once
 // FNV-1a, 64 bit, and a relative for bulk data: content addresses and checksums (not for adversaries).
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,6 +25,21 @@ class Hash64 {
 
  private:
   std::uint64_t value_ = 0xcbf29ce484222325ull;
+};
+
+/// Hash64::add_bulk() of data that come in pieces: each a multiple of 32 bytes, but for the last.
+class BulkHash {
+ public:
+  explicit BulkHash(Hash64 before = {}) noexcept;
+  BulkHash& add(const void* data, std::size_t bytes) noexcept;
+  Hash64 done() const noexcept;
+
+ private:
+  static constexpr std::size_t kLanes = 4, kBlock = kLanes * sizeof(std::uint64_t);
+  Hash64 before_;
+  std::array<std::uint64_t, kLanes> lanes_;
+  std::array<unsigned char, kBlock> rest_{};
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace inc

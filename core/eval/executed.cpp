@@ -27,7 +27,7 @@ void keep_rows(std::vector<ir::Tensor>& tensors, std::int64_t rows, std::int64_t
 /// Of an input that was not sent.
 class Elsewhere : public ir::Stored {
  public:
-  void read(std::byte*) const override {
+  void read(std::byte*, std::size_t, std::size_t) const override {
     throw InternalError("the values of an input were asked for, and not sent to all ranks");
   }
 };

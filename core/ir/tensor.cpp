@@ -1,7 +1,6 @@
 #include "core/ir/tensor.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +17,7 @@ namespace inc::ir {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kPiece = std::size_t{128} << 10;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 40;
 
 std::size_t checked_bytes(DType dtype, const Shape& shape) {
@@ -32,11 +32,43 @@ std::size_t checked_bytes(DType dtype, const Shape& shape) {
 
 }  // namespace
 
+/// What has been read of data, page by page; those that were not take no memory.
+class Pages {
+ public:
+  Pages(std::shared_ptr<const Stored> stored, std::size_t bytes)
+      : stored_(std::move(stored)), bytes_(bytes), data_(reserve(bytes)), there_((bytes + kPage - 1) / kPage) {}
+
+  const std::byte* part(std::size_t offset, std::size_t bytes) {
+    for (std::size_t page = offset / kPage; page * kPage < offset + bytes; ++page)
+      if (!there_[page].load(std::memory_order_acquire)) read(page);
+    return data_.get() + offset;
+  }
+
+ private:
+  static constexpr std::size_t kPage = 4096;
+
+  void read(std::size_t page) {
+    const std::lock_guard lock(mutex_);
+    if (there_[page].load(std::memory_order_relaxed)) return;
+    const std::size_t begin = page * kPage;
+    stored_->read(data_.get() + begin, begin, std::min(kPage, bytes_ - begin));
+    there_[page].store(true, std::memory_order_release);
+  }
+
+  std::shared_ptr<const Stored> stored_;
+  std::size_t bytes_;
+  Storage data_;
+  std::mutex mutex_;
+  std::vector<std::atomic<bool>> there_;
+};
+
 struct Tensor::Deferred {
   std::shared_ptr<const Stored> stored;
   mutable std::mutex mutex;
   mutable std::atomic<const std::byte*> data{nullptr};
   mutable Tensor kept;
+  mutable std::atomic<Pages*> parts{nullptr};
+  mutable std::unique_ptr<Pages> kept_parts;
   mutable std::vector<std::pair<TensorType, std::uint64_t>> hashes;
 };
 
@@ -73,17 +105,33 @@ const std::byte* Tensor::loaded() const {
   return deferred_->kept.data_;
 }
 
-/// In pages of its own: what is read for a moment would leave holes in the heap (BERT-base in INT8: 90 MB of them).
 Tensor Tensor::at_hand() const {
   if (deferred_ == nullptr) return *this;
   if (const std::byte* data = deferred_->data.load(std::memory_order_acquire)) return {dtype_, shape_, data, keeper_};
-  const std::size_t size = std::max<std::size_t>(bytes(), 1);
-  expect_memory(size);
-  void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-  if (pages == MAP_FAILED) throw BackendError(fmt::format("out of memory: {} bytes wanted", size));
-  const std::shared_ptr<std::byte> memory(static_cast<std::byte*>(pages), [size](std::byte* p) { ::munmap(p, size); });
-  deferred_->stored->read(memory.get());
+  const std::shared_ptr<std::byte> memory = pages(bytes());
+  deferred_->stored->read(memory.get(), 0, bytes());
   return {dtype_, shape_, memory.get(), memory};
+}
+
+const std::byte* Tensor::part(std::size_t offset, std::size_t bytes) const {
+  if (deferred_ == nullptr) return data_ + offset;
+  if (const std::byte* data = deferred_->data.load(std::memory_order_acquire)) return data + offset;
+  Pages* parts = deferred_->parts.load(std::memory_order_acquire);
+  if (parts == nullptr) {
+    const std::lock_guard lock(deferred_->mutex);
+    if (deferred_->kept_parts == nullptr) deferred_->kept_parts = std::make_unique<Pages>(deferred_->stored, this->bytes());
+    parts = deferred_->kept_parts.get();
+    deferred_->parts.store(parts, std::memory_order_release);
+  }
+  return parts->part(offset, bytes);
+}
+
+void Tensor::read(std::byte* to, std::size_t offset, std::size_t bytes) const {
+  const std::byte* data = deferred_ == nullptr ? data_ : deferred_->data.load(std::memory_order_acquire);
+  if (data == nullptr)
+    deferred_->stored->read(to, offset, bytes);
+  else
+    std::memcpy(to, data + offset, bytes);
 }
 
 std::byte* Tensor::mutable_raw() {
@@ -134,18 +182,21 @@ std::vector<float> Tensor::to_floats() const {
 }
 
 std::uint64_t Tensor::content_hash() const {
-  if (deferred_ != nullptr) {
-    const std::lock_guard lock(deferred_->mutex);
-    for (const auto& [type, hash] : deferred_->hashes)
-      if (type == this->type()) return hash;
-    const std::uint64_t hash = at_hand().content_hash();
-    deferred_->hashes.emplace_back(type(), hash);
-    return hash;
-  }
   Hash64 hash;
   hash.add_int(static_cast<std::uint64_t>(dtype_));
   for (const auto dim : shape_) hash.add_int(static_cast<std::uint64_t>(dim));
-  return hash.add_bulk(data_, bytes()).value();
+  if (deferred_ == nullptr) return hash.add_bulk(data_, bytes()).value();
+  const std::lock_guard lock(deferred_->mutex);
+  for (const auto& [type, known] : deferred_->hashes)
+    if (type == this->type()) return known;
+  BulkHash bulk(hash);
+  std::vector<std::byte> piece(std::min(bytes(), kPiece));
+  for (std::size_t at = 0; at < bytes(); at += piece.size()) {
+    const std::size_t now = std::min(piece.size(), bytes() - at);
+    read(piece.data(), at, now);
+    bulk.add(piece.data(), now);
+  }
+  return deferred_->hashes.emplace_back(type(), bulk.done().value()).second;
 }
 
 bool identical(const Tensor& a, const Tensor& b) {

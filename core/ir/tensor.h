@@ -15,8 +15,8 @@ namespace inc::ir {
 class Stored {
  public:
   virtual ~Stored() = default;
-  /// The whole data. Thread-safe. Throws ModelError where it can no longer be read.
-  virtual void read(std::byte* to) const = 0;
+  /// `bytes` behind the first `offset`. Thread-safe. Throws ModelError where they can no longer be read.
+  virtual void read(std::byte* to, std::size_t offset, std::size_t bytes) const = 0;
 };
 
 class Tensor {
@@ -50,9 +50,20 @@ class Tensor {
   std::size_t bytes() const noexcept { return static_cast<std::size_t>(count()) * size_of(dtype_); }
   TensorType type() const { return TensorType::of(dtype_, shape_); }
 
+  /// Data that are read when they are asked for.
+  bool is_stored() const noexcept { return deferred_ != nullptr; }
+  /// The same for tensors that share their data.
+  const void* identity() const noexcept {
+    return deferred_ != nullptr ? static_cast<const void*>(deferred_) : static_cast<const void*>(data_);
+  }
   const std::byte* raw() const { return deferred_ == nullptr ? data_ : loaded(); }
   /// The same tensor with its data in memory; data not asked for before is forgotten again with the result.
   Tensor at_hand() const;
+  /// raw() + offset, of which only `bytes` are sure to be there: from a large table that is stored elsewhere, the pages that
+  /// were asked for are read, each once. Thread-safe.
+  const std::byte* part(std::size_t offset, std::size_t bytes) const;
+  /// Copies a part, keeping nothing. Thread-safe.
+  void read(std::byte* to, std::size_t offset, std::size_t bytes) const;
   /// Only for the one who has just made the tensor. Never for borrowed storage.
   std::byte* mutable_raw();
 

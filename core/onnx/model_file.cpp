@@ -158,13 +158,14 @@ std::size_t number(const onnx::TensorProto& proto, int entry) {
 
 class ModelFile::Piece : public ir::Stored {
  public:
-  Piece(std::shared_ptr<const ModelFile> file, std::size_t offset, std::size_t bytes)
-      : file_(std::move(file)), offset_(offset), bytes_(bytes) {}
-  void read(std::byte* to) const override { file_->read(to, offset_, bytes_); }
+  Piece(std::shared_ptr<const ModelFile> file, std::size_t offset) : file_(std::move(file)), offset_(offset) {}
+  void read(std::byte* to, std::size_t offset, std::size_t bytes) const override {
+    file_->read(to, offset_ + offset, bytes);
+  }
 
  private:
   std::shared_ptr<const ModelFile> file_;
-  std::size_t offset_, bytes_;
+  std::size_t offset_;
 };
 
 std::shared_ptr<const ModelFile> ModelFile::open(const fs::path& path) {
@@ -227,7 +228,7 @@ ir::Tensor ModelFile::tensor(const onnx::TensorProto& proto, DType dtype, const 
   if (length != bytes) throw ModelError(fmt::format("{}: {} bytes found, {} expected for its shape", where, length, bytes));
   if (offset > size() || length > size() - offset)
     throw ModelError(fmt::format("{}: {} bytes at {} lie outside the file", where, length, offset));
-  return {dtype, shape, std::make_shared<const Piece>(shared_from_this(), offset, length)};
+  return {dtype, shape, std::make_shared<const Piece>(shared_from_this(), offset)};
 }
 
 void ModelFile::read(std::byte* to, std::size_t offset, std::size_t bytes) const {

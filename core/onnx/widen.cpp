@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/ir/convert.h"
 #include "core/onnx/tensor_io.h"
 
 namespace inc::onnx_io {
@@ -16,14 +17,6 @@ constexpr auto kFloat = onnx::TensorProto::FLOAT;
 /// The attributes of ai.onnx that name an element type.
 constexpr std::array<std::string_view, 7> kTypeAttributes = {
     "to", "dtype", "output_dtype", "output_datatype", "precision", "stash_type", "softmax_precision"};
-
-ir::Tensor widened(const ir::Tensor& stored) {
-  const ir::Tensor half = stored.at_hand();
-  ir::Tensor out(DType::Float, half.shape());
-  std::transform(half.data<Float16>(), half.data<Float16>() + half.count(), out.mutable_data<float>(),
-                 [](Float16 v) { return static_cast<float>(v); });
-  return out;
-}
 
 bool is_half(const onnx::ValueInfoProto& info) {
   return info.type().has_tensor_type() && info.type().tensor_type().elem_type() == kHalf;
@@ -69,7 +62,7 @@ class Widening {
     for (const auto& name : names) {
       ir::Tensor& tensor = constants_.tensors.at(name);
       if (tensor.dtype() != DType::Float16) continue;
-      const ir::Tensor wide = widened(tensor);
+      const ir::Tensor wide = ir::converted(tensor, DType::Float);
       if (!outputs.contains(name)) {
         tensor = wide;
         changed_ = true;
@@ -96,7 +89,7 @@ class Widening {
       }
       if (attribute.has_t() && attribute.t().data_type() == kHalf) {
         ExternalData none;
-        const ir::Tensor tensor = widened(tensor_of(*attribute.mutable_t(), none, attribute.name()));
+        const ir::Tensor tensor = ir::converted(tensor_of(*attribute.mutable_t(), none, attribute.name()), DType::Float);
         attribute.clear_t();
         describe_tensor(*attribute.mutable_t(), "", tensor);
         store_inline(*attribute.mutable_t(), tensor);

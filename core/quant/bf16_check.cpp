@@ -7,6 +7,8 @@
 #include <limits>
 #include <string_view>
 
+#include "core/ir/convert.h"
+
 namespace inc::quant {
 namespace {
 
@@ -71,7 +73,8 @@ std::string what_is_read(const ir::Graph& graph, const ir::Node& node, std::size
   return {};
 }
 
-Support judge_constant(const ir::Tensor& tensor) {
+Support judge_constant(const ir::Tensor& constant) {
+  const ir::Tensor tensor = constant.at_hand();
   const auto values = tensor.values<float>();
   bool integers = true, loses = false;
   std::set<float> distinct;
@@ -92,7 +95,7 @@ Support judge_constant(const ir::Tensor& tensor) {
 }  // namespace
 
 Bf16Constants::Entry& Bf16Constants::entry(const ir::Tensor& constant) {
-  Entry& found = entries_[constant.raw()];
+  Entry& found = entries_[constant.identity()];
   if (!found.constant.defined() || found.constant.type() != constant.type()) found = Entry{constant, nullptr, {}};
   return found;
 }
@@ -107,12 +110,7 @@ Support Bf16Constants::can_round(const ir::Tensor& constant) {
 ir::Tensor Bf16Constants::rounded(const ir::Tensor& constant) {
   const std::lock_guard lock(mutex_);
   Entry& found = entry(constant);
-  if (!found.rounded.defined()) {
-    ir::Tensor out(DType::BFloat16, constant.shape());
-    const auto values = constant.values<float>();
-    std::transform(values.begin(), values.end(), out.mutable_data<BFloat16>(), [](float x) { return BFloat16(x); });
-    found.rounded = std::move(out);
-  }
+  if (!found.rounded.defined()) found.rounded = ir::converted(constant, DType::BFloat16);
   return found.rounded;
 }
 

@@ -59,6 +59,29 @@ TEST(Footprint, WeightsThatAreStoredElsewhereArePackedAndForgotten) {
   EXPECT_EQ(data->reads(), 3) << "nobody has asked to keep them";
 }
 
+TEST(Footprint, OfATableOnlyTheRowsThatAreWantedAreRead) {
+  constexpr std::int64_t kRows = 4096, kWidth = 96;
+  Rng rng(3);
+  const auto values = testing::random_tensor(DType::Float, {kRows, kWidth}, rng);
+  const auto data = std::make_shared<testing::CountedData>(values.to_floats());
+  ir::Graph graph;
+  graph.opset = 21;
+  const ir::ValueId ids = graph.add_input("ids", {DType::Int64, {{{-1, "N"}}}});
+  const ir::ValueId table = graph.add_constant("table", ir::Tensor(DType::Float, {kRows, kWidth}, data));
+  graph.add_output(graph.add_node({"Gather", {table, ids}, {}, "rows", {{DType::Float, {{{-1, "N"}, {kWidth, {}}}}}}, {}})[0]);
+  const auto executable = onednn::make_adaptor()->prepare(graph);
+  const auto rows = ir::Tensor::of<std::int64_t>({3}, {7, -1, 2000});
+  const ir::Tensor found = executable->run({&rows, 1}).front();
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const std::int64_t row = i == 1 ? kRows - 1 : rows.values<std::int64_t>()[static_cast<std::size_t>(i)];
+    for (std::int64_t c = 0; c < kWidth; ++c)
+      EXPECT_EQ(found.data<float>()[i * kWidth + c], values.data<float>()[row * kWidth + c]);
+  }
+  EXPECT_LE(data->bytes(), 3u * 2 * 4096);
+  const auto wrong = ir::Tensor::of<std::int64_t>({1}, {kRows});
+  EXPECT_THROW(executable->run({&wrong, 1}), DataError);
+}
+
 TEST(Footprint, IsNothingWhereTheAdaptorCannotTell) {
   const auto executable = reference::make_adaptor()->prepare(network());
   executable->run(batch(4));

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/memory.h"
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "core/base/text.h"
@@ -120,6 +121,30 @@ TEST(Hash, OfBulkDataTellsEveryBitAndItsPlace) {
       byte = 0;
     }
   EXPECT_EQ(seen.size(), 2 + 8 * data.size());
+}
+
+TEST(Hash64, OfPiecesIsThatOfTheWhole) {
+  std::vector<unsigned char> data(1000);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<unsigned char>(i * 7);
+  for (const std::size_t bytes : {0u, 1u, 31u, 32u, 64u, 999u, 1000u})
+    for (const std::size_t piece : {32u, 96u, 1024u}) {
+      const Hash64 before = Hash64().add_int(bytes);
+      BulkHash bulk(before);
+      for (std::size_t at = 0; at < bytes; at += piece) bulk.add(data.data() + at, std::min(piece, bytes - at));
+      EXPECT_EQ(bulk.done().value(), Hash64(before).add_bulk(data.data(), bytes).value()) << bytes << " in " << piece;
+    }
+}
+
+TEST(Memory, IsAlignedAndGivenBack) {
+  for (const std::size_t bytes : {0ul, 1ul, 5000ul, 3ul << 20, (8ul << 20) + 1}) {
+    const Storage made = storage(bytes), momentary = pages(bytes), reserved = reserve(bytes);
+    for (const Storage* memory : {&made, &momentary, &reserved}) {
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->get()) % 64, 0u) << bytes;
+      if (bytes > 0) memory->get()[0] = memory->get()[bytes - 1] = std::byte{1};
+    }
+  }
+  EXPECT_THROW(storage(std::size_t{1} << 60), BackendError);
+  EXPECT_THROW(pages(std::size_t{1} << 60), BackendError);
 }
 
 TEST(Suggestions, AreGivenForSlipsOnly) {

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "core/ir/convert.h"
 #include "tests/support/stored.h"
 
 namespace inc::ir {
@@ -36,6 +37,43 @@ TEST(StoredTensor, IsForgottenWhereItWasOnlyAtHand) {
   EXPECT_EQ(tensor.to_floats(), kValues);
   EXPECT_EQ(tensor.at_hand().raw(), tensor.raw());
   EXPECT_EQ(data->reads(), 3);
+}
+
+TEST(StoredTensor, IsReadInPartsWhereOnlyPartsAreWanted) {
+  std::vector<float> values(10000);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const auto data = std::make_shared<CountedData>(values);
+  const Tensor tensor(DType::Float, {100, 100}, data);
+  const auto expect_row = [&](const Tensor& from, std::size_t row) {
+    const std::byte* part = from.part(400 * row, 400);
+    EXPECT_EQ(std::memcmp(part, values.data() + 100 * row, 400), 0) << row;
+  };
+  for (const std::size_t row : {3u, 3u, 9u}) expect_row(tensor, row);
+  EXPECT_EQ(data->bytes(), 4096u);
+  expect_row(Tensor(tensor), 10);
+  EXPECT_EQ(data->bytes(), 2 * 4096u) << "half of a row is in the next page";
+  expect_row(tensor.reshaped({10000}), 99);
+  EXPECT_EQ(data->bytes(), 2 * 4096u + 40000u % 4096u) << "the last page ends with the data";
+  EXPECT_EQ(tensor.to_floats(), values);
+  const int reads = data->reads();
+  expect_row(tensor, 50);
+  EXPECT_EQ(data->reads(), reads) << "all of it is there now";
+  expect_row(Tensor::of<float>({100, 100}, values), 7);
+}
+
+TEST(StoredTensor, IsConvertedWhenItIsAskedFor) {
+  std::vector<float> values(5000);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1.0f + static_cast<float>(i) / 777;
+  const auto data = std::make_shared<CountedData>(values);
+  const Tensor stored(DType::Float, {50, 100}, data), half = converted(stored, DType::BFloat16);
+  const Tensor expected = converted(Tensor::of<float>({50, 100}, values), DType::BFloat16);
+  EXPECT_EQ(data->reads(), 0);
+  EXPECT_EQ(half.dtype(), DType::BFloat16);
+  EXPECT_EQ(std::memcmp(half.part(200 * 30, 200), expected.raw() + 200 * 30, 200), 0);
+  EXPECT_EQ(data->bytes(), 8192u) << "of a page, twice as wide";
+  EXPECT_TRUE(identical(half, expected));
+  EXPECT_EQ(expected.values<BFloat16>()[4999], BFloat16(values[4999]));
+  EXPECT_EQ(data->bytes(), 8192u + 20000u) << "nothing is kept of either";
 }
 
 TEST(StoredTensor, HasTheHashOfItsContent) {
