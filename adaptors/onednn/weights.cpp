@@ -3,6 +3,24 @@
 #include "core/base/memory.h"
 
 namespace inc::onednn {
+namespace {
+
+constexpr std::size_t kShelf = std::size_t{4} << 20, kLarge = std::size_t{2} << 20, kAlign = 64;
+
+}  // namespace
+
+std::shared_ptr<std::byte> PackedWeights::place(std::size_t bytes) {
+  if (bytes >= kLarge) return storage(bytes);
+  std::shared_ptr<std::byte> shelf = shelf_.lock();
+  if (shelf == nullptr || used_ + bytes > kShelf) {
+    shelf = storage(kShelf);
+    shelf_ = shelf;
+    used_ = 0;
+  }
+  std::byte* here = shelf.get() + used_;
+  used_ += (bytes + kAlign - 1) / kAlign * kAlign;
+  return {std::move(shelf), here};
+}
 
 std::shared_ptr<const dnnl::memory> PackedWeights::get(std::uint64_t content, const ir::Tensor& tensor, const Desc& from,
                                                        const Desc& to) {
@@ -12,10 +30,10 @@ std::shared_ptr<const dnnl::memory> PackedWeights::get(std::uint64_t content, co
   for (const Entry& entry : entries)
     if (auto known = entry.memory.lock(); known && entry.to == to && entry.from == from) return known;
   struct Packed {
-    Storage storage;
+    std::shared_ptr<std::byte> storage;
     dnnl::memory memory;
   };
-  const auto packed = std::make_shared<Packed>(storage(to.get_size()));
+  const auto packed = std::make_shared<Packed>(place(to.get_size()));
   packed->memory = dnnl::memory(to, cpu(), packed->storage.get());
   const ir::Tensor data = tensor.at_hand();
   dnnl::memory plain(from, cpu(), const_cast<std::byte*>(data.raw()));
@@ -33,7 +51,7 @@ std::shared_ptr<const std::byte> PackedWeights::get(std::uint64_t content, const
   std::erase_if(own_, [](const auto& entry) { return entry.second.expired(); });
   auto& entry = own_[{content, layout}];
   if (auto known = entry.lock()) return known;
-  const std::shared_ptr<std::byte> made = storage(bytes);
+  const std::shared_ptr<std::byte> made = place(bytes);
   pack(made.get());
   entry = made;
   return made;
