@@ -39,7 +39,7 @@ const ir::Tensor* Prepared::find(ir::ValueId value) const {
   if (const auto it = folded_.find(value); it != folded_.end()) return &it->second;
   const ir::Node& node = *graph_.producer(value);
   std::vector<ir::Tensor> inputs;
-  for (const ir::ValueId input : node.inputs) inputs.push_back(input.none() ? ir::Tensor() : *constant(input));
+  for (const ir::ValueId input : node.inputs) inputs.push_back(input.none() ? ir::Tensor() : constant(input)->at_hand());
   std::vector<ir::Tensor> outputs = ops::evaluate(node, inputs, graph_.opset);
   for (std::size_t i = 0; i < node.outputs.size(); ++i)
     if (!node.outputs[i].none()) folded_.emplace(node.outputs[i], outputs[i]);

@@ -84,7 +84,7 @@ std::vector<float> bias_of(const ir::Graph& graph, const ir::Node& anchor) {
 }
 
 ir::Tensor scaled_weight(const ir::Graph& graph, const ir::Node& anchor, std::span<const float> factors) {
-  const ir::Tensor& weight = *graph.constant(anchor.inputs[1]);
+  const ir::Tensor weight = graph.constant(anchor.inputs[1])->at_hand();
   const auto axis = static_cast<std::size_t>(ops::weight_axis(graph, anchor));
   std::int64_t inner = 1;
   for (std::size_t i = axis + 1; i < weight.shape().size(); ++i) inner *= weight.shape()[i];

@@ -150,7 +150,8 @@ std::vector<double> Chooser::produced_weights(const ir::Node& producer) const {
   const auto own = group_of_.find(producer.id);
   const std::vector<float> none, &factor = own == group_of_.end() ? none : groups_[own->second].factor;
   std::vector<double> largest(static_cast<std::size_t>(channels.outputs()), 0.0);
-  const float* w = graph_.constant(producer.input(1))->data<float>();
+  const ir::Tensor held = graph_.constant(producer.input(1))->at_hand();
+  const float* w = held.data<float>();
   for_each_weight(channels, [&](std::int64_t channel, std::int64_t output, std::int64_t i) {
     const float f = factor.empty() ? 1.0f : factor[static_cast<std::size_t>(channel)];
     double& m = largest[static_cast<std::size_t>(output)];

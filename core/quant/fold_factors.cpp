@@ -85,7 +85,8 @@ ir::Tensor multiplied(const ir::Tensor& t, std::size_t axis, const ir::Tensor& f
   std::int64_t inner = 1;
   for (std::size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
   ir::Tensor out(DType::Float, shape);
-  const float *from = t.data<float>(), *f = factor.data<float>();
+  const ir::Tensor held = t.at_hand();
+  const float *from = held.data<float>(), *f = factor.data<float>();
   float* to = out.mutable_data<float>();
   for (std::int64_t i = 0; i < out.count(); ++i) {
     const std::int64_t c = i / inner % channels, before = i / inner / channels;

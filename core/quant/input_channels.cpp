@@ -66,7 +66,8 @@ bool is_depthwise(const ir::Graph& graph, const ir::Node& anchor) {
 
 ir::Tensor scale_inputs(const ir::Tensor& weight, const InputChannels& channels, std::span<const float> factor) {
   ir::Tensor out(DType::Float, weight.shape());
-  const float* from = weight.data<float>();
+  const ir::Tensor held = weight.at_hand();
+  const float* from = held.data<float>();
   float* to = out.mutable_data<float>();
   for_each_weight(channels, [&](std::int64_t channel, std::int64_t, std::int64_t i) {
     to[i] = from[i] * factor[static_cast<std::size_t>(channel)];

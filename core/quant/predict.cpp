@@ -37,7 +37,8 @@ ErrorModel::ErrorModel(const ir::Graph& graph, const ir::Node& anchor, const Sch
       largest_(energy_),
       magnitude_(static_cast<std::size_t>(channels_.rows * channels_.columns), 0.0f) {
   INC_CHECK(mean_square_.size() == energy_.size(), "one mean square per input channel");
-  const float* w = graph.constant(anchor.input(static_cast<std::size_t>(ops::info(anchor.op).weight_input)))->data<float>();
+  const ir::Tensor held = graph.constant(anchor.input(static_cast<std::size_t>(ops::info(anchor.op).weight_input)))->at_hand();
+  const float* w = held.data<float>();
   const std::int64_t block = channels_.rows * channels_.columns;
   float* m = magnitude_.data();
   if (!channels_.rows_are_outputs && channels_.outer == 1 && channels_.taps == 1) {

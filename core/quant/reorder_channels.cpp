@@ -51,7 +51,8 @@ Meeting meeting_of(const ir::Tensor& weight, int axis, std::int64_t first, std::
   const auto at = [&](std::int64_t o, std::int64_t c, std::int64_t t) {
     return axis == 1 ? (o * every * total + c) * taps + t : c * all + o * every;
   };
-  const float* w = weight.data<float>();
+  const ir::Tensor held = weight.at_hand();
+  const float* w = held.data<float>();
   Meeting m{outputs * taps, std::vector<float>(static_cast<std::size_t>(channels * outputs * taps)), {}};
   for (std::int64_t o = 0; o < outputs; ++o) {
     float largest = 0;
@@ -190,7 +191,8 @@ Order chosen_order(const Cost& cost, std::int64_t channels) {
   return order;
 }
 
-ir::Tensor permuted(const ir::Tensor& t, int axis, const Order& order) {
+ir::Tensor permuted(const ir::Tensor& given, int axis, const Order& order) {
+  const ir::Tensor t = given.at_hand();
   ir::Tensor out(t.dtype(), t.shape());
   const ir::Shape& shape = t.shape();
   const auto at = static_cast<std::size_t>(axis);
@@ -205,7 +207,7 @@ ir::Tensor permuted(const ir::Tensor& t, int axis, const Order& order) {
 
 /// Pair-bounded scale over full scale before rounding, summed over the channels of a weight.
 void add_growth(const ir::Graph& graph, const ir::Node& anchor, double& sum, double& channels) {
-  const ir::Tensor& weight = *graph.constant(anchor.inputs.at(1));
+  const ir::Tensor weight = graph.constant(anchor.inputs.at(1))->at_hand();
   const ir::Shape& shape = weight.shape();
   const auto axis = static_cast<std::size_t>(ops::weight_axis(graph, anchor));
   const std::int64_t count = shape[axis], inner = product(shape, axis + 1, shape.size());

@@ -123,8 +123,9 @@ float scale_for(double magnitude, double levels) {
 
 }  // namespace
 
-QuantizedWeight quantize_weight(const ir::Tensor& weight, const Scheme& scheme, int channel_axis, PairOrder pairs) {
+QuantizedWeight quantize_weight(const ir::Tensor& given, const Scheme& scheme, int channel_axis, PairOrder pairs) {
   check_scheme(scheme);
+  const ir::Tensor weight = given.at_hand();
   const Channels channels = channels_of(weight.shape(), scheme, channel_axis);
   const auto magnitudes = largest_magnitudes(weight, channels);
   const double levels = scheme.bound == WeightBound::SevenBit ? 63 : 127;
@@ -171,12 +172,12 @@ std::shared_ptr<const QuantizedWeight> WeightCache::get(const ir::Tensor& weight
 std::uint64_t WeightCache::content_of(const ir::Tensor& weight) {
   {
     const std::lock_guard lock(mutex_);
-    const auto it = hashes_.find(weight.raw());
+    const auto it = hashes_.find(weight.identity());
     if (it != hashes_.end() && it->second.first.type() == weight.type()) return it->second.second;
   }
   const std::uint64_t hash = weight.content_hash();
   const std::lock_guard lock(mutex_);
-  hashes_.insert_or_assign(weight.raw(), std::make_pair(weight, hash));
+  hashes_.insert_or_assign(weight.identity(), std::make_pair(weight, hash));
   return hash;
 }
 

@@ -108,7 +108,7 @@ QuantizedMatrix quantized_matrix(const ir::Graph& graph, const ir::Node& anchor)
 
 ir::ValueId matrix_data(const ir::Graph& graph, ir::Patch& patch, const QuantizedMatrix& matrix) {
   if (!matrix.transposed) return matrix.q.data;
-  const ir::Tensor& source = *graph.constant(matrix.q.data);
+  const ir::Tensor source = graph.constant(matrix.q.data)->at_hand();
   const std::int64_t rows = source.shape()[0], columns = source.shape()[1];
   ir::Tensor result(source.dtype(), {columns, rows});
   const std::byte* from = source.raw();
