@@ -19,9 +19,9 @@ std::size_t aligned(std::size_t bytes) {
 /// Storage that nobody but `held` refers to, new where somebody does.
 void renew(std::shared_ptr<std::byte>& held, std::size_t bytes) {
 #if defined(__SANITIZE_THREAD__)  // knows no fences
-  held = storage(bytes);
+  held = heap(bytes);
 #else
-  if (held.use_count() != 1) held = storage(bytes);
+  if (held.use_count() != 1) held = heap(bytes);
   std::atomic_thread_fence(std::memory_order_acquire);
 #endif
 }

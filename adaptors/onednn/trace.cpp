@@ -94,7 +94,7 @@ TracedPlan::Suffix TracedPlan::find_suffix(const std::set<ir::ValueId>& replaced
 
 PlannedTrace::PlannedTrace(std::shared_ptr<const TracedPlan> plan, std::span<const ir::Tensor> inputs,
                            const runtime::TapSink& tap)
-    : plan_(std::move(plan)), inputs_(inputs.begin(), inputs.end()), kept_(storage(plan_->kept_bytes)) {
+    : plan_(std::move(plan)), inputs_(inputs.begin(), inputs.end()), kept_(heap(plan_->kept_bytes)) {
   const Borrowed frame(plan_->frames);
   frame->bind(inputs_, &tap);
   for (const auto& [root, kept] : plan_->kept)

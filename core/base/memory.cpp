@@ -98,18 +98,20 @@ Storage reserve(std::size_t bytes) {
   return mapped(bytes, MAP_NORESERVE);
 }
 
-Storage storage(std::size_t bytes) {
+Storage heap(std::size_t bytes) {
   expect_memory(bytes);
-  std::byte* found = nullptr;
-  std::size_t whole = 0;
-  if (bytes >= kHugePage) {
-    whole = up(bytes, kPage);
-    found = map_aligned(whole);
-    if (found != nullptr) ::madvise(found, whole / kHugePage * kHugePage, MADV_HUGEPAGE);
-  } else {
-    found = static_cast<std::byte*>(std::aligned_alloc(kAlignment, up(std::max<std::size_t>(bytes, 1), kAlignment)));
-  }
+  auto* found = static_cast<std::byte*>(std::aligned_alloc(kAlignment, up(std::max<std::size_t>(bytes, 1), kAlignment)));
   if (found == nullptr) refuse(bytes);
+  return {found, Release{}};
+}
+
+Storage storage(std::size_t bytes) {
+  if (bytes < kHugePage) return heap(bytes);
+  expect_memory(bytes);
+  const std::size_t whole = up(bytes, kPage);
+  std::byte* found = map_aligned(whole);
+  if (found == nullptr) refuse(bytes);
+  ::madvise(found, whole / kHugePage * kHugePage, MADV_HUGEPAGE);
   return {found, Release{whole}};
 }
 

@@ -15,8 +15,11 @@ struct Release {
 };
 using Storage = std::unique_ptr<std::byte, Release>;
 
-/// Aligned to 64. Throws BackendError where there is no memory. From 2 MiB on in huge pages, where the machine lends them:
-/// VGG-19 in INT8 takes 1 to 2 % less time on one core of a Zen 4, and is packed in 0.6 of the time.
+/// These are aligned to 64, uninitialized, and throw BackendError where there is no memory.
+/// For what comes and goes: the next one may have the same pages.
+Storage heap(std::size_t bytes);
+/// For what stays: from 2 MiB on in huge pages, where the machine lends them. VGG-19 in INT8 takes 1 to 2 % less time on one
+/// core of a Zen 4, and is packed in 0.6 of the time.
 Storage storage(std::size_t bytes);
 /// In ordinary pages of its own, for what is wanted for a moment: it leaves no hole in the heap (BERT-base in INT8: 90 MB).
 Storage pages(std::size_t bytes);

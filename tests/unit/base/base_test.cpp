@@ -137,8 +137,8 @@ TEST(Hash64, OfPiecesIsThatOfTheWhole) {
 
 TEST(Memory, IsAlignedAndGivenBack) {
   for (const std::size_t bytes : {0ul, 1ul, 5000ul, 3ul << 20, (8ul << 20) + 1}) {
-    const Storage made = storage(bytes), momentary = pages(bytes), reserved = reserve(bytes);
-    for (const Storage* memory : {&made, &momentary, &reserved}) {
+    const Storage made = storage(bytes), passing = heap(bytes), momentary = pages(bytes), reserved = reserve(bytes);
+    for (const Storage* memory : {&made, &passing, &momentary, &reserved}) {
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory->get()) % 64, 0u) << bytes;
       if (bytes > 0) memory->get()[0] = memory->get()[bytes - 1] = std::byte{1};
     }
