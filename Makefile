@@ -4,8 +4,8 @@ deps = $(or $(INC_CPP_DEPS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/inc-cpp)
 cmake = $(deps)/venv/bin/cmake
 configure = INC_CPP_DEPS=$(deps) $(cmake) --preset release -Wno-dev
 jobs ?= $(shell nproc)
-# Paths below it are told to ccache from there: the wheel that the tests build finds the objects of the build around it.
-export CCACHE_BASEDIR := $(CURDIR)/$(build)
+# ccache is told paths below it from where it works: the wheel that the tests build beside the build finds the same objects.
+export CCACHE_BASEDIR := $(CURDIR)/build
 
 .PHONY: demo test build clean asan tsan
 

@@ -29,7 +29,7 @@ def prefix(tmp_path_factory):
     environment = {**os.environ, "CXX": compiler()}
     environment.pop("PYTHONPATH", None)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    done([*pip, "wheel", "--no-deps", "--no-build-isolation", "--config-settings", f"build-dir={BUILD / 'wheel'}",
+    done([*pip, "wheel", "--no-deps", "--no-build-isolation", "--config-settings", f"build-dir={BUILD}-wheel",
           "--wheel-dir", folder, ROOT], env=environment)
     (wheel,) = folder.glob("inc_cpp-*.whl")
     prefix = folder / "venv"
