@@ -2,19 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 
 #include "core/base/parallel.h"
 
 namespace inc::onednn {
 namespace {
-
-constexpr std::size_t kAlign = 64;
-
-std::size_t aligned(std::size_t bytes) {
-  return (std::max<std::size_t>(bytes, 1) + kAlign - 1) / kAlign * kAlign;
-}
 
 /// Storage that nobody but `held` refers to, new where somebody does.
 void renew(std::shared_ptr<std::byte>& held, std::size_t bytes) {

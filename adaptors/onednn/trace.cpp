@@ -5,11 +5,6 @@
 #include "core/base/error.h"
 
 namespace inc::onednn {
-namespace {
-
-constexpr std::size_t kAlign = 64;
-
-}  // namespace
 
 TracedPlan::TracedPlan(Plan made) : plan(std::move(made)), frames(plan) {
   for (const auto& [value, replacement] : plan.replaceable) replacing_.insert(replacement.step);
@@ -31,7 +26,7 @@ void TracedPlan::keep(const Suffix& suffix) {
       const Slot& storage = plan.slots[static_cast<std::size_t>(read)];
       if (storage.kind != Slot::Kind::Arena || suffix.written.contains(read)) continue;
       if (!kept.try_emplace(read, Kept{kept_bytes, {}}).second) continue;
-      kept_bytes += (std::max<std::size_t>(storage.bytes, 1) + kAlign - 1) / kAlign * kAlign;
+      kept_bytes += aligned(storage.bytes);
     }
 }
 

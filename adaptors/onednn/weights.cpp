@@ -5,12 +5,12 @@
 namespace inc::onednn {
 namespace {
 
-constexpr std::size_t kShelf = std::size_t{4} << 20, kLarge = std::size_t{2} << 20, kAlign = 64;
+constexpr std::size_t kShelf = 2 * kHugePage;
 
 }  // namespace
 
 std::shared_ptr<std::byte> PackedWeights::place(std::size_t bytes) {
-  if (bytes >= kLarge) return storage(bytes);
+  if (bytes >= kHugePage) return storage(bytes);
   std::shared_ptr<std::byte> shelf = shelf_.lock();
   if (shelf == nullptr || used_ + bytes > kShelf) {
     shelf = storage(kShelf);
@@ -18,7 +18,7 @@ std::shared_ptr<std::byte> PackedWeights::place(std::size_t bytes) {
     used_ = 0;
   }
   std::byte* here = shelf.get() + used_;
-  used_ += (bytes + kAlign - 1) / kAlign * kAlign;
+  used_ += aligned(bytes);
   return {std::move(shelf), here};
 }
 

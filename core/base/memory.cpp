@@ -16,9 +16,7 @@ namespace inc {
 namespace {
 
 constexpr std::size_t kWorthAsking = std::size_t{1} << 28;
-constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::size_t up(std::size_t bytes, std::size_t step) {
   return (bytes + step - 1) / step * step;
@@ -100,7 +98,7 @@ Storage reserve(std::size_t bytes) {
 
 Storage heap(std::size_t bytes) {
   expect_memory(bytes);
-  auto* found = static_cast<std::byte*>(std::aligned_alloc(kAlignment, up(std::max<std::size_t>(bytes, 1), kAlignment)));
+  auto* found = static_cast<std::byte*>(std::aligned_alloc(64, aligned(bytes)));
   if (found == nullptr) refuse(bytes);
   return {found, Release{}};
 }

@@ -9,6 +9,13 @@ namespace inc {
 /// have at all. Linux lends such memory all the same, and ends the process when it is written to.
 void expect_memory(std::size_t bytes);
 
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+/// Of storage for `bytes`: at least 64, and a multiple of that.
+constexpr std::size_t aligned(std::size_t bytes) {
+  return (bytes + (bytes == 0) + 63) / 64 * 64;
+}
+
 struct Release {
   std::size_t mapped = 0;  ///< bytes; 0: from the heap
   void operator()(std::byte* storage) const noexcept;

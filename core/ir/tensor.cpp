@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <mutex>
-#include <new>
 
 #include "core/base/hash.h"
 #include "core/base/memory.h"
@@ -16,7 +14,6 @@
 namespace inc::ir {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kPiece = std::size_t{128} << 10;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 40;
 
@@ -67,19 +64,16 @@ struct Tensor::Deferred {
   mutable std::mutex mutex;
   mutable std::atomic<const std::byte*> data{nullptr};
   mutable Tensor kept;
-  mutable std::atomic<Pages*> parts{nullptr};
-  mutable std::unique_ptr<Pages> kept_parts;
+  mutable std::once_flag asked;
+  mutable std::unique_ptr<Pages> parts;  ///< since somebody asked for one
   mutable std::vector<std::pair<TensorType, std::uint64_t>> hashes;
 };
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), owned_(true) {
   const std::size_t bytes = checked_bytes(dtype_, shape_);
-  const std::size_t rounded = (bytes + kAlignment) / kAlignment * kAlignment;
-  expect_memory(rounded);
-  void* memory = std::aligned_alloc(kAlignment, rounded);
-  if (memory == nullptr) throw BackendError(fmt::format("out of memory: {} bytes wanted", rounded));
-  keeper_ = std::shared_ptr<const void>(memory, [](const void* p) { std::free(const_cast<void*>(p)); });
-  data_ = static_cast<const std::byte*>(memory);
+  const std::shared_ptr<const std::byte> memory = heap(aligned(bytes + 1));
+  data_ = memory.get();
+  keeper_ = memory;
 }
 
 Tensor::Tensor(DType dtype, Shape shape, const std::byte* data, std::shared_ptr<const void> keeper)
@@ -116,14 +110,9 @@ Tensor Tensor::at_hand() const {
 const std::byte* Tensor::part(std::size_t offset, std::size_t bytes) const {
   if (deferred_ == nullptr) return data_ + offset;
   if (const std::byte* data = deferred_->data.load(std::memory_order_acquire)) return data + offset;
-  Pages* parts = deferred_->parts.load(std::memory_order_acquire);
-  if (parts == nullptr) {
-    const std::lock_guard lock(deferred_->mutex);
-    if (deferred_->kept_parts == nullptr) deferred_->kept_parts = std::make_unique<Pages>(deferred_->stored, this->bytes());
-    parts = deferred_->kept_parts.get();
-    deferred_->parts.store(parts, std::memory_order_release);
-  }
-  return parts->part(offset, bytes);
+  std::call_once(deferred_->asked,
+                 [&] { deferred_->parts = std::make_unique<Pages>(deferred_->stored, this->bytes()); });
+  return deferred_->parts->part(offset, bytes);
 }
 
 void Tensor::read(std::byte* to, std::size_t offset, std::size_t bytes) const {
