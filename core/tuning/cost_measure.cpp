@@ -31,8 +31,7 @@ constexpr double kQuantile = 0.25;
 /// Candidates of larger or slower models are measured one after the other, and fewer of them.
 constexpr std::size_t kTakeTurns = std::size_t{256} << 20;
 constexpr double kLongRun = 60;
-/// Of a model that takes less, the fifth run after another's is the first that takes no longer than those behind it
-/// (mobilenet_v1_0.25: 0.83, 0.69, 0.65, 0.62, 0.60, 0.60 ms); of the others the second is.
+/// Of a model that takes less, the fifth run after another's counts, as in latency.h; of the others the second does.
 constexpr double kShortRun = 2;
 constexpr int kProfiledShort = 3;
 constexpr std::size_t kMixed = 7, kMixedOfLarge = 4;

@@ -1,5 +1,7 @@
 #pragma once
-// Latency by alternating measurement: the executables take turns (A B A B …), so that drift hits all alike.
+// Latency by alternating measurement: the executables take turns (A B A B …), so that drift hits all alike. A turn ends with
+// the run that counts; short runs come before it until they have filled the caches that the other executable left behind, so
+// that what is told is what a program sees that runs one model again and again.
 #include <span>
 #include <vector>
 

@@ -18,6 +18,12 @@ def missing():
     return [(name, f"not in {pathlib.Path(sys.executable).name}") for name in MODULES if importlib.util.find_spec(name) is None]
 
 
+def capped():
+    """Whether these are the packages that capped_peers.py made."""
+    found = importlib.util.find_spec("openvino")
+    return found is not None and (pathlib.Path(found.origin).parents[1] / "cap.so").exists()
+
+
 def file_of(kind, name, source, work, shapes):
     """The path of the model; made where it is missing. Throws RuntimeError with the tool's own words."""
     if kind == "fp32":

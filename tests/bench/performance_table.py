@@ -10,7 +10,8 @@ rows (rows-<ISA>.json), so that a broken-off run goes on where it was. --rows: o
 stay empty.
 
 Ours is the file that `inc-cpp quantize` writes for FP32 input with everything in that precision that gains by it (`performance
-only`, default recipes, weights that cannot saturate). The others' INT8: onnxruntime static QDQ u8s8 per channel (and dynamic
+only`, default recipes, weights that cannot saturate; int8-full, on a CPU without VNNI: all 8 bits of them, in kernels whose sums
+are exact there; those of the others are not). The others' INT8: onnxruntime static QDQ u8s8 per channel (and dynamic
 where the row says so), NNCF's default preset and onnxruntime's QDQ file in OpenVINO; the faster one counts. Every engine has a
 process of its own on the same cores and waits while another runs, at real-time priority where that is allowed: a lower `nice`
 does not help against other sessions where the kernel groups tasks by session. The kernel keeps 50 ms of every second from such
@@ -49,19 +50,23 @@ MODELS = {
     "coco": ("realdata/coco/yolox_nano.onnx", {"images": [0, 3, 416, 416]}, (1,), 0.9),
     "magika": ("realdata/magika/model.onnx", {"bytes": [0, 2048]}, (8,), 0.9),
 }
-PRECISIONS = ("fp32", "int8", "int8-dynamic", "bf16", "int8+bf16")
+PRECISIONS = ("fp32", "int8", "int8-full", "int8-dynamic", "bf16", "int8+bf16")
+WITHOUT_VNNI = ("avx2", "avx512_core")
 # precision: settings of `inc-cpp quantize`
 SETTINGS = {
     "int8": [],
+    "int8-full": ["quantization.model_wise.weight.bound=full"],
     "int8-dynamic": ["quantization.approach=post_training_dynamic_quant"],
     "bf16": ["mixed_precision.precisions=bf16", "mixed_precision.format=plan", "quantization.model_wise.activation.dtype=bf16",
              "quantization.model_wise.weight.dtype=bf16"],
     "int8+bf16": ["mixed_precision.precisions=bf16", "mixed_precision.format=plan"],
 }
-# precision: (engine, kind of file, precision hint) of each rival
+# (engine, kind of file, precision hint) of each rival
+STATIC = [("onnxruntime", "qdq_u8s8", "f32"), ("openvino", "nncf", "f32"), ("openvino", "qdq_u8s8", "f32")]
 RIVALS = {
     "fp32": [("onnxruntime", "fp32", "f32"), ("openvino", "fp32", "f32")],
-    "int8": [("onnxruntime", "qdq_u8s8", "f32"), ("openvino", "nncf", "f32"), ("openvino", "qdq_u8s8", "f32")],
+    "int8": STATIC,
+    "int8-full": STATIC,
     "int8-dynamic": [("onnxruntime", "dynamic", "f32")],
     "bf16": [("openvino", "fp32", "bf16")],
     "int8+bf16": [("openvino", "nncf", "bf16"), ("openvino", "qdq_u8s8", "bf16")],
@@ -255,7 +260,7 @@ def line_of(row, state):
     ratio = ours["p50_ms"] / min(rivals) if rivals else None
     gops = 2e-6 * ours["macs"] / ours["p50_ms"] if ours["macs"] else None
     top = ceiling.get("int8" if row.precision.startswith("int8") else row.precision)
-    mark = "" if ov is None or row.precision not in ("int8", "int8+bf16") else " n" if ov["label"].endswith("nncf") else " q"
+    mark = "" if ov is None or not row.precision.startswith("int8") else " n" if ov["label"].endswith("nncf") else " q"
     verdict = "–" if ratio is None else f"{ratio:.2f}" if ratio <= row.goal() else f"**{ratio:.2f}**"
     ratio_to_own = f"{ours['p50_ms'] / own['p50_ms']:.2f}" if own and row.precision != "fp32" else "–"
     return (f"| {row.model} | {row.batch} | {row.threads} | {row.precision} | {number(ours['p50_ms'])} | {cell(ort, 'p50_ms')} | {cell(ov, 'p50_ms')}{mark} "
@@ -274,7 +279,7 @@ def table(args, state, rows):
             f"p50 in milliseconds of one batch, the best of {LEAST_ROUNDS} to {args.rounds} rounds in which the engines take turns; ratio: ours to the faster of the two, bold where "
             "it misses the goal. OpenVINO's INT8 is NNCF's model (n) or onnxruntime's QDQ file (q). Peak memory (MB) and time to load and prepare (s): "
             "ours / onnxruntime / OpenVINO, each in a process of its own."
-            + (f" Ours is capped by INC_MAX_ISA={os.environ['INC_MAX_ISA']}, the others are not." if os.environ.get("INC_MAX_ISA") else "")
+            + (f" Ours is capped by INC_MAX_ISA={os.environ['INC_MAX_ISA']}, the others {'by capped_peers.py' if peers.capped() else 'are not'}." if os.environ.get("INC_MAX_ISA") else "")
             + (f" Rows come from {len(builds)} builds." if len(builds) > 1 else ""), "",
             "| model | batch | threads | precision | inc-cpp | onnxruntime | OpenVINO | ratio | goal | of own FP32 | GOP/s | of ceiling | peak MB | prepare s |",
             "|---" * 14 + "|"]
@@ -339,7 +344,7 @@ def main():
             continue
         start = time.time()
         tops = ceilings(args, row.threads, state["ceilings"])
-        if "bf16" in row.precision and not tops.get("bf16"):
+        if "bf16" in row.precision and not tops.get("bf16") or row.precision == "int8-full" and args.isa not in WITHOUT_VNNI:
             continue
         try:
             state["rows"][row.key] = measure(args, row) | {"build": build, "date": str(datetime.date.today())}
