@@ -38,8 +38,8 @@ void set_activation(IntegerFinish& f, const ops::Epilogue& epilogue) {
 std::string layout_name(const IntegerPlan& p) {
   const IntegerShape& s = p.shape;
   std::string name = "integer";
-  for (const std::int64_t v : {static_cast<std::int64_t>(p.wide), static_cast<std::int64_t>(p.turned), p.width, p.run,
-                               p.real_run, s.channels, s.out_channels, s.groups, s.kernel_height, s.kernel_width})
+  for (const std::int64_t v : {static_cast<std::int64_t>(p.wide), static_cast<std::int64_t>(p.turned), p.width, p.fours,
+                               p.run, p.real_run, s.channels, s.out_channels, s.groups, s.kernel_height, s.kernel_width})
     name += " " + std::to_string(v);
   return name;
 }
@@ -117,14 +117,26 @@ bool set_channels(Work& w, const Anchor& a, const IntegerForm& form) {
   return w.factor.size() == count;
 }
 
+kernels::IntegerWeights weights_of(const ir::Tensor& q, const Anchor& a, const IntegerForm& form) {
+  kernels::IntegerWeights weights = form.strides;
+  weights.data = q.data<std::int8_t>();
+  weights.zero_point = a.weights->zero_point;
+  return weights;
+}
+
+/// Weights that were found not to saturate (the anchor's note would say so) need not be looked at where pairs are the same.
+IntegerPlan planned(const Builder& b, const Anchor& a, const IntegerForm& form) {
+  const IntegerShape& s = form.shape;
+  const bool wide = a.weights->zero_point != 0;
+  if (!has_vnni() && a.note.empty() && s.channels / s.groups % 2 == 0)
+    return kernels::plan_integers(s, wide, {.bounded = true});
+  return kernels::plan_integers(s, wide, weights_of(b.known(a.weights->q)->at_hand(), a, form));
+}
+
 int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const IntegerForm& form) {
   return b.packed(a.weights->q, layout_name(plan) + " " + std::to_string(form.strides.in), plan.packed_bytes(),
                   [&](std::byte* to) {
-                    const ir::Tensor q = b.known(a.weights->q)->at_hand();
-                    kernels::IntegerWeights weights = form.strides;
-                    weights.data = q.data<std::int8_t>();
-                    weights.zero_point = a.weights->zero_point;
-                    kernels::pack_integers(plan, weights, to);
+                    kernels::pack_integers(plan, weights_of(b.known(a.weights->q)->at_hand(), a, form), to);
                   });
 }
 
@@ -136,8 +148,11 @@ bool chosen(const Builder& b, const Anchor& a, const IntegerShape& shape) {
   if (shape.channels * shape.kernel_height * shape.kernel_width < kDeep && activates_apart(a, Arithmetic::Int8))
     return false;
   const bool amx = isa_name().find("amx") != std::string::npos, alike = has_vnni() == kernels::has_vnni();
-  const bool adds_numbers = !a.residual.none() && b.pending_dequantize(a.residual) == nullptr;
-  return alike && !amx && kernels::faster_than_library(shape, adds_numbers);
+  using Residual = IntegerFinish::Residual;
+  const Residual adds = a.residual.none()                                ? Residual::None
+                        : b.pending_dequantize(a.residual) == nullptr ? Residual::Float
+                                                                         : Residual::UInt8;
+  return alike && !amx && kernels::faster_than_library(shape, adds);
 }
 
 }  // namespace
@@ -151,7 +166,7 @@ bool emit_integers(Builder& b, Anchor& a, const IntegerForm& form) {
   if (!kernels::fits_int32(s, wide) || (!form.bias.none() && b.dtype(form.bias) != DType::Float)) return false;
   Work w;
   if (!set_channels(w, a, form)) return false;
-  w.plan = kernels::plan_integers(s, wide);
+  w.plan = planned(b, a, form);
   w.input = a.input->scale;
   w.workers = threads();
   set_activation(w.finish, a.epilogue);

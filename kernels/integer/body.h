@@ -10,29 +10,32 @@ using Finish = IntegerFinish;
 using Output = IntegerFinish::Output;
 using Residual = IntegerFinish::Residual;
 
-/// Within 2 units in the last place from -87 to 88, where it stops falling and rising.
-INC_ALWAYS Floats exponential(Floats x) {
-  x = min(max(x, all(-87.0f)), all(88.0f));
-  const Floats n = round(mul(x, all(1.44269504f)));
-  const Floats r = add(add(x, mul(n, all(-0.693359375f))), mul(n, all(2.12194440e-4f)));
-  Floats y = all(1.9875691500e-4f);
-  for (const float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
-    y = add(mul(y, r), all(c));
-  return times_power(add(add(mul(mul(y, r), r), r), all(1.0f)), n);
+/// 1 + 2^t, and what is made of it, as in kernels/activate.
+INC_ALWAYS Floats one_and_power(Floats t) {
+  t = min(max(t, all(-126.0f)), all(126.0f));
+  const Floats n = round(t), f = add(t, mul(n, all(-1.0f)));
+  Floats p = all(1.32764668e-3f);
+  for (const float c : {9.67554129e-3f, 5.55071329e-2f, 2.40221197e-1f, 6.93146967e-1f, 1.00000007f})
+    p = multiply_add(p, f, all(c));
+  return add(times_power(p, n), all(1.0f));
 }
+
+constexpr float kLog2e = 1.44269504f, kTanh = 2 * 0.79788456f * kLog2e;
 
 INC_ALWAYS Floats sigmoid(Floats x) {
-  return div(all(1.0f), add(exponential(mul(x, all(-1.0f))), all(1.0f)));
+  return div(all(1.0f), one_and_power(mul(x, all(-kLog2e))));
 }
 
-/// Abramowitz and Stegun 7.1.26, within 1.5e-7.
-INC_ALWAYS Floats error_function(Floats x) {
-  const Floats size = max(x, mul(x, all(-1.0f)));
-  const Floats t = div(all(1.0f), add(mul(size, all(0.3275911f)), all(1.0f)));
-  Floats y = all(1.061405429f);
-  for (const float c : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f}) y = add(mul(y, t), all(c));
-  const Floats z = mul(mul(y, t), exponential(mul(mul(size, size), all(-1.0f))));
-  return with_sign(add(all(1.0f), mul(z, all(-1.0f))), x);
+INC_ALWAYS Floats gelu(Floats x) {
+  const Floats s = mul(x, x);
+  Floats p = all(-5.20967931e-9f);
+  for (const float c : {3.85035688e-7f, -1.14522929e-5f, 1.59388496e-4f, 9.55957629e-5f, -1.04838585e-1f, -2.3022072f})
+    p = multiply_add(p, s, all(c));
+  return div(x, one_and_power(mul(x, p)));
+}
+
+INC_ALWAYS Floats clip(const Finish& f, Floats x) {
+  return min(max(x, all(f.low)), all(f.high));
 }
 
 INC_ALWAYS Floats activate(const Finish& f, Floats x) {
@@ -55,16 +58,16 @@ INC_ALWAYS Floats activate(const Finish& f, Floats x) {
       x = add(mul(sigmoid(mul(x, all(2.0f))), all(2.0f)), all(-1.0f));
       break;
     case IntegerActivation::Silu:
-      x = mul(x, sigmoid(x));
+      x = div(x, one_and_power(mul(x, all(-kLog2e))));
       break;
     case IntegerActivation::Gelu:
-      x = mul(mul(x, all(0.5f)), add(error_function(mul(x, all(0.70710678f))), all(1.0f)));
+      x = gelu(x);
       break;
     case IntegerActivation::GeluTanh:
-      x = mul(x, sigmoid(mul(x, add(mul(mul(x, x), all(2 * 0.79788456f * 0.044715f)), all(2 * 0.79788456f)))));
+      x = div(x, one_and_power(mul(x, multiply_add(mul(x, x), all(-kTanh * 0.044715f), all(-kTanh)))));
       break;
   }
-  return min(max(x, all(f.low)), all(f.high));
+  return clip(f, x);
 }
 
 template <Residual kResidual>
@@ -107,7 +110,7 @@ struct Finisher {
   const Quantizer quantizer;
 
   explicit Finisher(const IntegerPanel& p)
-      : f(*p.finish), has_factor(p.factor != nullptr), quantizer(f.out_scale, f.out_zero_point, p.low, p.high) {}
+      : f(*p.finish), has_factor(p.factor != nullptr), quantizer(f.out_scale, f.inverse, f.out_zero_point, p.low, p.high) {}
 
   INC_ALWAYS void whole(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
     if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 4 * kLanes));
@@ -142,7 +145,7 @@ void run_panel(const IntegerPanel& p) {
     for (std::int64_t c = 0; c < p.width; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
   IntegerTile t{p.weights, p.taps,  p.taps + p.tap_count,   p.run_bytes, sums,    p.band,
                 p.pixels,  p.steps, p.steps + p.step_count, p.width,     initial, p.weights,
-                0};
+                0,         p.offsets, p.pairs,                p.alone};
   const std::int64_t tiles = (p.pixel_count + p.rows - 1) / p.rows, stride = p.stride, columns = p.columns;
   const std::int64_t least = p.pixel_count / tiles, larger = p.pixel_count % tiles;
   if (p.next_weights != nullptr) t.next = p.next_weights, t.next_step = 4 * p.width / tiles;

@@ -53,12 +53,8 @@ inline Floats round(Floats x) {
 inline Floats times_power(Floats x, Floats n) {
   return {_mm512_scalef_ps(x.a, n.a), _mm512_scalef_ps(x.b, n.b)};
 }
-inline __m512 with_sign(__m512 x, __m512 sign) {
-  const __m512 mask = _mm512_set1_ps(-0.0f);
-  return _mm512_or_ps(_mm512_andnot_ps(mask, x), _mm512_and_ps(mask, sign));
-}
-inline Floats with_sign(Floats x, Floats sign) {
-  return {with_sign(x.a, sign.a), with_sign(x.b, sign.b)};
+inline Floats multiply_add(Floats x, Floats y, Floats z) {
+  return {_mm512_fmadd_ps(x.a, y.a, z.a), _mm512_fmadd_ps(x.b, y.b, z.b)};
 }
 inline __m512 zero_where_nan(__m512 x) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
@@ -78,37 +74,32 @@ inline void store_8(std::byte* to, Floats x, std::int32_t zero_point) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), store_8(x.b, zero_point));
 }
 
-/// Quantizes where nothing under- or overflows. Products with a little less and a little more than the reciprocal of the
-/// scale enclose the quotient; where they round alike, as they nearly always do, no division is needed.
+/// Quantizes where nothing under- or overflows; without division where the scale has an inverse.
 struct Quantizer {
-  __m512 scale, less, more;
+  __m512 scale, high, low;
+  bool inverted;
   __m512i zero, order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 4, 8, 12, 1, 5, 9, 13);
-  __m256i low, high;
-  Quantizer(float s, std::int32_t zero_point, std::int32_t least, std::int32_t most)
+  __m256i least, most;
+  Quantizer(float s, Inverse inverse, std::int32_t zero_point, std::int32_t from, std::int32_t to)
       : scale(_mm512_set1_ps(s)),
-        less(_mm512_set1_ps(1.0f / s * (1 - 0x1p-22f))),
-        more(_mm512_set1_ps(1.0f / s * (1 + 0x1p-22f))),
+        high(_mm512_set1_ps(inverse.high)),
+        low(_mm512_set1_ps(inverse.low)),
+        inverted(inverse.high != 0),
         zero(_mm512_set1_epi16(static_cast<short>(zero_point))),
-        low(_mm256_set1_epi8(static_cast<char>(least))),
-        high(_mm256_set1_epi8(static_cast<char>(most))) {}
+        least(_mm256_set1_epi8(static_cast<char>(from))),
+        most(_mm256_set1_epi8(static_cast<char>(to))) {}
 
-  static INC_ALWAYS __m512i rounded(__m512 a, __m512 b) {
+  INC_ALWAYS __m512i steps(__m512 x) const {
     constexpr __mmask16 kAll = 0xffff;  // gcc 12 takes the unmasked form for an uninitialized value
-    return _mm512_packs_epi32(_mm512_maskz_cvtps_epi32(kAll, a), _mm512_maskz_cvtps_epi32(kAll, b));
-  }
-  __attribute__((noinline)) __m512i divided(Floats x) const {
-    return rounded(_mm512_div_ps(x.a, scale), _mm512_div_ps(x.b, scale));
+    return _mm512_maskz_cvtps_epi32(kAll, inverted ? _mm512_fmadd_ps(x, high, _mm512_mul_ps(x, low)) : _mm512_div_ps(x, scale));
   }
   template <bool kUnsigned>
   INC_ALWAYS void store(std::byte* to, Floats x) const {
-    __m512i q = rounded(_mm512_mul_ps(x.a, less), _mm512_mul_ps(x.b, less));
-    const __m512i above = rounded(_mm512_mul_ps(x.a, more), _mm512_mul_ps(x.b, more));
-    if (__builtin_expect(_mm512_cmpneq_epi16_mask(q, above) != 0, 0)) q = divided(x);
-    q = _mm512_adds_epi16(q, zero);
+    const __m512i q = _mm512_adds_epi16(_mm512_packs_epi32(steps(x.a), steps(x.b)), zero);
     const __m512i bytes = kUnsigned ? _mm512_packus_epi16(q, q) : _mm512_packs_epi16(q, q);
     const __m256i r = _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, bytes));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), kUnsigned ? _mm256_min_epu8(_mm256_max_epu8(r, low), high)
-                                                                  : _mm256_min_epi8(_mm256_max_epi8(r, low), high));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), kUnsigned ? _mm256_min_epu8(_mm256_max_epu8(r, least), most)
+                                                                  : _mm256_min_epi8(_mm256_max_epi8(r, least), most));
   }
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/parallel.h"
+#include "kernels/integer/pairs.h"
 #include "kernels/integer/panel.h"
 #include "kernels/variants.h"
 
@@ -19,6 +20,10 @@ void multiply_panel(const IntegerPanel& panel) noexcept;
 /// `far`: results and residuals are more than the second-level cache holds.
 bool multiply_in_turns(const IntegerPanel& panel, bool far) noexcept;
 }  // namespace avx512vnni
+namespace avx2 {
+/// Panels of 16 channels in pairs that are clipped at most; false, and nothing done, for others.
+bool multiply_at_once(const IntegerPanel& panel) noexcept;
+}  // namespace avx2
 INC_KERNEL_DECLARE(void widen(const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed,
                               std::int32_t zero_point) noexcept)
 
@@ -26,6 +31,7 @@ namespace {
 
 constexpr int64_t kBandBytes = 256 << 10;  // stays in the second-level cache while all panels pass over it
 constexpr int64_t kFarResults = 768 << 10;
+constexpr double kMostHalved = 1.4;
 constexpr int64_t kSlack = 64;  // read behind the last number of a band, times weights of zero
 
 int64_t ceil_div(int64_t a, int64_t b) {
@@ -90,7 +96,7 @@ void place(IntegerPlan& p) {
   const IntegerShape& s = p.shape;
   const int64_t rows = (s.out_height - 1) * s.stride_height + (s.kernel_height - 1) * s.dilation_height + 1;
   const int64_t columns = (s.out_width - 1) * s.stride_width + (s.kernel_width - 1) * s.dilation_width + 1;
-  p.in_place = p.vnni && s.top == 0 && s.left == 0 && rows <= s.height && columns <= s.width;
+  p.in_place = p.in_fours() && s.top == 0 && s.left == 0 && rows <= s.height && columns <= s.width;
   const bool thin = s.kernel_width == 1 && !p.in_place, flat = s.kernel_height == 1 && !p.in_place;
   p.column_step = thin ? s.stride_width : 1;
   p.row_step = flat ? s.stride_height : 1;
@@ -99,11 +105,11 @@ void place(IntegerPlan& p) {
   p.columns = p.in_place ? s.width : thin ? s.out_width : columns;
 }
 
-/// Of a band's data. With VNNI the results of a product, and a residual as large, stay in the cache as well until all panels
+/// Of a band's data. In fours the results of a product, and a residual as large, stay in the cache as well until all panels
 /// have been through, where they do not anyway; large weights pass through half as often.
 int64_t band_bytes_for(const IntegerPlan& p) {
   const IntegerShape& s = p.shape;
-  if (!p.vnni || s.kernel_height != 1 || s.kernel_width != 1) return kBandBytes;
+  if (!p.in_fours() || s.kernel_height != 1 || s.kernel_width != 1) return kBandBytes;
   const bool large = static_cast<int64_t>(p.packed_bytes()) > kBandBytes;
   if (results(s) <= kFarResults) return large ? 2 * kBandBytes : kBandBytes;
   const int64_t all = large ? 4 * kBandBytes : kBandBytes;
@@ -136,7 +142,8 @@ void multiply_panel_on(const IntegerPlan& plan, const IntegerPanel& panel) noexc
     case Isa::Baseline:
       return baseline::multiply_panel(panel);
     case Isa::Avx2:
-      return avx2::multiply_panel(panel);
+      if (!avx2::multiply_at_once(panel)) avx2::multiply_panel(panel);
+      return;
     case Isa::Avx512:
       return avx512::multiply_panel(panel);
   }
@@ -184,12 +191,29 @@ Call prepare(const IntegerPlan& p, const IntegerFinish& f) noexcept {
   return {true, true, number(ends[0]), number(ends[1])};
 }
 
+std::size_t band_bytes(const IntegerPlan& p) noexcept {
+  const int64_t bytes = p.band_height(p.band) * p.columns * p.shape.channels * p.number_bytes() + kSlack;
+  return static_cast<std::size_t>(up(bytes, 64));
+}
+
+/// Of a worker: a band and, in pairs, where the fours of a panel are in it.
+std::size_t storage_bytes(const IntegerPlan& p) noexcept {
+  return band_bytes(p) + (p.paired ? static_cast<std::size_t>(up(4 * p.fours, 64)) : 0);
+}
+
 /// One share of the work.
 class Worker {
  public:
   Worker(const IntegerPlan& plan, const IntegerOperands& operands, const IntegerFinish& finish, const Call& call,
-         std::byte* band) noexcept
-      : p_(plan), s_(plan.shape), o_(operands), f_(finish), call_(call), storage_(band), size_(plan.number_bytes()) {}
+         std::byte* storage) noexcept
+      : p_(plan),
+        s_(plan.shape),
+        o_(operands),
+        f_(finish),
+        call_(call),
+        storage_(storage),
+        offsets_(reinterpret_cast<std::int32_t*>(storage + band_bytes(plan))),
+        size_(plan.number_bytes()) {}
 
   void run(int64_t image, int64_t band, int64_t first_panel, int64_t last_panel) noexcept {
     const int64_t first = band * p_.band, rows = std::min(p_.band, s_.out_height - first);
@@ -242,7 +266,7 @@ class Worker {
   }
 
   void take(const std::byte* from, std::byte* to, int64_t count) const noexcept {
-    if (!p_.vnni)
+    if (!p_.in_fours())
       widen_on(p_.isa, from, reinterpret_cast<std::int16_t*>(to), count, o_.src_signed, o_.src_zero_point);
     else if (!o_.src_signed)
       std::memcpy(to, from, static_cast<std::size_t>(count));
@@ -251,7 +275,7 @@ class Worker {
   }
 
   void pad(std::byte* to, int64_t count) const noexcept {
-    std::memset(to, p_.vnni ? unsigned_zero() : 0, static_cast<std::size_t>(count * size_));
+    std::memset(to, p_.in_fours() ? unsigned_zero() : 0, static_cast<std::size_t>(count * size_));
   }
 
   std::int32_t unsigned_zero() const noexcept { return o_.src_zero_point + (o_.src_signed ? 128 : 0); }
@@ -273,10 +297,17 @@ class Worker {
     t.width = width;
     t.weights = o_.packed + (group * p_.group_width() + inside) * p_.channel_bytes();
     if (panel + 1 < s_.groups * p_.panels) t.next_weights = t.weights + bytes;
-    if (p_.vnni) {
+    if (p_.in_fours()) {
       t.weight_sums = reinterpret_cast<const std::int32_t*>(t.weights);
       t.zero_point = unsigned_zero();
       t.weights += width * 4;
+    }
+    if (p_.paired) {
+      const auto* head = reinterpret_cast<const std::int32_t*>(t.weights);
+      t.pairs = head[0], t.alone = head[1];
+      for (int64_t i = 0; i < 2 * t.pairs + t.alone; ++i) offsets_[i] = p_.steps[static_cast<std::size_t>(head[kOrder + i])];
+      t.offsets = offsets_;
+      t.weights += head_bytes(p_.fours);
     }
     t.wide = p_.wide;
     t.columns = std::min(width, per_group - inside);
@@ -307,46 +338,94 @@ class Worker {
   const IntegerFinish& f_;
   const Call& call_;
   std::byte* const storage_;
+  std::int32_t* const offsets_;
   const int64_t size_;
   const std::byte* band_ = nullptr;
   int64_t image_ = -1, index_ = -1;
 };
 
-std::size_t band_bytes(const IntegerPlan& p) noexcept {
-  const int64_t bytes = p.band_height(p.band) * p.columns * p.shape.channels * p.number_bytes() + kSlack;
-  return static_cast<std::size_t>(up(bytes, 64));
+/// Panel by panel: where it comes from.
+template <class F>
+void each_panel(const IntegerPlan& p, const IntegerWeights& w, F f) {
+  const int64_t per_group = p.shape.out_channels / p.shape.groups;
+  for (int64_t group = 0; group < p.shape.groups; ++group)
+    for (int64_t panel = 0; panel < p.panels; ++panel) {
+      const int64_t first = panel * p.width, width = p.panel_width(first);
+      f(w.data + (group * per_group + first) * w.out, width, std::min(width, per_group - first));
+    }
 }
 
-/// `together`: depths that stand side by side.
+/// One of `real` channels and some that fill up; `together`: depths that stand side by side. Returns its end.
 template <class W, int64_t together>
-void pack_as(const IntegerPlan& p, const IntegerWeights& w, W* to) noexcept {
+W* pack_panel(const IntegerPlan& p, const IntegerWeights& w, const std::int8_t* data, int64_t width, int64_t real, W* to) {
   const IntegerShape& s = p.shape;
-  const int64_t per_group = s.out_channels / s.groups, inner = s.channels / s.groups;
-  const auto taps = static_cast<int64_t>(p.taps.size());
+  const int64_t inner = s.channels / s.groups, taps = static_cast<int64_t>(p.taps.size());
   const auto within_channel = [&](int64_t tap, int64_t k) {
     const int64_t flat = tap * p.real_run + k, position = flat / inner;
     const int64_t row = position / s.kernel_width * (p.turned ? w.column : w.row);
     const int64_t column = position % s.kernel_width * (p.turned ? w.row : w.column);
     return flat % inner * w.in + row + column;
   };
-  for (int64_t group = 0; group < s.groups; ++group)
-    for (int64_t panel = 0; panel < p.panels; ++panel) {
-      const int64_t first = panel * p.width, width = p.panel_width(first), real = std::min(width, per_group - first);
-      const std::int8_t* data = w.data + (group * per_group + first) * w.out;
-      auto* sums = reinterpret_cast<std::int32_t*>(to);
-      if (p.vnni) to += width * 4, std::fill_n(sums, width, 0);
-      for (int64_t tap = 0; tap < taps; ++tap)
-        for (int64_t k = 0; k < p.run; k += together, to += width * together) {
-          const int64_t depths = std::min(together, p.real_run - k);
-          if (depths < together || real < width) std::fill_n(to, width * together, W{0});
-          for (int64_t i = 0; i < depths; ++i) {
-            const std::int8_t* from = data + within_channel(tap, k + i);
-            for (int64_t c = 0; c < real; ++c) to[c * together + i] = static_cast<W>(from[c * w.out] - w.zero_point);
-          }
-          for (int64_t c = 0; p.vnni && c < real; ++c)
-            for (int64_t i = 0; i < together; ++i) sums[c] += to[c * together + i];
-        }
+  for (int64_t tap = 0; tap < taps; ++tap)
+    for (int64_t k = 0; k < p.run; k += together, to += width * together) {
+      const int64_t depths = std::min(together, p.real_run - k);
+      if (depths < together || real < width) std::fill_n(to, width * together, W{0});
+      for (int64_t i = 0; i < depths; ++i) {
+        const std::int8_t* from = data + within_channel(tap, k + i);
+        for (int64_t c = 0; c < real; ++c) to[c * together + i] = static_cast<W>(from[c * w.out] - w.zero_point);
+      }
     }
+  return to;
+}
+
+template <class W, int64_t together>
+void pack_as(const IntegerPlan& p, const IntegerWeights& w, W* to) {
+  each_panel(p, w, [&](const std::int8_t* data, int64_t width, int64_t real) {
+    to = pack_panel<W, together>(p, w, data, width, real, to);
+  });
+}
+
+/// Of each channel of fours.
+void write_sums(const std::int8_t* from, int64_t fours, int64_t width, std::byte* to) {
+  auto* sums = reinterpret_cast<std::int32_t*>(to);
+  std::fill_n(sums, width, 0);
+  for (int64_t i = 0; i < fours; ++i)
+    for (int64_t c = 0; c < width; ++c, from += 4) sums[c] += from[0] + from[1] + from[2] + from[3];
+}
+
+void pack_fours(const IntegerPlan& p, const IntegerWeights& w, std::byte* to) {
+  each_panel(p, w, [&](const std::int8_t* data, int64_t width, int64_t real) {
+    auto* fours = reinterpret_cast<std::int8_t*>(to + 4 * width);
+    auto* end = pack_panel<std::int8_t, 4>(p, w, data, width, real, fours);
+    write_sums(fours, static_cast<int64_t>(p.steps.size()), width, to);
+    to = reinterpret_cast<std::byte*>(end);
+  });
+}
+
+/// Hands each panel's fours to f.
+template <class F>
+void each_paired_panel(const IntegerPlan& p, const IntegerWeights& w, F f) {
+  std::vector<std::int8_t> fours(p.steps.size() * kBytesOfFour);
+  each_panel(p, w, [&](const std::int8_t* data, int64_t width, int64_t real) {
+    pack_panel<std::int8_t, 4>(p, w, data, width, real, fours.data());
+    f(fours.data(), static_cast<int64_t>(p.steps.size()));
+  });
+}
+
+void pack_all_pairs(const IntegerPlan& p, const IntegerWeights& w, std::byte* to) {
+  each_paired_panel(p, w, [&](const std::int8_t* fours, int64_t count) {
+    write_sums(fours, count, p.width, to);
+    pack_pairs(fours, count, p.fours, to + 4 * p.width);
+    to += p.width * p.channel_bytes();
+  });
+}
+
+/// Of a panel.
+int64_t most_fours(const IntegerPlan& p, const IntegerWeights& w) {
+  auto most = static_cast<int64_t>(p.steps.size());
+  if (w.bounded) return most;
+  each_paired_panel(p, w, [&](const std::int8_t* fours, int64_t count) { most = std::max(most, count_fours(fours, count)); });
+  return most;
 }
 
 }  // namespace
@@ -356,6 +435,7 @@ int64_t IntegerPlan::band_height(int64_t out_rows) const noexcept {
 }
 
 int64_t IntegerPlan::channel_bytes() const noexcept {
+  if (paired) return 4 + (head_bytes(fours) + fours * kBytesOfFour) / kPairedWidth;
   return depth() * (wide ? 2 : 1) + (vnni ? 4 : 0);
 }
 
@@ -373,7 +453,7 @@ std::size_t IntegerPlan::packed_bytes() const noexcept {
 }
 
 std::size_t IntegerPlan::workspace_bytes(int workers) const noexcept {
-  return band_bytes(*this) * static_cast<std::size_t>(workers);
+  return storage_bytes(*this) * static_cast<std::size_t>(workers);
 }
 
 /// The two products and their sum are within 2^-47 of the quotient before the last rounding. That rounds as the quotient
@@ -396,26 +476,32 @@ bool fits_int32(const IntegerShape& s, bool wide) noexcept {
   return count * 255 * (wide ? 255 : 128) <= INT32_MAX;
 }
 
-bool faster_than_library(const IntegerShape& s, bool adds_numbers) noexcept {
+bool faster_than_library(const IntegerShape& s, IntegerFinish::Residual adds) noexcept {
   const int64_t depth = s.channels * s.kernel_height * s.kernel_width, pixels = s.out_height * s.out_width;
   if (has_vnni()) {
     if (s.groups != 1 || depth < 32) return false;
-    if (adds_numbers && depth < 128 && results(s) > kFarResults) return false;
+    if (adds == IntegerFinish::Residual::Float && depth < 128 && results(s) > kFarResults) return false;
     if (s.height == 1 && s.width == 1) return s.images >= 24 && s.out_channels >= 24;
     if (s.kernel_height == 1 && s.kernel_width == 1 && pixels > 1) return s.out_channels >= 24;
     return pixels > 1 && pixels <= 49 && depth >= 576 && depth >= s.out_channels && s.out_channels >= 128;
   }
-  return isa() == Isa::Avx2 && s.height == 1 && s.width == 1 && s.groups == 1 && s.images <= 32;
+  if (isa() != Isa::Avx2 || s.groups != 1) return false;
+  const bool product = s.height == 1 && s.width == 1;
+  if (s.out_channels < 32) return product && s.images <= 32;
+  return depth >= (product || adds == IntegerFinish::Residual::None ? 16 : 512);
 }
 
-IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
+namespace {
+
+IntegerPlan plan_as(const IntegerShape& given, bool wide, bool paired) {
   IntegerPlan p;
   const IntegerShape& s = p.shape = upright(given, p.turned);
   p.isa = isa();
   p.wide = wide;
   p.vnni = has_vnni() && !wide;
+  p.paired = paired;
   p.width = p.vnni ? vnni_width(s) : p.isa == Isa::Avx512 ? 32 : 16;
-  p.rows = p.isa == Isa::Avx512 ? 12 : p.isa == Isa::Avx2 ? 6 : 4;
+  p.rows = p.isa == Isa::Avx512 ? 12 : p.isa == Isa::Avx2 && !p.paired ? 6 : 4;
   p.panels = ceil_div(s.out_channels / s.groups, p.width);
   place(p);
   const Run run = runs(s, p.columns);
@@ -426,9 +512,10 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
   for (int64_t y = 0; y < run.taps_high; ++y)
     for (int64_t x = 0; x < run.taps_wide; ++x)
       p.taps.push_back(y * s.dilation_height * line + x * s.dilation_width * pixel);
-  if (p.vnni)
+  if (p.in_fours())
     for (const int64_t tap : p.taps)
       for (int64_t k = 0; k < p.run; k += 4) p.steps.push_back(static_cast<std::int32_t>(tap + k));
+  p.fours = static_cast<int64_t>(p.steps.size());
   const int64_t lines = std::max<int64_t>(1, band_bytes_for(p) / line) - (p.band_height(1) - p.pixel_rows);
   p.band = std::clamp<int64_t>(lines / p.pixel_rows, 1, s.out_height);
   p.band = ceil_div(s.out_height, ceil_div(s.out_height, p.band));
@@ -440,11 +527,25 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide) {
   return p;
 }
 
-void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept {
+}  // namespace
+
+/// In fours unless so many have to be halved that int16 is faster.
+IntegerPlan plan_integers(const IntegerShape& given, bool wide, const IntegerWeights& weights) {
+  if (isa() == Isa::Avx2 && !has_vnni() && !wide) {
+    IntegerPlan p = plan_as(given, false, true);
+    p.fours = most_fours(p, weights);
+    if (static_cast<double>(p.fours) <= kMostHalved * static_cast<double>(p.steps.size())) return p;
+  }
+  return plan_as(given, wide, false);
+}
+
+void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) {
   if (plan.wide)
     pack_as<std::int16_t, 2>(plan, weights, reinterpret_cast<std::int16_t*>(packed));
   else if (plan.vnni)
-    pack_as<std::int8_t, 4>(plan, weights, reinterpret_cast<std::int8_t*>(packed));
+    pack_fours(plan, weights, packed);
+  else if (plan.paired)
+    pack_all_pairs(plan, weights, packed);
   else
     pack_as<std::int8_t, 2>(plan, weights, reinterpret_cast<std::int8_t*>(packed));
 }
@@ -457,7 +558,7 @@ void multiply_integers(const IntegerPlan& p, const IntegerOperands& operands, co
   const Call call = prepare(p, finish);
   parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
-      Worker worker(p, operands, finish, call, operands.workspace + w * static_cast<int64_t>(band_bytes(p)));
+      Worker worker(p, operands, finish, call, operands.workspace + w * static_cast<int64_t>(storage_bytes(p)));
       for (int64_t i = items * w / workers; i < items * (w + 1) / workers; ++i) {
         const int64_t part = i / chunks, chunk = i % chunks;
         worker.run(part / bands, part % bands, panels * chunk / chunks, panels * (chunk + 1) / chunks);

@@ -2,20 +2,22 @@
 // Products of 8-bit integers summed exactly in int32, with VNNI or without: convolutions over channels-last data and
 // multiplications of matrices, with everything behind the sums in the same pass.
 //
-// Without VNNI data are widened to int16, less their zero point, one band of rows at a time; padding becomes zeros there.
-// Pairs of products of int16 cannot overflow int32 (vpmaddwd), so weights may use all 8 bits, and all 9 bits less a zero
-// point.
+// With AVX2 fours are multiplied in pairs (pairs.h), faster than the library, whose sums saturate there. Elsewhere without
+// VNNI, and where weights less a zero point or too many halves need it, data are widened to int16, less their zero point, one
+// band of rows at a time; padding becomes zeros there. Pairs of products of int16 cannot overflow int32 (vpmaddwd), so weights
+// may use all 8 bits, and all 9 bits less a zero point.
 //
-// GOP/s of one Zen 5 core, ours : the library's saturating kernel : FP32 (bench_integer):
-//                            INC_MAX_ISA=avx2   avx512_core
-//   3×3 128→128 on 28×28     185 : 216 : 115    373 : 444 : 230
-//   3×3 512→512 on 7×7       171 : 207 : 102    353 : 412 : 202
-//   1×1 1024→256 on 14×14    180 : 222 : 104    353 : 445 : 222
-//   1×1 96→576 on 14×14      159 : 185 : 113    304 : 372 : 224
-//   1×1 64→256 on 56×56      145 : 169 : 108    279 : 360 : 200
-//   1×1 144→24 on 56×56      109 : 198 : 114    171 : 305 : 129
-//   1×1 16→96 on 112×112      77 :  96 :  94    111 : 232 : 176
-//   128×768×3072             176 : 198 : 101    334 : 421 : 198
+// GOP/s of one core, ours : the library's saturating kernel : FP32 (bench_integer); with AVX2 weights that cannot saturate,
+// behind them any:
+//                            Zen 4, INC_MAX_ISA=avx2   Zen 5, avx512_core
+//   3×3 128→128 on 28×28     277, 171 : 204 : 119      373 : 444 : 230
+//   3×3 512→512 on 7×7       263, 157 : 189 : 103      353 : 412 : 202
+//   1×1 1024→256 on 14×14    269, 165 : 227 : 113      353 : 445 : 222
+//   1×1 96→576 on 14×14      210, 139 : 177 : 114      304 : 372 : 224
+//   1×1 64→256 on 56×56      195, 129 : 166 : 111      279 : 360 : 200
+//   1×1 144→24 on 56×56      173,  95 : 189 : 109      171 : 305 : 129
+//   1×1 16→96 on 112×112     105,  60 :  92 : 100      111 : 232 : 176
+//   128×768×3072             254, 158 : 196 :  98      334 : 421 : 198
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -39,6 +41,7 @@ struct IntegerWeights {
   const std::int8_t* data = nullptr;
   std::int64_t out = 0, in = 0, row = 0, column = 0;
   std::int32_t zero_point = 0;
+  bool bounded = false;  ///< known: no pair of fours (pairs.h) saturates by itself; then a plan needs no data
 };
 
 /// How a shape is carried out; made once. Reads only what is set here, whatever the ISA cap says later.
@@ -46,7 +49,8 @@ struct IntegerPlan {
   IntegerShape shape;  ///< a multiplication as one column of pixels; a single row turned into a column
   bool turned = false;
   Isa isa = Isa::Baseline;
-  bool vnni = false;                  ///< data stay 8-bit, in fours
+  bool vnni = false, paired = false;  ///< data stay 8-bit, in fours; without VNNI as in pairs.h
+  std::int64_t fours = 0;             ///< then: room in a panel
   bool in_place = false;              ///< unsigned data are read where they are: no padding, no number behind the last
   bool wide = false;                  ///< packed as int16 instead of int8
   std::int64_t width = 16, rows = 4;  ///< of a tile: output channels and pixels; with VNNI the last panel may be narrower
@@ -54,14 +58,15 @@ struct IntegerPlan {
   std::vector<std::int64_t> taps;     ///< bytes from an output pixel's first number to the start of each run
   std::int64_t run = 0;               ///< numbers of a tap, a multiple of 4
   std::int64_t real_run = 0;          ///< without what fills up
-  std::vector<std::int32_t> steps;    ///< with VNNI: taps, four numbers by four
+  std::vector<std::int32_t> steps;    ///< in fours: taps, four numbers by four
   std::int64_t band = 1;              ///< output rows that are widened together
   std::int64_t columns = 0;           ///< of a widened row
   std::int64_t row_step = 1, column_step = 1;      ///< input rows and columns per widened one
   std::int64_t pixel_rows = 1, pixel_columns = 1;  ///< widened rows and columns per output pixel
   std::vector<std::int32_t> pixels;  ///< bytes from the start of a widened band to its output pixels, and some more
 
-  std::int64_t number_bytes() const noexcept { return vnni ? 1 : 2; }
+  bool in_fours() const noexcept { return vnni || paired; }
+  std::int64_t number_bytes() const noexcept { return in_fours() ? 1 : 2; }
   std::int64_t depth() const noexcept { return static_cast<std::int64_t>(taps.size()) * run; }
   std::int64_t band_height(std::int64_t out_rows) const noexcept;
   std::int64_t channel_bytes() const noexcept;                  ///< of packed weights
@@ -71,23 +76,11 @@ struct IntegerPlan {
   std::size_t workspace_bytes(int workers) const noexcept;
 };
 
-/// `wide`: the weights need more than 8 bits.
-IntegerPlan plan_integers(const IntegerShape& shape, bool wide);
+/// `wide`: the weights need more than 8 bits. Looks at weights whose neighbours are not known to be bounded.
+IntegerPlan plan_integers(const IntegerShape& shape, bool wide, const IntegerWeights& weights);
 /// The sums of any 8-bit data and weights stay within int32.
 bool fits_int32(const IntegerShape& shape, bool wide) noexcept;
-/// Where the library's sums are exact too, and it takes longer, on the CPU and under the cap that plan_integers() obeys.
-/// - With VNNI: our tiles are finished row by row while the next is multiplied, and the next weights are fetched. Inside
-///   networks, batch 1, one Zen 5 core, times of the library's (brgconv, brgemm): 1×1 144→24 on 56×56 and 32→192 on 28×28
-///   0.86, 64→384 0.87, 384→64 0.83 to 0.95, 96→576 0.90, 576→96 0.95, 320→1280 on 7×7 0.91; 256→64 on 56×56 0.93, 512→128
-///   0.92, 128→512 and 256→1024 with a residual 0.86 and 0.90, 512→2048 0.74, with strides 0.79 to 0.91; 128×768×768 0.93,
-///   128×3072×768 0.96. The same with batch 16 0.82 to 0.90. 64→256 on 56×56 is level: 0.97, to numbers 0.97. The library
-///   stays where it is ahead: that with a residual of numbers (`adds_numbers`), which it sums in place, 1.27; 24→144 on
-///   56×56 1.06, 16→96 on 112×112 1.1, to 16 channels 1.9, few rows of a product 1.1 to 1.5; or level: 3×3 but for deep ones
-///   on at most 7×7 pixels, where weights make the time (0.89).
-/// - With AVX2 alone: products of up to 32 rows; GOP/s ours : library's on the same core, 1×4096×4096 50 : 10,
-///   4×768×3072 161 : 49, 16×768×3072 155 : 114, 32×768×768 181 : 167, 128×768×768 182 : 197.
-bool faster_than_library(const IntegerShape& shape, bool adds_numbers = false) noexcept;
-void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed) noexcept;
+void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed);
 
 /// 1 / scale as a sum of two numbers such that x * high + x * low, rounded once behind the products, rounds to the same
 /// 8-bit number as x / scale for every x. Zeros where there is none (about one scale in 2000).
@@ -121,6 +114,21 @@ struct IntegerFinish {
   std::int32_t out_zero_point = 0;
   Inverse inverse = {};  ///< of out_scale, by exact_inverse(): saves divisions
 };
+
+/// Where the library's sums are exact too, and it takes longer, on the CPU and under the cap that plan_integers() obeys.
+/// - With VNNI: our tiles are finished row by row while the next is multiplied, and the next weights are fetched. Inside
+///   networks, batch 1, one Zen 5 core, times of the library's (brgconv, brgemm): 1×1 144→24 on 56×56 and 32→192 on 28×28
+///   0.86, 64→384 0.87, 384→64 0.83 to 0.95, 96→576 0.90, 576→96 0.95, 320→1280 on 7×7 0.91; 256→64 on 56×56 0.93, 512→128
+///   0.92, 128→512 and 256→1024 with a residual 0.86 and 0.90, 512→2048 0.74, with strides 0.79 to 0.91; 128×768×768 0.93,
+///   128×3072×768 0.96. The same with batch 16 0.82 to 0.90. 64→256 on 56×56 is level: 0.97, to numbers 0.97. The library
+///   stays where it is ahead: that with a residual of numbers, which it sums in place, 1.27; 24→144 on 56×56 1.06, 16→96 on
+///   112×112 1.1, to 16 channels 1.9, few rows of a product 1.1 to 1.5; or level: 3×3 but for deep ones on at most 7×7
+///   pixels, where weights make the time (0.89).
+/// - With AVX2, where weights cannot saturate: in pairs. Inside networks, one Zen 4 core: products 0.5 to 0.9 (128×768×768
+///   0.86, 128×3072×768 0.77), 1×1 1024→256 0.85, 16→96 on 112×112 0.77, 24→144 on 56×56 0.85, 144→32 0.88, 7×7 from 3
+///   channels 0.68, 3×3 with strides 0.85 to 0.95. The library stays where it adds a residual to shallow sums (64→256 1.08,
+///   128→512 1.03 to 1.08, 256→512 with strides 1.13; 256→1024 level) and where few channels leave lanes empty (144→24 1.1).
+bool faster_than_library(const IntegerShape& shape, IntegerFinish::Residual adds = IntegerFinish::Residual::None) noexcept;
 
 struct IntegerOperands {
   const std::byte* src = nullptr;  ///< dense, channels last

@@ -23,8 +23,10 @@ struct IntegerPanel {
   std::int64_t pixel_count, rows;
   const std::int64_t* taps;
   std::int64_t tap_count, run_bytes;
-  const std::int32_t* steps;  ///< with VNNI: bytes from a pixel to each four numbers
+  const std::int32_t* steps;  ///< in fours: bytes from a pixel to each four numbers
   std::int64_t step_count;
+  const std::int32_t* offsets;  ///< the same in the order of pairs.h, or none
+  std::int64_t pairs, alone;
   const std::byte* weights;
   const std::byte* next_weights;  ///< of the panel that follows, or none
   bool wide;
@@ -32,8 +34,8 @@ struct IntegerPanel {
   std::int64_t columns;             ///< real ones
   const float *scale, *bias;        ///< of its channels, readable to kMostWidth
   const float* factor;              ///< likewise, or none
-  const std::int32_t* weight_sums;  ///< with VNNI: of each channel, readable likewise
-  std::int32_t zero_point;          ///< with VNNI: of the data as unsigned numbers
+  const std::int32_t* weight_sums;  ///< in fours: of each channel, readable likewise
+  std::int32_t zero_point;          ///< in fours: of the data as unsigned numbers
   bool bounded;                     ///< quantization and factors at most, of values so small that none over- or underflows
   bool plain;                       ///< and no factors
   std::int32_t low, high;           ///< then: what the clip leaves of the output's numbers
@@ -45,19 +47,21 @@ struct IntegerPanel {
 
 /// One tile of pixels, before what lies behind the sums.
 struct IntegerTile {
-  const std::byte* weights;
-  const std::int64_t* taps;
-  const std::int64_t* taps_end;
-  std::int64_t run_bytes;
-  std::int32_t* sums;
-  const std::byte* band;
-  const std::int32_t* pixels;
-  const std::int32_t* steps;
-  const std::int32_t* steps_end;
-  std::int64_t width;
-  const std::int32_t* initial;
-  const std::byte* next;   ///< of the weights that follow: fetched while the tile is multiplied,
-  std::int64_t next_step;  ///< as far with each four numbers of a run
+  const std::byte* weights = nullptr;
+  const std::int64_t* taps = nullptr;
+  const std::int64_t* taps_end = nullptr;
+  std::int64_t run_bytes = 0;
+  std::int32_t* sums = nullptr;
+  const std::byte* band = nullptr;
+  const std::int32_t* pixels = nullptr;
+  const std::int32_t* steps = nullptr;
+  const std::int32_t* steps_end = nullptr;
+  std::int64_t width = 0;
+  const std::int32_t* initial = nullptr;
+  const std::byte* next = nullptr;   ///< of the weights that follow: fetched while the tile is multiplied,
+  std::int64_t next_step = 0;  ///< as far with each four numbers of a run
+  const std::int32_t* offsets = nullptr;
+  std::int64_t pairs = 0, alone = 0;
 };
 
 }  // namespace inc::kernels

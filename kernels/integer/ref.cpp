@@ -55,8 +55,8 @@ Floats times_power(const Floats& a, const Floats& power) {
   return each(
       [&](int i) { return power.v[i] == power.v[i] ? __builtin_ldexpf(a.v[i], static_cast<int>(power.v[i])) : power.v[i]; });
 }
-Floats with_sign(const Floats& a, const Floats& sign) {
-  return each([&](int i) { return __builtin_copysignf(a.v[i], sign.v[i]); });
+Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
+  return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; });
 }
 Floats zero_where_nan(const Floats& a) {
   return each([&](int i) { return a.v[i] == a.v[i] ? a.v[i] : 0.0f; });
@@ -74,7 +74,7 @@ void store_8(std::byte* to, const Floats& a, std::int32_t zero_point) {
 struct Quantizer {
   float scale;
   std::int32_t zero_point, low, high;
-  Quantizer(float s, std::int32_t zero, std::int32_t least, std::int32_t most)
+  Quantizer(float s, Inverse, std::int32_t zero, std::int32_t least, std::int32_t most)
       : scale(s), zero_point(zero), low(least), high(most) {}
   template <bool>
   void store(std::byte* to, const Floats& x) const {

@@ -131,11 +131,11 @@ std::vector<std::byte> expected(const IntegerShape& s, const Data& d, const Inte
 
 std::vector<std::byte> found(const IntegerShape& s, const Data& d, IntegerFinish finish, bool wide, int workers) {
   finish.inverse = exact_inverse(finish.out_scale);
-  const IntegerPlan plan = plan_integers(s, wide);
-  std::vector<std::byte> packed(plan.packed_bytes()), workspace(plan.workspace_bytes(workers) + 64, std::byte{0x5a});
   const int64_t area = s.kernel_height * s.kernel_width;
-  pack_integers(plan, {d.weights.data(), s.channels / s.groups * area, area, s.kernel_width, 1, d.weight_zero_point},
-                packed.data());
+  const IntegerWeights weights{d.weights.data(), s.channels / s.groups * area, area, s.kernel_width, 1, d.weight_zero_point};
+  const IntegerPlan plan = plan_integers(s, wide, weights);
+  std::vector<std::byte> packed(plan.packed_bytes()), workspace(plan.workspace_bytes(workers) + 64, std::byte{0x5a});
+  pack_integers(plan, weights, packed.data());
   std::vector<std::byte> out(at(output_size(s) * bytes_of(finish.output)) + 64, std::byte{0xa5});
   IntegerOperands operands{d.src.data(), d.src_signed,     d.src_zero_point, packed.data(),
                            out.data(),   workspace.data(), workers};
@@ -145,7 +145,18 @@ std::vector<std::byte> found(const IntegerShape& s, const Data& d, IntegerFinish
   return out;
 }
 
+/// Weights of which few are so large that neighbours saturate int16.
+Data mostly_small(Data d) {
+  for (std::size_t i = 0; i < d.weights.size(); ++i)
+    if (i % 97 != 0) d.weights[i] = static_cast<std::int8_t>(d.weights[i] / 2);
+  return d;
+}
+
 void expect_equal(const IntegerShape& s, const Data& d, const IntegerFinish& finish, bool wide = false, int workers = 1) {
+  if (isa() == Isa::Avx2 && !has_vnni() && !wide) {
+    const Data small = mostly_small(d);
+    EXPECT_EQ(found(s, small, finish, wide, workers), expected(s, small, finish)) << "in pairs";
+  }
   EXPECT_EQ(found(s, d, finish, wide, workers), expected(s, d, finish))
       << s.images << "x" << s.height << "x" << s.width << "x" << s.channels << " to " << s.out_channels << " in " << s.groups
       << ", kernel " << s.kernel_height << "x" << s.kernel_width;
@@ -365,6 +376,20 @@ TEST_P(IntegerKernels, AgreeForAnyNumberOfShares) {
     }
     set_threads(0);
   }
+}
+
+TEST(IntegerKernels, PairsFoursUnlessTooManyAreHalved) {
+  cap_isa(Isa::Avx2, false);
+  if (isa() != Isa::Avx2) GTEST_SKIP() << "this CPU lacks AVX2";
+  const IntegerShape s = product(8, 300, 64);
+  const Data full = make_data(s, false, 0, 0), small = mostly_small(full);
+  const auto plan = [&](const Data& d) {
+    return plan_integers(s, false, {d.weights.data(), s.channels, 1, 1, 1, 0});
+  };
+  EXPECT_TRUE(plan(small).paired);
+  EXPECT_GT(plan(small).fours, 75);
+  EXPECT_FALSE(plan(full).paired);
+  cap_isa(Isa::Avx512, true);
 }
 
 TEST(IntegerKernels, KnowsWhichSumsFit) {
