@@ -124,12 +124,13 @@ kernels::IntegerWeights weights_of(const ir::Tensor& q, const Anchor& a, const I
   return weights;
 }
 
-/// Weights that were found not to saturate (the anchor's note would say so) need not be looked at where pairs are the same.
+/// Weights need not be looked at with VNNI, nor where pairs are the library's and were found not to saturate, as the anchor's
+/// note would say.
 IntegerPlan planned(const Builder& b, const Anchor& a, const IntegerForm& form) {
   const IntegerShape& s = form.shape;
   const bool wide = a.weights->zero_point != 0;
-  if (!has_vnni() && a.note.empty() && s.channels / s.groups % 2 == 0)
-    return kernels::plan_integers(s, wide, {.bounded = true});
+  const bool looked_at = !has_vnni() && a.note.empty() && s.channels / s.groups % 2 == 0;
+  if (kernels::has_vnni() || looked_at) return kernels::plan_integers(s, wide, {.bounded = true});
   return kernels::plan_integers(s, wide, weights_of(b.known(a.weights->q)->at_hand(), a, form));
 }
 

@@ -1,8 +1,5 @@
 #include <immintrin.h>
 
-#include <algorithm>
-#include <cstring>
-
 #include "kernels/integer/panel.h"
 #define INC_KERNEL_ISA avx2
 
@@ -71,6 +68,8 @@
 #define INC_KEEP5 INC_KEEP4 INC_KEEP("256", "8", "9")
 #define INC_KEEP6 INC_KEEP5 INC_KEEP("320", "10", "11")
 
+#include "kernels/integer/pairs256.h"
+
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
@@ -88,53 +87,6 @@ void multiply(const IntegerTile& t) {
   INC_ROWS(1) INC_ROWS(2) INC_ROWS(3) INC_ROWS(4) INC_ROWS(5) INC_ROWS(6)
 #undef INC_ROWS
 }
-
-inline __attribute__((always_inline)) __m256i four(const std::byte* from) {
-  std::int32_t numbers;
-  std::memcpy(&numbers, from, 4);
-  return _mm256_set1_epi32(numbers);
-}
-
-/// In fours, as in pairs.h: 4 pixels × 16 channels are 8 sums, beside them 4 vectors of weights, ones and 3 for products.
-template <int kRows>
-struct Sums {
-  __m256i v[kRows][2];
-
-  inline __attribute__((always_inline)) Sums(const IntegerTile& t) {
-    const std::byte* pixels[kRows];
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      for (int i = 0; i < 2; ++i) v[r][i] = _mm256_load_si256(reinterpret_cast<const __m256i*>(t.initial) + i);
-      pixels[r] = t.band + t.pixels[r];
-    }
-    const __m256i ones = _mm256_set1_epi16(1);
-    const auto* w = reinterpret_cast<const __m256i*>(t.weights);
-    const std::int32_t *at = t.offsets, *const pairs_end = at + 2 * t.pairs, *const end = pairs_end + t.alone;
-    for (; at != pairs_end; at += 2, w += 4) {
-      const std::int64_t one = at[0], other = at[1];
-      const __m256i a = _mm256_loadu_si256(w), b = _mm256_loadu_si256(w + 1);
-      const __m256i c = _mm256_loadu_si256(w + 2), d = _mm256_loadu_si256(w + 3);
-#pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) {
-        const __m256i x = four(pixels[r] + one), y = four(pixels[r] + other);
-        const __m256i low = _mm256_add_epi16(_mm256_maddubs_epi16(x, a), _mm256_maddubs_epi16(y, c));
-        v[r][0] = _mm256_add_epi32(v[r][0], _mm256_madd_epi16(low, ones));
-        const __m256i high = _mm256_add_epi16(_mm256_maddubs_epi16(x, b), _mm256_maddubs_epi16(y, d));
-        v[r][1] = _mm256_add_epi32(v[r][1], _mm256_madd_epi16(high, ones));
-      }
-    }
-    for (; at != end; ++at, w += 2) {
-      const std::int64_t one = *at;
-      const __m256i a = _mm256_loadu_si256(w), b = _mm256_loadu_si256(w + 1);
-#pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) {
-        const __m256i x = four(pixels[r] + one);
-        v[r][0] = _mm256_add_epi32(v[r][0], _mm256_madd_epi16(_mm256_maddubs_epi16(x, a), ones));
-        v[r][1] = _mm256_add_epi32(v[r][1], _mm256_madd_epi16(_mm256_maddubs_epi16(x, b), ones));
-      }
-    }
-  }
-};
 
 template <int kRows>
 void multiply_pairs(const IntegerTile& t) {
@@ -263,148 +215,5 @@ struct Quantizer {
 }  // namespace inc::kernels::INC_KERNEL_ISA
 
 #include "kernels/integer/body.h"
-
-namespace inc::kernels::INC_KERNEL_ISA {
-namespace {
-
-/// What a clip leaves of the numbers, as they are quantized.
-std::int32_t end_of(float x, const Finish& f) {
-  x /= f.out_scale;
-  x = std::min(std::max(x == x ? x : 0.0f, -1000.0f), 1000.0f);
-  const float least = f.output == Output::UInt8 ? 0.0f : -128.0f;
-  x = std::min(std::max(__builtin_rintf(x) + static_cast<float>(f.out_zero_point), least), least + 255.0f);
-  return static_cast<std::int32_t>(x);
-}
-
-/// From sums to bytes, where nothing over- or underflows and only a clip activates.
-template <Output kOutput, Residual kResidual, bool kFactor>
-struct ToBytes {
-  static constexpr std::int64_t kOut = 1, kAdd = size_of(kResidual);
-  const Finish& f;
-  const Channels c;
-  Quantizer quantizer;
-
-  explicit ToBytes(const IntegerPanel& p)
-      : f(*p.finish),
-        c{mul(load(p.scale), all(f.run_scale)), load(p.bias), kFactor ? load(p.factor) : all(1.0f)},
-        quantizer(f.out_scale, f.inverse, f.out_zero_point, 0, 0) {
-    alignas(16) std::int8_t ends[2][kLanes];
-    for (std::int64_t i = 0; i < kLanes; ++i) {
-      const float factor = kFactor ? p.factor[i] : 1.0f;
-      const std::int32_t a = end_of(f.low * factor, f), b = end_of(f.high * factor, f);
-      ends[0][i] = static_cast<std::int8_t>(std::min(a, b)), ends[1][i] = static_cast<std::int8_t>(std::max(a, b));
-    }
-    quantizer.least = _mm_load_si128(reinterpret_cast<const __m128i*>(ends[0]));
-    quantizer.most = _mm_load_si128(reinterpret_cast<const __m128i*>(ends[1]));
-  }
-
-  INC_ALWAYS void operator()(Floats sums, const std::byte* addend, std::byte* dst) const {
-    Floats x = add(mul(sums, c.scale), c.bias);
-    if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
-    if constexpr (kFactor) x = mul(x, c.factor);
-    quantizer.template store<kOutput == Output::UInt8>(dst, x);
-  }
-};
-
-template <Residual kResidual>
-struct ToFloats {
-  static constexpr std::int64_t kOut = 4, kAdd = size_of(kResidual);
-  const Finish& f;
-  const Channels c;
-
-  explicit ToFloats(const IntegerPanel& p) : f(*p.finish), c{mul(load(p.scale), all(f.run_scale)), load(p.bias), all(1.0f)} {}
-
-  INC_ALWAYS void operator()(Floats sums, const std::byte* addend, std::byte* dst) const {
-    Floats x = add(mul(sums, c.scale), c.bias);
-    if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
-    store(reinterpret_cast<float*>(dst), clip(f, x));
-  }
-};
-
-/// A panel of 16 channels in fours: sums are finished in the registers they are in.
-template <class To>
-struct AtOnce {
-  const To to;
-  const std::int64_t stride;
-  IntegerTile t;
-  std::byte* dst;
-  const std::byte* addend;
-
-  AtOnce(const IntegerPanel& p, const std::int32_t* initial)
-      : to(p),
-        stride(p.stride),
-        t{.weights = p.weights,
-          .band = p.band,
-          .pixels = p.pixels,
-          .initial = initial,
-          .offsets = p.offsets,
-          .pairs = p.pairs,
-          .alone = p.alone},
-        dst(p.dst),
-        addend(p.residual) {}
-
-  template <int kRows>
-  void rows() {
-    const Sums<kRows> sums(t);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      to(floats(sums.v[r][0], sums.v[r][1]), addend, dst);
-      dst += stride * To::kOut, addend += stride * To::kAdd;
-    }
-    t.pixels += kRows;
-  }
-
-  void run(std::int64_t pixels) {
-    for (; pixels >= 4; pixels -= 4) rows<4>();
-    if (pixels == 1) rows<1>();
-    if (pixels == 2) rows<2>();
-    if (pixels == 3) rows<3>();
-  }
-};
-
-template <Output kOutput, Residual kResidual>
-void to_bytes(const IntegerPanel& p, const std::int32_t* initial) {
-  if (p.factor != nullptr)
-    AtOnce<ToBytes<kOutput, kResidual, true>>(p, initial).run(p.pixel_count);
-  else
-    AtOnce<ToBytes<kOutput, kResidual, false>>(p, initial).run(p.pixel_count);
-}
-
-template <Residual kResidual>
-void run_at_once(const IntegerPanel& p, const std::int32_t* initial) {
-  const Output output = p.finish->output;
-  if (output == Output::Float) return AtOnce<ToFloats<kResidual>>(p, initial).run(p.pixel_count);
-  if constexpr (kResidual != Residual::Float)
-    return output == Output::UInt8 ? to_bytes<Output::UInt8, kResidual>(p, initial)
-                                   : to_bytes<Output::Int8, kResidual>(p, initial);
-}
-
-bool takes(const IntegerPanel& p) {
-  const Finish& f = *p.finish;
-  if (p.offsets == nullptr || p.columns != kLanes || f.activation != IntegerActivation::None) return false;
-  return f.output == Output::Float ? p.factor == nullptr : p.bounded && f.residual != Residual::Float;
-}
-
-}  // namespace
-
-bool multiply_at_once(const IntegerPanel& p) noexcept {
-  if (!takes(p)) return false;
-  alignas(32) std::int32_t initial[kLanes];
-  for (std::int64_t c = 0; c < kLanes; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
-  switch (p.finish->residual) {
-    case Residual::None:
-      run_at_once<Residual::None>(p, initial);
-      break;
-    case Residual::UInt8:
-      run_at_once<Residual::UInt8>(p, initial);
-      break;
-    case Residual::Int8:
-      run_at_once<Residual::Int8>(p, initial);
-      break;
-    case Residual::Float:
-      run_at_once<Residual::Float>(p, initial);
-  }
-  return true;
-}
-
-}  // namespace inc::kernels::INC_KERNEL_ISA
+//
+#include "kernels/integer/finish256.h"
