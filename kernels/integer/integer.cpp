@@ -32,7 +32,7 @@ namespace {
 
 constexpr int64_t kBandBytes = 256 << 10;  // stays in the second-level cache while all panels pass over it
 constexpr int64_t kFarResults = 768 << 10;
-constexpr double kMostHalved = 1.4;
+constexpr double kMostHalved = 1.4, kMostFill = 1.03;
 constexpr int64_t kSlack = 64;  // read behind the last number of a band, times weights of zero
 
 int64_t ceil_div(int64_t a, int64_t b) {
@@ -405,7 +405,8 @@ bool faster_than_library(const IntegerShape& s, IntegerFinish::Residual adds) no
   if (isa() != Isa::Avx2 || s.groups != 1) return false;
   const bool product = s.height == 1 && s.width == 1;
   if (s.out_channels < 32) return product && s.images <= 32;
-  return depth >= (product || adds == IntegerFinish::Residual::None ? 16 : 512);
+  const bool filled = up(s.out_channels, kPairedWidth) <= kMostFill * static_cast<double>(s.out_channels);
+  return depth >= (product || (filled && adds == IntegerFinish::Residual::None) ? 16 : 512);
 }
 
 namespace {

@@ -127,7 +127,7 @@ struct IntegerFinish {
 /// - With AVX2, where weights cannot saturate: in pairs. Inside networks, one Zen 4 core: products 0.5 to 0.9 (128×768×768
 ///   0.86, 128×3072×768 0.77), 1×1 1024→256 0.85, 16→96 on 112×112 0.77, 24→144 on 56×56 0.85, 144→32 0.88, 7×7 from 3
 ///   channels 0.68, 3×3 with strides 0.85 to 0.95. The library stays where it adds a residual to shallow sums (64→256 1.08,
-///   128→512 1.03 to 1.08, 256→512 with strides 1.13; 256→1024 level) and where few channels leave lanes empty (144→24 1.1).
+///   128→512 1.03 to 1.08, 256→512 with strides 1.13; 256→1024 level) and where lanes stay empty (144→24 1.1, 276→276 1.03).
 bool faster_than_library(const IntegerShape& shape, IntegerFinish::Residual adds = IntegerFinish::Residual::None) noexcept;
 
 struct IntegerOperands {

@@ -112,7 +112,8 @@ void pack_pairs(const std::int8_t* given, int64_t count, int64_t room, std::byte
   const auto all = static_cast<int64_t>(fours.size()), parts = (all + kNear - 1) / kNear;
   std::vector<std::int32_t> order, alone;
   for (int64_t part = 0; part < parts; ++part) match(fours, all * part / parts, all * (part + 1) / parts, order, alone);
-  const std::int32_t head[kOrder] = {static_cast<std::int32_t>(order.size() / 2), static_cast<std::int32_t>(alone.size()), 0, 0};
+  const auto number = [](std::size_t n) { return static_cast<std::int32_t>(n); };
+  const std::int32_t head[kOrder] = {number(order.size() / 2), number(alone.size()), 0, 0};
   std::memcpy(to, head, sizeof head);
   order.insert(order.end(), alone.begin(), alone.end());
   std::byte *index = to + sizeof head, *weights = to + head_bytes(room);
