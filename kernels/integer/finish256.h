@@ -1,5 +1,5 @@
-// Panels of 16 channels in pairs whose sums are finished in the registers they are in: into bytes or numbers, behind a clip at
-// most. Rounds as the contract says, but for the quotient by the scale of the output (exact_inverse()). Included once, behind
+// Panels of 16 channels in pairs whose sums are finished in the registers they are in: into bytes or numbers, behind a clip or
+// Gelu at most. Rounds as the contract says, but for the quotient by the scale of the output (exact_inverse()). Included once, behind
 // pairs256.h and body.h.
 #include <algorithm>
 
@@ -15,8 +15,8 @@ std::int32_t end_of(float x, const Finish& f) {
   return static_cast<std::int32_t>(x);
 }
 
-/// From sums to bytes, where nothing over- or underflows and only a clip activates.
-template <Output kOutput, Residual kResidual, bool kFactor>
+/// From sums to bytes, where nothing over- or underflows.
+template <Output kOutput, Residual kResidual, bool kFactor, bool kGelu = false>
 struct ToBytes {
   static constexpr std::int64_t kOut = 1, kAdd = size_of(kResidual);
   const Finish& f;
@@ -40,12 +40,13 @@ struct ToBytes {
   INC_ALWAYS void operator()(Floats sums, const std::byte* addend, std::byte* dst) const {
     Floats x = add(mul(sums, c.scale), c.bias);
     if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
+    if constexpr (kGelu) x = gelu(x);
     if constexpr (kFactor) x = mul(x, c.factor);
     quantizer.template store<kOutput == Output::UInt8>(dst, x);
   }
 };
 
-template <Residual kResidual>
+template <Residual kResidual, bool kGelu = false>
 struct ToFloats {
   static constexpr std::int64_t kOut = 4, kAdd = size_of(kResidual);
   const Finish& f;
@@ -56,6 +57,7 @@ struct ToFloats {
   INC_ALWAYS void operator()(Floats sums, const std::byte* addend, std::byte* dst) const {
     Floats x = add(mul(sums, c.scale), c.bias);
     if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
+    if constexpr (kGelu) x = gelu(x);
     store(reinterpret_cast<float*>(dst), clip(f, x));
   }
 };
@@ -108,6 +110,17 @@ void to_bytes(const IntegerPanel& p, const std::int32_t* initial) {
     AtOnce<ToBytes<kOutput, kResidual, false>>(p, initial).run(p.pixel_count);
 }
 
+void gelu_at_once(const IntegerPanel& p, const std::int32_t* initial) {
+  switch (p.finish->output) {
+    case Output::Float:
+      return AtOnce<ToFloats<Residual::None, true>>(p, initial).run(p.pixel_count);
+    case Output::UInt8:
+      return AtOnce<ToBytes<Output::UInt8, Residual::None, false, true>>(p, initial).run(p.pixel_count);
+    default:
+      return AtOnce<ToBytes<Output::Int8, Residual::None, false, true>>(p, initial).run(p.pixel_count);
+  }
+}
+
 template <Residual kResidual>
 void run_at_once(const IntegerPanel& p, const std::int32_t* initial) {
   const Output output = p.finish->output;
@@ -119,7 +132,9 @@ void run_at_once(const IntegerPanel& p, const std::int32_t* initial) {
 
 bool takes(const IntegerPanel& p) {
   const Finish& f = *p.finish;
-  if (p.offsets == nullptr || p.columns != kLanes || f.activation != IntegerActivation::None) return false;
+  if (p.offsets == nullptr || p.columns != kLanes) return false;
+  const bool gelu = f.activation == IntegerActivation::Gelu;
+  if (gelu ? f.residual != Residual::None || p.factor != nullptr : f.activation != IntegerActivation::None) return false;
   return f.output == Output::Float ? p.factor == nullptr : p.bounded && f.residual != Residual::Float;
 }
 
@@ -131,7 +146,7 @@ bool multiply_at_once(const IntegerPanel& p) noexcept {
   for (std::int64_t c = 0; c < kLanes; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
   switch (p.finish->residual) {
     case Residual::None:
-      run_at_once<Residual::None>(p, initial);
+      p.finish->activation == IntegerActivation::Gelu ? gelu_at_once(p, initial) : run_at_once<Residual::None>(p, initial);
       break;
     case Residual::UInt8:
       run_at_once<Residual::UInt8>(p, initial);

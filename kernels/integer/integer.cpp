@@ -22,7 +22,7 @@ void multiply_panel(const IntegerPanel& panel) noexcept;
 bool multiply_in_turns(const IntegerPanel& panel, bool far) noexcept;
 }  // namespace avx512vnni
 namespace avx2 {
-/// Panels of 16 channels in pairs that are clipped at most; false, and nothing done, for others.
+/// Panels of 16 channels in pairs, behind a clip or Gelu at most; false, and nothing done, for others.
 bool multiply_at_once(const IntegerPanel& panel) noexcept;
 }  // namespace avx2
 INC_KERNEL_DECLARE(void widen(const std::byte* src, std::int16_t* dst, int64_t count, bool is_signed,
