@@ -150,9 +150,9 @@ bool chosen(const Builder& b, const Anchor& a, const IntegerShape& shape) {
     return false;
   const bool amx = isa_name().find("amx") != std::string::npos, alike = has_vnni() == kernels::has_vnni();
   using Residual = IntegerFinish::Residual;
-  const Residual adds = a.residual.none()                                ? Residual::None
+  const Residual adds = a.residual.none()                             ? Residual::None
                         : b.pending_dequantize(a.residual) == nullptr ? Residual::Float
-                                                                         : Residual::UInt8;
+                                                                      : Residual::UInt8;
   return alike && !amx && kernels::faster_than_library(shape, adds);
 }
 

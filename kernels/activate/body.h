@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/activate/activate.h"
+#include "kernels/smooth.h"
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
@@ -14,9 +15,16 @@ namespace {
 
 using I64 = std::int64_t;
 
-constexpr float kLog2e = 1.44269504f, kTanh = 2 * 0.79788456f * kLog2e;
+/// The value at x of a polynomial, highest power first.
+template <int kCount>
+INC_INLINE V polynomial(const float (&c)[kCount], V x) {
+  V y = splat(c[0]);
+#pragma GCC unroll 8
+  for (int i = 1; i < kCount; ++i) y = multiply_add(y, x, splat(c[i]));
+  return y;
+}
 
-/// 1 + 2^t: a polynomial of relative error below 8e-8 over half a power to either side.
+/// 1 + 2^t.
 INC_INLINE V one_and_power(V t) {
 #if defined(__AVX512F__)
   const V n = (V)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -27,12 +35,7 @@ INC_INLINE V one_and_power(V t) {
   const V shifted = t + magic, n = shifted - magic;
 #endif
   const V f = t - n;
-  V p = splat(1.32764668e-3f);
-  p = multiply_add(p, f, splat(9.67554129e-3f));
-  p = multiply_add(p, f, splat(5.55071329e-2f));
-  p = multiply_add(p, f, splat(2.40221197e-1f));
-  p = multiply_add(p, f, splat(6.93146967e-1f));
-  p = multiply_add(p, f, splat(1.00000007f));
+  const V p = polynomial(kPowerOfTwo, f);
 #if defined(__AVX512F__)
   return (V)_mm512_scalef_ps((__m512)p, (__m512)n) + splat(1.0f);
 #else
@@ -50,15 +53,7 @@ INC_INLINE V gelu_tanh(V x) {
   return x / one_and_power(x * multiply_add(x * x, splat(-kTanh * 0.044715f), splat(-kTanh)));
 }
 INC_INLINE V gelu(V x) {
-  const V s = x * x;
-  V p = splat(-5.20967931e-9f);
-  p = multiply_add(p, s, splat(3.85035688e-7f));
-  p = multiply_add(p, s, splat(-1.14522929e-5f));
-  p = multiply_add(p, s, splat(1.59388496e-4f));
-  p = multiply_add(p, s, splat(9.55957629e-5f));
-  p = multiply_add(p, s, splat(-1.04838585e-1f));
-  p = multiply_add(p, s, splat(-2.3022072f));
-  return x / one_and_power(x * p);
+  return x / one_and_power(x * polynomial(kGeluExponent, x * x));
 }
 
 template <class F>

@@ -1,7 +1,8 @@
 // What a variant does with the sums of a tile; included once per ISA behind its Floats (16 numbers), its tile() and with
 // INC_KERNEL_ISA set to its namespace. Nothing here may be inline with external linkage.
 #include <cstring>
-#include <initializer_list>
+
+#include "kernels/smooth.h"
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
@@ -10,28 +11,28 @@ using Finish = IntegerFinish;
 using Output = IntegerFinish::Output;
 using Residual = IntegerFinish::Residual;
 
+/// The value at x of a polynomial, highest power first.
+template <int kCount>
+INC_ALWAYS Floats polynomial(const float (&c)[kCount], Floats x) {
+  Floats y = all(c[0]);
+#pragma GCC unroll 8
+  for (int i = 1; i < kCount; ++i) y = multiply_add(y, x, all(c[i]));
+  return y;
+}
+
 /// 1 + 2^t, and what is made of it, as in kernels/activate.
 INC_ALWAYS Floats one_and_power(Floats t) {
   t = min(max(t, all(-126.0f)), all(126.0f));
   const Floats n = round(t), f = add(t, mul(n, all(-1.0f)));
-  Floats p = all(1.32764668e-3f);
-  for (const float c : {9.67554129e-3f, 5.55071329e-2f, 2.40221197e-1f, 6.93146967e-1f, 1.00000007f})
-    p = multiply_add(p, f, all(c));
-  return add(times_power(p, n), all(1.0f));
+  return add(times_power(polynomial(kPowerOfTwo, f), n), all(1.0f));
 }
-
-constexpr float kLog2e = 1.44269504f, kTanh = 2 * 0.79788456f * kLog2e;
 
 INC_ALWAYS Floats sigmoid(Floats x) {
   return div(all(1.0f), one_and_power(mul(x, all(-kLog2e))));
 }
 
 INC_ALWAYS Floats gelu(Floats x) {
-  const Floats s = mul(x, x);
-  Floats p = all(-5.20967931e-9f);
-  for (const float c : {3.85035688e-7f, -1.14522929e-5f, 1.59388496e-4f, 9.55957629e-5f, -1.04838585e-1f, -2.3022072f})
-    p = multiply_add(p, s, all(c));
-  return div(x, one_and_power(mul(x, p)));
+  return div(x, one_and_power(mul(x, polynomial(kGeluExponent, mul(x, x)))));
 }
 
 INC_ALWAYS Floats clip(const Finish& f, Floats x) {
@@ -97,6 +98,19 @@ INC_ALWAYS void copy_bytes(const std::byte* from, std::byte* to, std::int64_t by
   if ((bytes & 1) != 0) to[i] = from[i];
 }
 
+/// What a clip at x leaves of the numbers, as they are quantized.
+inline std::uint8_t bound(float x, float step, std::int32_t zero_point) {
+  x /= step;
+  x = x > -1000.0f ? x : x == x ? -1000.0f : 0.0f;
+  x = __builtin_rintf(x < 1000.0f ? x : 1000.0f) + static_cast<float>(zero_point);
+  return static_cast<std::uint8_t>(x < 0.0f ? 0.0f : x > 255.0f ? 255.0f : x);
+}
+
+/// What the sums of fours start with: zero points are taken from the products at once.
+inline void start_sums(const IntegerPanel& p, std::int32_t* initial) {
+  for (std::int64_t c = 0; c < p.width; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
+}
+
 /// What is the same for all pixels of kLanes channels.
 struct Channels {
   Floats scale, bias, factor;
@@ -141,8 +155,7 @@ void run_panel(const IntegerPanel& p) {
   alignas(64) std::int32_t sums[kMostWidth * kMostRows];
   const F finish(p);
   alignas(64) std::int32_t initial[kMostWidth];
-  if (p.weight_sums != nullptr)
-    for (std::int64_t c = 0; c < p.width; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
+  if (p.weight_sums != nullptr) start_sums(p, initial);
   IntegerTile t{p.weights, p.taps,  p.taps + p.tap_count,   p.run_bytes, sums,    p.band,
                 p.pixels,  p.steps, p.steps + p.step_count, p.width,     initial, p.weights,
                 0,         p.offsets, p.pairs,                p.alone};

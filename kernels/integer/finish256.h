@@ -1,19 +1,8 @@
 // Panels of 16 channels in pairs whose sums are finished in the registers they are in: into bytes or numbers, behind a clip or
-// Gelu at most. Rounds as the contract says, but for the quotient by the scale of the output (exact_inverse()). Included once, behind
-// pairs256.h and body.h.
-#include <algorithm>
-
+// Gelu at most. Rounds as the contract says, but for the quotient by the scale of the output (exact_inverse()). Included once,
+// behind pairs256.h and body.h.
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
-
-/// What a clip leaves of the numbers, as they are quantized.
-std::int32_t end_of(float x, const Finish& f) {
-  x /= f.out_scale;
-  x = std::min(std::max(x == x ? x : 0.0f, -1000.0f), 1000.0f);
-  const float least = f.output == Output::UInt8 ? 0.0f : -128.0f;
-  x = std::min(std::max(__builtin_rintf(x) + static_cast<float>(f.out_zero_point), least), least + 255.0f);
-  return static_cast<std::int32_t>(x);
-}
 
 /// From sums to bytes, where nothing over- or underflows.
 template <Output kOutput, Residual kResidual, bool kFactor, bool kGelu = false>
@@ -28,10 +17,12 @@ struct ToBytes {
         c{mul(load(p.scale), all(f.run_scale)), load(p.bias), kFactor ? load(p.factor) : all(1.0f)},
         quantizer(f.out_scale, f.inverse, f.out_zero_point, 0, 0) {
     alignas(16) std::int8_t ends[2][kLanes];
+    const std::int32_t shift = kOutput == Output::Int8 ? 128 : 0, zero = f.out_zero_point + shift;
     for (std::int64_t i = 0; i < kLanes; ++i) {
       const float factor = kFactor ? p.factor[i] : 1.0f;
-      const std::int32_t a = end_of(f.low * factor, f), b = end_of(f.high * factor, f);
-      ends[0][i] = static_cast<std::int8_t>(std::min(a, b)), ends[1][i] = static_cast<std::int8_t>(std::max(a, b));
+      const std::uint8_t a = bound(f.low * factor, f.out_scale, zero), b = bound(f.high * factor, f.out_scale, zero);
+      ends[0][i] = static_cast<std::int8_t>((a < b ? a : b) - shift);
+      ends[1][i] = static_cast<std::int8_t>((a < b ? b : a) - shift);
     }
     quantizer.least = _mm_load_si128(reinterpret_cast<const __m128i*>(ends[0]));
     quantizer.most = _mm_load_si128(reinterpret_cast<const __m128i*>(ends[1]));
@@ -143,7 +134,7 @@ bool takes(const IntegerPanel& p) {
 bool multiply_at_once(const IntegerPanel& p) noexcept {
   if (!takes(p)) return false;
   alignas(32) std::int32_t initial[kLanes];
-  for (std::int64_t c = 0; c < kLanes; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
+  start_sums(p, initial);
   switch (p.finish->residual) {
     case Residual::None:
       p.finish->activation == IntegerActivation::Gelu ? gelu_at_once(p, initial) : run_at_once<Residual::None>(p, initial);

@@ -58,8 +58,8 @@ struct IntegerTile {
   const std::int32_t* steps_end = nullptr;
   std::int64_t width = 0;
   const std::int32_t* initial = nullptr;
-  const std::byte* next = nullptr;   ///< of the weights that follow: fetched while the tile is multiplied,
-  std::int64_t next_step = 0;  ///< as far with each four numbers of a run
+  const std::byte* next = nullptr;  ///< of the weights that follow: fetched while the tile is multiplied,
+  std::int64_t next_step = 0;       ///< as far with each four numbers of a run
   const std::int32_t* offsets = nullptr;
   std::int64_t pairs = 0, alone = 0;
 };

@@ -52,14 +52,6 @@ struct Bytes {
     real = p.columns == 64 ? ~__mmask64{0} : (__mmask64{1} << p.columns) - 1;
   }
 
-  /// What a clip leaves of the numbers, as they are quantized.
-  static INC_ALWAYS std::uint8_t bound(float x, float step, std::int32_t zero_point) {
-    x /= step;
-    x = x == x ? x : 0.0f;
-    x = std::min(std::max(x, -1000.0f), 1000.0f);
-    return static_cast<std::uint8_t>(std::min(std::max(__builtin_rintf(x) + static_cast<float>(zero_point), 0.0f), 255.0f));
-  }
-
   template <int kVector>
   INC_ALWAYS __m512 residual(const std::byte* from) const {
     if constexpr (kResidual == Residual::Float) {
@@ -166,7 +158,7 @@ template <int kVectors, int kRows, class Rows>
 void run_rows(const IntegerPanel& p, bool far) {
   const Rows finish(p);
   alignas(64) std::int32_t initial[kMostWidth], sums[2][16 * kVectors * kRows];
-  for (std::int64_t c = 0; c < 16 * kVectors; ++c) initial[c] = -p.zero_point * p.weight_sums[c];
+  start_sums(p, initial);
   const std::int64_t tiles = (p.pixel_count + kRows - 1) / kRows, each = p.step_count / kRows;
   const std::int64_t out = p.stride * size_of(p.finish->output), in = p.stride * size_of(p.finish->residual);
   const std::byte* next = p.next_weights != nullptr ? p.next_weights : p.weights;

@@ -97,12 +97,9 @@ void multiply_pairs(const IntegerTile& t) {
 }
 
 void tile(const IntegerTile& t, std::int64_t rows, bool wide) {
-  if (t.offsets != nullptr) {
-    using Pairs = void (*)(const IntegerTile&);
-    static constexpr Pairs kPairs[4] = {multiply_pairs<1>, multiply_pairs<2>, multiply_pairs<3>, multiply_pairs<4>};
-    return kPairs[rows - 1](t);
-  }
   using Multiply = void (*)(const IntegerTile&);
+  static constexpr Multiply kPairs[4] = {multiply_pairs<1>, multiply_pairs<2>, multiply_pairs<3>, multiply_pairs<4>};
+  if (t.offsets != nullptr) return kPairs[rows - 1](t);
   static constexpr Multiply kTiles[2][6] = {
       {multiply<1, false>, multiply<2, false>, multiply<3, false>, multiply<4, false>, multiply<5, false>,
        multiply<6, false>},
