@@ -50,6 +50,17 @@ INC_INLINE V larger(V a, V b) {
 #endif
 }
 
+/// The smaller; NaN in `a` alone is dropped.
+INC_INLINE V smaller(V a, V b) {
+#if defined(__AVX512F__)
+  return (V)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (V)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+  return (V)_mm_min_ps((__m128)a, (__m128)b);
+#endif
+}
+
 /// To the nearest whole number, ties to even.
 INC_INLINE VI nearest(V x) {
 #if defined(__AVX512F__)

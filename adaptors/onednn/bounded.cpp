@@ -50,6 +50,11 @@ std::optional<Bounds> real_bounds(const Anchor& a) {
   return {};
 }
 
+bool adds_alike(const Builder& b, const Anchor& a) {
+  const ir::ValueId y = a.node.outputs[0];
+  return a.residual.none() || (b.shape(a.residual) == b.shape(y) && b.dtype(a.residual) == b.dtype(y));
+}
+
 std::optional<BoundedForm> bounded_form(const Builder& b, const Anchor& a, bool with_factors) {
   const bool apart = activates_apart(a, Arithmetic::Int8), seen = !apart && a.sink && with_factors == a.factors.has_value();
   auto constants = bounded_channels(b, a, with_factors, seen ? a.sink->scale.scale : 1.0f);

@@ -21,6 +21,9 @@ struct Bounds {
 /// Nothing for activations that neither cut nor bend.
 std::optional<Bounds> real_bounds(const Anchor& anchor);
 
+/// The residual is none, or one of the output's shape and type.
+bool adds_alike(const Builder& builder, const Anchor& anchor);
+
 /// How such a group ends: what its kernel is given, and what is left to steps behind it.
 struct BoundedForm {
   BoundedChannels constants;

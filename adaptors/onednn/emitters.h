@@ -10,9 +10,10 @@ namespace inc::onednn {
 bool emit_linear(Builder& builder, const ir::Node& node);     ///< Conv, MatMul, Gemm and their groups
 bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel, with AVX2
 bool emit_stem(Builder& builder, const ir::Node& node);       ///< few input channels in INT8, with AVX2
-bool emit_stem32(Builder& builder, const ir::Node& node);     ///< the same to few output channels in FP32 and BF16
+bool emit_stem32(Builder& builder, const ir::Node& node);     ///< the same in FP32 and BF16
 bool emit_dense(Builder& builder, const ir::Node& node);      ///< one group in INT8, with AVX2
-bool emit_winograd(Builder& builder, const ir::Node& node);    ///< 3×3 windows in FP32 and BF16
+bool emit_winograd(Builder& builder, const ir::Node& node);   ///< 3×3 windows in FP32 and BF16
+bool emit_dense32(Builder& builder, const ir::Node& node);    ///< 1×1 windows in FP32, with AVX2
 bool emit_convolution(Builder& builder, const ir::Node& node);
 bool emit_deconvolution(Builder& builder, const ir::Node& node);
 bool emit_matmul(Builder& builder, const ir::Node& node);

@@ -4,6 +4,7 @@
 #include "adaptors/onednn/emitters.h"
 #include "core/base/parallel.h"
 #include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise32/depthwise32.h"
 #include "kernels/isa.h"
 
 namespace inc::onednn {
@@ -40,6 +41,36 @@ bool convolve(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape,
   return true;
 }
 
+/// The same in FP32.
+bool convolve_reals(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape) {
+  if (!a.residual.none() || a.factors || !kernels::faster_depthwise32(shape)) return false;
+  if (!a.bias.none() && !b.is_known(a.bias)) return false;
+  const bool apart = activates_apart(a, Arithmetic::Fp32);
+  const auto cut = apart ? Bounds{} : real_bounds(a);
+  if (!cut) return false;
+  const ir::Shape& out = b.shape(a.node.outputs[0]);
+  const std::int64_t taps = shape.kernel_h * shape.kernel_w, channels = shape.channels;
+  const int x = b.in(a.x, channels_last_desc(DType::Float, b.shape(a.x)));
+  const auto bytes = static_cast<std::size_t>(taps * channels) * sizeof(float);
+  const int weights = b.packed(a.weight, "depthwise32", bytes, [&](std::byte* to) {
+    const std::vector<float> from = b.known(a.weight)->at_hand().to_floats();
+    for (std::int64_t i = 0; i < taps * channels; ++i)
+      reinterpret_cast<float*>(to)[i % taps * channels + i / taps] = from[static_cast<std::size_t>(i)];
+  });
+  std::vector<float> biases(static_cast<std::size_t>(channels), 0.0f);
+  if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
+  const int bias = constant_floats(b, biases, {channels});
+  const int y = b.scratch(DType::Float, out, channels_last_desc(DType::Float, out));
+  const auto plan = std::make_shared<const kernels::Depthwise32>(kernels::plan_depthwise32(shape));
+  Step& step = b.step(a.node, "inc:depthwise32", {x, weights, bias}, {y}, [=, c = *cut, shares = threads()](Frame& f) {
+    kernels::depthwise32(
+        *plan, {f.as<float>(weights), f.as<float>(bias), f.as<float>(x), f.as<float>(y), c.low, c.high, c.slope, shares});
+  });
+  step.profile.isa = kernels::isa_name();
+  finish(b, a, {Arithmetic::Fp32, false, false, false, false, apart}, step, y);
+  return true;
+}
+
 }  // namespace
 
 bool emit_depthwise(Builder& b, const ir::Node& node) {
@@ -47,10 +78,10 @@ bool emit_depthwise(Builder& b, const ir::Node& node) {
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   if (b.dtype(node.inputs[0]) != DType::Float || !b.is_known(node.inputs[1])) return false;
   const auto shape = read_shape(b, node);
-  if (!shape) return false;
+  if (!shape || ir::element_count(b.shape(node.outputs[0])) == 0) return false;
   Anchor a = read_anchor(b, node, 0);
-  if (!a.integer || !a.residual.none() || !a.input->run_scale.none() || a.weights->zero_point != 0 || !a.bf16_casts.empty())
-    return false;
+  if (!a.integer) return convolve_reals(b, a, *shape);
+  if (!a.residual.none() || !a.input->run_scale.none() || a.weights->zero_point != 0 || !a.bf16_casts.empty()) return false;
   a.note.clear();
   const bool within = a.factors && !activates_apart(a, Arithmetic::Int8);
   return (within && convolve(b, a, *shape, true)) || convolve(b, a, *shape, false);

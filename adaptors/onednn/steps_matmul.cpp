@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "adaptors/onednn/dense32.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/integer.h"
 #include "adaptors/onednn/isa.h"
@@ -215,6 +216,18 @@ bool multiply_exactly(Builder& b, Anchor& a, const Form& f) {
   return emit_integers(b, a, form);
 }
 
+/// The group in kernels/dense32.
+bool multiply_rows(Builder& b, const Anchor& a, const Form& f) {
+  if (!f.flat || f.x_strides.back() != 1 || !b.is_known(a.weight) || b.dtype(a.x) != DType::Float) return false;
+  if (f.alpha != 1.0f || !f.addend.none()) return false;
+  return emit_products(b, a,
+                       {kernels::product_shape(f.y[0], f.x[1], f.w[1]),
+                        {nullptr, f.w_strides[1], f.w_strides[0]},
+                        plain_desc(DType::Float, b.shape(a.x)),
+                        plain_desc(DType::Float, b.shape(a.node.outputs[0])),
+                        f.bias_value});
+}
+
 bool multiply_integers(Builder& b, const ir::Node& node) {
   if (b.shape(node.inputs[0]).size() < 2 || b.shape(node.inputs[1]).size() != 2) return false;
   auto anchor = read_integers(b, node, 1);
@@ -241,7 +254,7 @@ bool emit_matmul(Builder& b, const ir::Node& node) {
     anchor.note = "the integer weight has more than two dimensions";
   }
   if (multiply_each(b, anchor, *form)) return true;
-  if (multiply_exactly(b, anchor, *form)) return true;
+  if (multiply_exactly(b, anchor, *form) || multiply_rows(b, anchor, *form)) return true;
   return make_steps(anchor, [&](const Attempt& attempt) { return multiply(b, anchor, *form, attempt); });
 }
 

@@ -8,20 +8,22 @@
 namespace inc::onednn {
 
 bool emit_stem32(Builder& b, const ir::Node& node) {
-  if (kernels::isa() != kernels::Isa::Avx512 || !isa_name().starts_with("avx512")) return false;  // others fill vectors
+  if ((kernels::isa() == kernels::Isa::Avx512) != isa_name().starts_with("avx512")) return false;
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   const DType type = b.dtype(node.inputs[0]);
   if (!multiplies(type) || !b.is_known(node.inputs[1])) return false;
   if (type == DType::BFloat16 && isa_name().find("amx") != std::string::npos) return false;
   const auto shape = one_group_shape<kernels::StemShape>(b, node);
   const ir::Shape& out = b.shape(node.outputs[0]);
-  if (!shape || !kernels::takes_stem32(*shape) || ir::element_count(out) == 0) return false;
+  if (!shape || !kernels::faster_stem32(*shape) || ir::element_count(out) == 0) return false;
   const Anchor a = read_anchor(b, node, 0);
   if (a.integer || !a.residual.none() || a.factors || (!a.bias.none() && !b.is_known(a.bias))) return false;
   const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
   const bool apart = activates_apart(a, arithmetic);
   const auto cut = apart ? Bounds{} : real_bounds(a);
   if (!cut || cut->slope != 1.0f || (apart && a.bf16)) return false;
+  const bool channels_first = shape->channels == 1 || b.slot(b.any(a.x)).desc == plain_desc(type, b.shape(a.x));
+  if (!channels_first) return false;
 
   const auto plan = std::make_shared<const kernels::Stem32>(kernels::plan_stem32(*shape, a.bf16));
   const int shares = threads(), x = b.plain(a.x);
@@ -31,15 +33,15 @@ bool emit_stem32(Builder& b, const ir::Node& node) {
       });
   std::vector<float> biases;
   if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
-  biases.resize(static_cast<std::size_t>(kernels::kStem32Channels));
-  const int bias = constant_floats(b, biases, {kernels::kStem32Channels});
+  biases.resize(static_cast<std::size_t>(plan->lanes));
+  const int bias = constant_floats(b, biases, {plan->lanes});
   const int y = b.scratch(type, out, channels_last_desc(type, out));
   const ir::Shape bytes{plan->scratch_bytes * shares};
   const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
   const char* kernel = a.bf16 ? "inc:stem32:bf16" : "inc:stem32";
   Step& step = b.step(node, kernel, {x, weights, bias}, {y, scratch}, [=, c = *cut](Frame& f) {
-    kernels::stem32(*plan, {f.as<float>(weights), f.as<float>(bias), f.at(x), f.at(y), f.at(scratch), c.low, c.high,
-                            shares});
+    kernels::stem32(*plan,
+                    {f.as<float>(weights), f.as<float>(bias), f.at(x), f.at(y), f.at(scratch), c.low, c.high, shares});
   });
   step.profile.isa = kernels::isa_name();
   finish(b, a, {arithmetic, false, false, false, false, apart}, step, y);

@@ -6,15 +6,6 @@
 #include "kernels/winograd/winograd.h"
 
 namespace inc::onednn {
-namespace {
-
-/// None, or one of the output's shape and type.
-bool takes_residual(const Builder& b, const Anchor& a) {
-  const ir::ValueId y = a.node.outputs[0];
-  return a.residual.none() || (b.shape(a.residual) == b.shape(y) && b.dtype(a.residual) == b.dtype(y));
-}
-
-}  // namespace
 
 bool emit_winograd(Builder& b, const ir::Node& node) {
   if (kernels::isa() == kernels::Isa::Baseline) return false;
@@ -27,7 +18,7 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   const std::int64_t tile = kernels::winograd_tile(*shape, type == DType::BFloat16 ? 2 : 1);
   if (tile == 0) return false;
   const Anchor a = read_anchor(b, node, 0);
-  if (a.integer || !takes_residual(b, a) || (!a.bias.none() && !b.is_known(a.bias))) return false;
+  if (a.integer || !adds_alike(b, a) || (!a.bias.none() && !b.is_known(a.bias))) return false;
   const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
   const bool apart = activates_apart(a, arithmetic);
   const auto cut = apart ? Bounds{} : real_bounds(a);
@@ -36,10 +27,9 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   const auto plan = std::make_shared<const kernels::Winograd>(kernels::plan_winograd(*shape, tile, threads()));
   const ir::Shape &in = b.shape(a.x), &out = b.shape(node.outputs[0]);
   const int x = b.in(a.x, channels_last_desc(type, in));
-  const int weights = b.packed(a.weight, "winograd " + std::to_string(tile), static_cast<std::size_t>(plan->weight_bytes),
-                               [&](std::byte* to) {
-                                 kernels::pack_winograd(*plan, b.known(a.weight)->at_hand().to_floats().data(), to);
-                               });
+  const int weights =
+      b.packed(a.weight, "winograd " + std::to_string(tile), static_cast<std::size_t>(plan->weight_bytes),
+               [&](std::byte* to) { kernels::pack_winograd(*plan, b.known(a.weight)->at_hand().to_floats().data(), to); });
   std::vector<float> biases(static_cast<std::size_t>(shape->out_channels), 0.0f);
   if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
   const int bias = constant_floats(b, biases, {shape->out_channels});
@@ -50,12 +40,12 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   const int y = b.scratch(to, out, channels_last_desc(to, out));
   const ir::Shape bytes{plan->scratch_bytes};
   const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
-  Step& step = b.step(node, "inc:winograd" + std::to_string(tile) + (a.bf16 ? ":bf16" : ""), std::move(reads), {y, scratch},
-                      [=, c = *cut, brain = a.bf16](Frame& f) {
-                        kernels::winograd(*plan, {f.at(weights), f.at(x), f.as<float>(bias),
-                                                  residual < 0 ? nullptr : f.at(residual), f.at(y), f.at(scratch), c.low,
-                                                  c.high, c.slope, brain, brain && !apart});
-                      });
+  Step& step =
+      b.step(node, "inc:winograd" + std::to_string(tile) + (a.bf16 ? ":bf16" : ""), std::move(reads), {y, scratch},
+             [=, c = *cut, brain = a.bf16](Frame& f) {
+               kernels::winograd(*plan, {f.at(weights), f.at(x), f.as<float>(bias), residual < 0 ? nullptr : f.at(residual),
+                                         f.at(y), f.at(scratch), c.low, c.high, c.slope, brain, brain && !apart});
+             });
   step.profile.isa = kernels::isa_name();
   finish(b, a, {arithmetic, false, false, false, false, apart}, step, y);
   return true;

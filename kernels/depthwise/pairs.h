@@ -134,9 +134,9 @@ struct PairSweep {
       widen<false>(pair, begin, end);
   }
 
-  /// Sums of four neighbouring output pixels. Windows of constant extents keep a pair's weights and use each pixel for all
-  /// outputs that see it.
-  template <int kWidth, int kPairs>
+  /// Sums of the first C of four neighbouring output pixels. Windows of constant extents keep a pair's weights and use each
+  /// pixel for all outputs that see it.
+  template <int kWidth, int kPairs, int C>
   INC_INLINE void accumulate(typename P::Int (&sums)[kColumns], const std::byte* weights, I64 pair, I64 group,
                              I64 column) const {
     if constexpr (kWidth > 0) {
@@ -147,10 +147,10 @@ struct PairSweep {
       for (int p = 0; p < kPairs; ++p) {
         const std::byte* from = slot(pair + p, group) + column * P::kBytes;
 #pragma GCC unroll 16
-        for (int c = 0; c < (kColumns - 1) * kStride + kWidth; ++c) {
+        for (int c = 0; c < (C - 1) * kStride + kWidth; ++c) {
           const auto v = P::load(from + c * P::kBytes);
 #pragma GCC unroll 8
-          for (int t = 0; t < kColumns; ++t) {
+          for (int t = 0; t < C; ++t) {
             const int kx = c - t * kStride;
             if (kx >= 0 && kx < kWidth) sums[t] = P::add_products(sums[t], w[p * kWidth + kx], v);
           }
@@ -162,7 +162,7 @@ struct PairSweep {
         for (I64 kx = 0; kx < s.kernel_w; ++kx, weights += P::kBytes, from += s.dilation_w * P::kBytes) {
           const auto w = P::load(weights);
 #pragma GCC unroll 8
-          for (int t = 0; t < kColumns; ++t) sums[t] = P::add_products(sums[t], w, P::load(from + t * kStride * P::kBytes));
+          for (int t = 0; t < C; ++t) sums[t] = P::add_products(sums[t], w, P::load(from + t * kStride * P::kBytes));
         }
       }
     }
@@ -180,22 +180,27 @@ struct PairSweep {
     const I64 columns = s.out_width;
     const U8 flip = job.flip_out;
     out += channel(block) * size;
-    for (I64 ox = 0; ox < columns; ox += kColumns, out += kColumns * step) {
+    const auto compute = [&]<int C>(I64 ox) __attribute__((always_inline)) {
       typename P::Int sums[kColumns];
       for (auto& sum : sums) sum = init;
-      accumulate<kWidth, kPairs>(sums, weights, pair, group, ox * kStride);
+      accumulate<kWidth, kPairs, C>(sums, weights, pair, group, ox * kStride);
       typename P::Real results[kColumns];
 #pragma GCC unroll 8
       for (int t = 0; t < kColumns; ++t) results[t] = P::scaled(sums[t], scale, shift);
       std::byte* to[kColumns];
 #pragma GCC unroll 8
-      for (int t = 0; t < kColumns; ++t) to[t] = ox + t < columns ? out + t * step : beyond;
+      for (int t = 0; t < kColumns; ++t) to[t] = t < C ? out + t * step : beyond;
       if (size == 4)
         P::store_real(to, results, reinterpret_cast<const float*>(low + bound),
                       reinterpret_cast<const float*>(high + bound));
       else
         P::store_bytes(to, results, static_cast<int>(zero), low + bound, high + bound, flip);
-    }
+    };
+    I64 ox = 0;
+    for (; ox + kColumns <= columns; ox += kColumns, out += kColumns * step) compute.template operator()<kColumns>(ox);
+    if (columns - ox == 1) compute.template operator()<1>(ox);
+    if (columns - ox == 2) compute.template operator()<2>(ox);
+    if (columns - ox == 3) compute.template operator()<3>(ox);
   }
 
   template <int kWidth, int kPairs>
@@ -232,8 +237,7 @@ DepthwiseVariant pair_variant(const DepthwiseShape& s) {
     v.sweep = one ? PairSweep<P, 1>::template run<3, 2> : PairSweep<P, 2>::template run<3, 2>;
   else
     v.sweep = one ? PairSweep<P, 1>::template run<0, 0> : PairSweep<P, 2>::template run<0, 0>;
-  const I64 columns = PairSweep<P, 1>::kColumns, wide = (s.out_width + columns - 1) / columns * columns;
-  v.scratch_width = (wide - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+  v.scratch_width = (s.out_width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
   v.scratch_bytes = v.scratch_width * v.slots * v.blocks * P::kBytes;
   return v;
 }

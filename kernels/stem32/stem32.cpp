@@ -12,7 +12,7 @@ namespace {
 
 using I64 = std::int64_t;
 
-constexpr I64 kAhead = 4;         // rows that are fetched: the image comes from memory, which took a sixth of the time
+constexpr I64 kAhead = 4;       // rows that are fetched: the image comes from memory, which took a sixth of the time
 constexpr I64 kMostRows = 128;  // of channels, under a window
 
 I64 round_up(I64 value, I64 to) {
@@ -86,40 +86,48 @@ void run_rows(const Stem32& p, const Stem32Operands& o, std::byte* scratch, I64 
     }
     Stem32Run r;
     r.rows = under.data(), r.row_count = rows_of(s);
-    r.kernel_w = s.kernel_w, r.stride_w = s.stride_w, r.width = s.out_width, r.channels = s.out_channels;
-    r.weights = o.packed, r.bias = o.bias;
-    r.dst = o.dst + i * s.out_width * s.out_channels * number;
+    r.kernel_w = s.kernel_w, r.stride_w = s.stride_w, r.width = s.out_width, r.step = s.out_channels * number;
     r.low = o.low, r.high = o.high, r.bf16 = p.bf16;
-    INC_KERNEL_CALL(run_stem32, r);
+    for (I64 c = 0; c < s.out_channels; c += kStem32Panel) {
+      r.channels = std::min(kStem32Panel, s.out_channels - c);
+      r.weights = o.packed + c * rows_of(s) * s.kernel_w, r.bias = o.bias + c;
+      r.dst = o.dst + i * s.out_width * r.step + c * number;
+      INC_KERNEL_CALL(run_stem32, r);
+    }
   }
 }
 
 }  // namespace
 
-bool takes_stem32(const StemShape& s) noexcept {
-  return s.channels <= kStemChannels && s.out_channels <= kStem32Channels && rows_of(s) <= kMostRows &&
-         (s.kernel_h - 1) * s.dilation_h < kMostRows;
+bool faster_stem32(const StemShape& s) noexcept {
+  if (isa() == Isa::Baseline || (isa() == Isa::Avx512 && s.out_channels > kStem32Lanes)) return false;
+  return s.channels <= kStemChannels && rows_of(s) <= kMostRows && (s.kernel_h - 1) * s.dilation_h < kMostRows;
 }
 
 Stem32 plan_stem32(const StemShape& s, bool bf16) noexcept {
   Stem32 p;
   p.shape = s;
   p.bf16 = bf16;
+  p.lanes = round_up(s.out_channels, kStem32Lanes);
   p.row = round_up((s.out_width - 1) * s.stride_w + s.kernel_w, 16);
   p.slots = power_of_two((s.kernel_h - 1) * s.dilation_h + 1);
-  p.weight_count = rows_of(s) * s.kernel_w * kStem32Channels;
+  p.weight_count = rows_of(s) * s.kernel_w * p.lanes;
   p.scratch_bytes = (p.slots * s.channels + 1) * p.row * 4;
   return p;
 }
 
+/// [panel][row of the window][input channel][column][output channel]
 void pack_stem32(const Stem32& p, const float* weights, float* packed) noexcept {
   const StemShape& s = p.shape;
   std::fill(packed, packed + p.weight_count, 0.0f);
-  for (I64 ky = 0; ky < s.kernel_h; ++ky)
-    for (I64 in = 0; in < s.channels; ++in)
-      for (I64 kx = 0; kx < s.kernel_w; ++kx, packed += kStem32Channels)
-        for (I64 c = 0; c < s.out_channels; ++c)
-          packed[c] = weights[((c * s.channels + in) * s.kernel_h + ky) * s.kernel_w + kx];
+  for (I64 first = 0; first < p.lanes; first += kStem32Panel) {
+    const I64 lanes = std::min(kStem32Panel, p.lanes - first), channels = std::min(lanes, s.out_channels - first);
+    for (I64 ky = 0; ky < s.kernel_h; ++ky)
+      for (I64 in = 0; in < s.channels; ++in)
+        for (I64 kx = 0; kx < s.kernel_w; ++kx, packed += lanes)
+          for (I64 c = 0; c < channels; ++c)
+            packed[c] = weights[(((first + c) * s.channels + in) * s.kernel_h + ky) * s.kernel_w + kx];
+  }
 }
 
 void stem32(const Stem32& p, const Stem32Operands& o) noexcept {

@@ -117,7 +117,8 @@ struct Floats {
   using Product = void (*)(const float*, I64, const float*, const float*, I64, float*, I64);
   static constexpr I64 kTogether = 1;
 
-  /// P tiles times N vectors of output channels. Weights come as fast as memory gives them; to fetch them ahead takes longer.
+  /// P tiles times N vectors of output channels. Weights come as fast as memory gives them; to fetch them ahead takes
+  /// longer.
   template <int N, int P>
   static void product(const float* a, I64 a_row, const float* u, const float*, I64 depth, float* m, I64 m_row) {
     V sum[P][N];
@@ -182,8 +183,7 @@ void finish(const Block& b, I64 panel) {
           V t = y[k] + bias;
           if (o.residual != nullptr) t = t + T::get(o.residual + offset + k * pixel, count);
           if (bends) t = t < V{} ? t * slope : t;
-          t = t < low ? low : t;
-          T::put(o.dst + offset + k * pixel, t > high ? high : t, count);
+          T::put(o.dst + offset + k * pixel, smaller(high, larger(low, t)), count);
         }
       }
     }

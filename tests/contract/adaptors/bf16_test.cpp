@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "adaptors/onednn/adaptor.h"
@@ -176,7 +178,8 @@ TEST_P(Bf16Anchor, ComputesTheSameWithOneAndTwoThreads) {
 TEST_P(Bf16Anchor, SaysWhatRan) {
   int seen = 0;
   for (const auto& step : onednn::make_adaptor()->prepare(graph)->profile(inputs, 1)) {
-    const bool ours = step.kernel.starts_with("inc:winograd") || step.kernel.starts_with("inc:stem32");
+    const bool ours = std::ranges::any_of(std::array{"inc:winograd", "inc:stem32", "inc:dense32", "inc:depthwise32"},
+                                          [&](const char* name) { return step.kernel.starts_with(name); });
     if (step.op_type != GetParam().op || (!ours && !step.kernel.starts_with("onednn:"))) continue;
     ++seen;
     EXPECT_EQ(step.precision, "bf16");

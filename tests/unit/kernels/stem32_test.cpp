@@ -56,7 +56,7 @@ struct Problem {
 std::vector<float> run(const Problem& p, int shares, float low, float high) {
   const Stem32 plan = plan_stem32(p.shape, p.bf16);
   std::vector<float> packed(static_cast<std::size_t>(plan.weight_count)), bias = p.bias;
-  bias.resize(static_cast<std::size_t>(kStem32Channels));
+  bias.resize(static_cast<std::size_t>(plan.lanes));
   pack_stem32(plan, p.weights.data(), packed.data());
   const auto count = static_cast<std::size_t>(p.shape.batch * p.shape.out_height * p.shape.out_width * p.shape.out_channels);
   const std::size_t number = p.bf16 ? 2 : 4;
@@ -105,7 +105,7 @@ StemShape shape(I64 batch, I64 height, I64 width, I64 channels, I64 out_channels
 
 TEST_P(Stem32Test, SumsForAnyNumberOfChannels) {
   for (const I64 channels : {1, 2, 3, 4})
-    for (const I64 out_channels : {1, 2, 4, 7, 8})
+    for (const I64 out_channels : {1, 2, 4, 7, 8, 9, 16, 19, 32})
       expect_sums(shape(1, 9, 13, channels, out_channels, 3, 2, 1));
 }
 
