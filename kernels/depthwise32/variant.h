@@ -9,6 +9,8 @@ struct Depthwise32Row {
   const Depthwise32Operands* operands = nullptr;
   std::int64_t image = 0, row = 0;
   std::int64_t begin = 0, end = 0;  ///< channels
+  const float* later = nullptr;     ///< will be wanted by the next row
+  std::int64_t later_numbers = 0;
 };
 
 namespace avx2 {

@@ -11,6 +11,8 @@ namespace {
 
 using I64 = std::int64_t;
 
+constexpr I64 kLine = 16;  // numbers
+
 /// Some channels of a row.
 struct Sweep {
   static constexpr int kColumns = 4;
@@ -189,6 +191,7 @@ struct Sweep {
 }  // namespace
 
 void run_depthwise32(const Depthwise32Row& r) noexcept {
+  for (I64 i = 0; i < r.later_numbers; i += kLine) __builtin_prefetch(r.later + i);
   Sweep(r).run();
 }
 
