@@ -5,7 +5,7 @@
 // NaN is handed on. A tile of 6 rows by 16 channels; the weights of the next panel are fetched meanwhile.
 //
 // One core of a Zen 4 with INC_MAX_ISA=avx2 inside networks, GOP/s, ours : oneDNN 3.2 (ceiling 118):
-//   128×768×768 109 : 100      128×3072×768 108 : 98     50×3072×768 107 : 54     50×768×2304 106 : 92
+//   128×768×768 110 : 100      128×3072×768 110 : 98     50×3072×768 107 : 54     50×768×2304 106 : 92
 //   1×1 2048→512 on 7×7 107 : 91      512→2048 107 : 91      1024→2048 with strides 107 : 88      512→128 on 28×28 111 : 112
 //   960→160 on 7×7 108 : 90           320→1280 110 : 96      96→576 on 14×14 109 : 105
 //   less deep, or beside a residual:  24→144 on 56×56 97 : 107     64→256 102 : 107     256→1024 with a residual 106 : 109
