@@ -37,9 +37,14 @@ I64 lanes_before(const Dense32& p, I64 panel) {
   return panel == panels_of(p) ? vectors_of(p) * kDense32Lanes : panel * kPanel;
 }
 
+/// Output pixels are input pixels.
+bool in_line(const StemShape& s) {
+  return s.out_height == s.height && s.out_width == s.width;
+}
+
 const float* row_at(const Dense32& p, const float* src, I64 row) {
   const StemShape& s = p.shape;
-  if (s.stride_h == 1 && s.stride_w == 1) return src + row * s.channels;
+  if (in_line(s)) return src + row * s.channels;
   const I64 x = row % s.out_width, y = row / s.out_width % s.out_height, image = row / s.out_width / s.out_height;
   return src + ((image * s.height + y * s.stride_h) * s.width + x * s.stride_w) * s.channels;
 }
@@ -62,7 +67,7 @@ struct Later {
   I64 step = 0, bytes = 0;
 
   Later(const Dense32& p, const float* src, const Part& part, I64 end, I64 runs) {
-    if (p.shape.stride_h != 1 || p.shape.stride_w != 1 || p.rows * p.depth < kFarNumbers) return;
+    if (!in_line(p.shape) || p.rows * p.depth < kFarNumbers) return;
     at = reinterpret_cast<const std::byte*>(row_at(p, src, end));
     bytes = std::min(p.band, part.row_end - end) * p.depth * 4;
     step = ceil_div(ceil_div(bytes, runs), 64) * 64;
