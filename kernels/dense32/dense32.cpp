@@ -14,7 +14,7 @@ using I64 = std::int64_t;
 
 constexpr I64 kPanel = 2 * kDense32Lanes;
 constexpr I64 kMostBlock = 768;         // numbers of a row: a panel of weights stays in the second-level cache
-constexpr I64 kBandNumbers = 96 << 10;  // of a block of rows: they do too
+constexpr I64 kBandNumbers = 48 << 10;  // of a block of rows: they do too, with 256 KB of it
 constexpr I64 kMostBand = 128;
 constexpr I64 kFarNumbers = 256 << 10;  // as many leave that cache
 constexpr I64 kLeastChannels = 32, kLeastRows = 6, kLeastDepth = 64, kLeastBesideResidual = 512;
