@@ -41,13 +41,21 @@ std::optional<BoundedChannels> bounded_channels(const Builder& b, const Anchor& 
 
 }  // namespace
 
-std::optional<Bounds> real_bounds(const Anchor& a) {
+std::optional<Bounds> real_bounds(const Anchor& a, Arithmetic arithmetic) {
+  if (activates_apart(a, arithmetic)) return Bounds{.apart = true};
   const std::string& name = a.epilogue.activation;
   if (name == "none") return Bounds{};
   if (name == "relu") return Bounds{.low = 0};
   if (name == "clip") return Bounds{a.epilogue.alpha, a.epilogue.beta};
   if (name == "leaky_relu") return Bounds{.slope = a.epilogue.alpha};
   return {};
+}
+
+int bias_or_zeros(Builder& b, const Anchor& a, std::int64_t count) {
+  std::vector<float> biases;
+  if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
+  biases.resize(static_cast<std::size_t>(count));
+  return constant_floats(b, biases, {count});
 }
 
 bool adds_alike(const Builder& b, const Anchor& a) {

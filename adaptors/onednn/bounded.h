@@ -17,9 +17,13 @@ struct BoundedChannels {
 /// The activation of a group on results that are not in 8 bits: min(max(t, low), high), and t * slope where t is negative.
 struct Bounds {
   float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity(), slope = 1;
+  bool apart = false;  ///< the activation is a step of its own, and nothing is cut
 };
-/// Nothing for activations that neither cut nor bend.
-std::optional<Bounds> real_bounds(const Anchor& anchor);
+/// Nothing for activations that neither cut nor bend nor are a step of their own.
+std::optional<Bounds> real_bounds(const Anchor& anchor, Arithmetic arithmetic);
+
+/// The slot of `count` biases of a group whose bias is none or known: zeros where it has none.
+int bias_or_zeros(Builder& builder, const Anchor& anchor, std::int64_t count);
 
 /// The residual is none, or one of the output's shape and type.
 bool adds_alike(const Builder& builder, const Anchor& anchor);

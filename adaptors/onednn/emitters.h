@@ -8,7 +8,7 @@
 namespace inc::onednn {
 
 bool emit_linear(Builder& builder, const ir::Node& node);     ///< Conv, MatMul, Gemm and their groups
-bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one INT8 filter per channel, with AVX2
+bool emit_depthwise(Builder& builder, const ir::Node& node);  ///< one filter per channel in INT8, and in FP32 with AVX2
 bool emit_stem(Builder& builder, const ir::Node& node);       ///< few input channels in INT8, with AVX2
 bool emit_stem32(Builder& builder, const ir::Node& node);     ///< the same in FP32 and BF16
 bool emit_dense(Builder& builder, const ir::Node& node);      ///< one group in INT8, with AVX2

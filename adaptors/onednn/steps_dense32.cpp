@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "adaptors/onednn/bounded.h"
 #include "adaptors/onednn/dense32.h"
 #include "adaptors/onednn/emitters.h"
@@ -13,8 +11,7 @@ bool emit_products(Builder& b, const Anchor& a, const Dense32Form& form) {
   if (a.integer || a.bf16 || a.factors || ir::element_count(out) == 0) return false;
   if (!kernels::faster_dense32(form.shape, !a.residual.none())) return false;
   if (!adds_alike(b, a) || (!form.bias.none() && b.dtype(form.bias) != DType::Float)) return false;
-  const bool apart = activates_apart(a, Arithmetic::Fp32);
-  const auto cut = apart ? Bounds{} : real_bounds(a);
+  const auto cut = real_bounds(a, Arithmetic::Fp32);
   if (!cut) return false;
 
   const auto plan = std::make_shared<const kernels::Dense32>(kernels::plan_dense32(form.shape));
@@ -38,7 +35,7 @@ bool emit_products(Builder& b, const Anchor& a, const Dense32Form& form) {
                       residual < 0 ? nullptr : f.as<float>(residual), f.as<float>(y), c.low, c.high, c.slope, shares});
   });
   step.profile.isa = kernels::isa_name();
-  finish(b, a, {Arithmetic::Fp32, false, false, false, false, apart}, step, y);
+  finish(b, a, {Arithmetic::Fp32, false, false, false, false, cut->apart}, step, y);
   return true;
 }
 
@@ -46,7 +43,7 @@ bool emit_dense32(Builder& b, const ir::Node& node) {
   if (node.op != "Conv" && node.op != "inc.Conv") return false;
   if (b.dtype(node.inputs[0]) != DType::Float || !b.is_known(node.inputs[1])) return false;
   const auto shape = one_group_shape<kernels::StemShape>(b, node);
-  if (!shape) return false;
+  if (!shape || !kernels::faster_dense32(*shape, false)) return false;
   const Anchor a = read_anchor(b, node, 0);
   const ir::Shape &in = b.shape(a.x), &out = b.shape(node.outputs[0]);
   return emit_products(b, a,

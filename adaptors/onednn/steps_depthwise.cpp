@@ -45,8 +45,7 @@ bool convolve(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape,
 bool convolve_reals(Builder& b, const Anchor& a, const kernels::DepthwiseShape& shape) {
   if (!a.residual.none() || a.factors || !kernels::faster_depthwise32(shape)) return false;
   if (!a.bias.none() && !b.is_known(a.bias)) return false;
-  const bool apart = activates_apart(a, Arithmetic::Fp32);
-  const auto cut = apart ? Bounds{} : real_bounds(a);
+  const auto cut = real_bounds(a, Arithmetic::Fp32);
   if (!cut) return false;
   const ir::Shape& out = b.shape(a.node.outputs[0]);
   const std::int64_t taps = shape.kernel_h * shape.kernel_w, channels = shape.channels;
@@ -57,9 +56,7 @@ bool convolve_reals(Builder& b, const Anchor& a, const kernels::DepthwiseShape& 
     for (std::int64_t i = 0; i < taps * channels; ++i)
       reinterpret_cast<float*>(to)[i % taps * channels + i / taps] = from[static_cast<std::size_t>(i)];
   });
-  std::vector<float> biases(static_cast<std::size_t>(channels), 0.0f);
-  if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
-  const int bias = constant_floats(b, biases, {channels});
+  const int bias = bias_or_zeros(b, a, channels);
   const int y = b.scratch(DType::Float, out, channels_last_desc(DType::Float, out));
   const auto plan = std::make_shared<const kernels::Depthwise32>(kernels::plan_depthwise32(shape));
   Step& step = b.step(a.node, "inc:depthwise32", {x, weights, bias}, {y}, [=, c = *cut, shares = threads()](Frame& f) {
@@ -67,7 +64,7 @@ bool convolve_reals(Builder& b, const Anchor& a, const kernels::DepthwiseShape& 
         *plan, {f.as<float>(weights), f.as<float>(bias), f.as<float>(x), f.as<float>(y), c.low, c.high, c.slope, shares});
   });
   step.profile.isa = kernels::isa_name();
-  finish(b, a, {Arithmetic::Fp32, false, false, false, false, apart}, step, y);
+  finish(b, a, {Arithmetic::Fp32, false, false, false, false, cut->apart}, step, y);
   return true;
 }
 

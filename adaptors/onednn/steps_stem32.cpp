@@ -19,9 +19,8 @@ bool emit_stem32(Builder& b, const ir::Node& node) {
   const Anchor a = read_anchor(b, node, 0);
   if (a.integer || !a.residual.none() || a.factors || (!a.bias.none() && !b.is_known(a.bias))) return false;
   const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
-  const bool apart = activates_apart(a, arithmetic);
-  const auto cut = apart ? Bounds{} : real_bounds(a);
-  if (!cut || cut->slope != 1.0f || (apart && a.bf16)) return false;
+  const auto cut = real_bounds(a, arithmetic);
+  if (!cut || cut->slope != 1.0f || (cut->apart && a.bf16)) return false;
   const bool channels_first = shape->channels == 1 || b.slot(b.any(a.x)).desc == plain_desc(type, b.shape(a.x));
   if (!channels_first) return false;
 
@@ -31,10 +30,7 @@ bool emit_stem32(Builder& b, const ir::Node& node) {
       b.packed(a.weight, "stem32", static_cast<std::size_t>(plan->weight_count) * sizeof(float), [&](std::byte* to) {
         kernels::pack_stem32(*plan, b.known(a.weight)->at_hand().to_floats().data(), reinterpret_cast<float*>(to));
       });
-  std::vector<float> biases;
-  if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
-  biases.resize(static_cast<std::size_t>(plan->lanes));
-  const int bias = constant_floats(b, biases, {plan->lanes});
+  const int bias = bias_or_zeros(b, a, plan->lanes);
   const int y = b.scratch(type, out, channels_last_desc(type, out));
   const ir::Shape bytes{plan->scratch_bytes * shares};
   const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
@@ -44,7 +40,7 @@ bool emit_stem32(Builder& b, const ir::Node& node) {
                     {f.as<float>(weights), f.as<float>(bias), f.at(x), f.at(y), f.at(scratch), c.low, c.high, shares});
   });
   step.profile.isa = kernels::isa_name();
-  finish(b, a, {arithmetic, false, false, false, false, apart}, step, y);
+  finish(b, a, {arithmetic, false, false, false, false, cut->apart}, step, y);
   return true;
 }
 

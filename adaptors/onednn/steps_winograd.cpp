@@ -20,8 +20,7 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   const Anchor a = read_anchor(b, node, 0);
   if (a.integer || !adds_alike(b, a) || (!a.bias.none() && !b.is_known(a.bias))) return false;
   const Arithmetic arithmetic = a.bf16 ? Arithmetic::Bf16 : Arithmetic::Fp32;
-  const bool apart = activates_apart(a, arithmetic);
-  const auto cut = apart ? Bounds{} : real_bounds(a);
+  const auto cut = real_bounds(a, arithmetic);
   if (!cut) return false;
 
   const auto plan = std::make_shared<const kernels::Winograd>(kernels::plan_winograd(*shape, tile, threads()));
@@ -30,13 +29,11 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
   const int weights =
       b.packed(a.weight, "winograd " + std::to_string(tile), static_cast<std::size_t>(plan->weight_bytes),
                [&](std::byte* to) { kernels::pack_winograd(*plan, b.known(a.weight)->at_hand().to_floats().data(), to); });
-  std::vector<float> biases(static_cast<std::size_t>(shape->out_channels), 0.0f);
-  if (!a.bias.none()) biases = b.known(a.bias)->to_floats();
-  const int bias = constant_floats(b, biases, {shape->out_channels});
+  const int bias = bias_or_zeros(b, a, shape->out_channels);
   std::vector<int> reads{x, weights, bias};
   const int residual = a.residual.none() ? -1 : b.in(a.residual, channels_last_desc(type, out));
   if (residual >= 0) reads.push_back(residual);
-  const DType to = apart ? DType::Float : type;
+  const DType to = cut->apart ? DType::Float : type;
   const int y = b.scratch(to, out, channels_last_desc(to, out));
   const ir::Shape bytes{plan->scratch_bytes};
   const int scratch = b.scratch(DType::UInt8, bytes, plain_desc(DType::UInt8, bytes));
@@ -44,10 +41,10 @@ bool emit_winograd(Builder& b, const ir::Node& node) {
       b.step(node, "inc:winograd" + std::to_string(tile) + (a.bf16 ? ":bf16" : ""), std::move(reads), {y, scratch},
              [=, c = *cut, brain = a.bf16](Frame& f) {
                kernels::winograd(*plan, {f.at(weights), f.at(x), f.as<float>(bias), residual < 0 ? nullptr : f.at(residual),
-                                         f.at(y), f.at(scratch), c.low, c.high, c.slope, brain, brain && !apart});
+                                         f.at(y), f.at(scratch), c.low, c.high, c.slope, brain, brain && !c.apart});
              });
   step.profile.isa = kernels::isa_name();
-  finish(b, a, {arithmetic, false, false, false, false, apart}, step, y);
+  finish(b, a, {arithmetic, false, false, false, false, cut->apart}, step, y);
   return true;
 }
 
