@@ -18,7 +18,7 @@ namespace {
 std::string inexact_here(const Builder& b, const ir::Node& node, const Anchor& a) {
   if (has_vnni()) return {};
   if (a.input->scale.dtype == DType::Int8) return "s8 activations are not exact on " + isa_name();
-  if (Support s = quant::cannot_saturate(b.known(a.weights->q)->at_hand(), quant::pair_order(node, b.shape(a.weight))); !s)
+  if (Support s = quant::cannot_saturate(*b.known(a.weights->q), quant::pair_order(node, b.shape(a.weight))); !s)
     return "weights saturate on " + isa_name() + ": " + s.why_not();
   return {};
 }

@@ -26,8 +26,8 @@ struct Way {
   std::function<void(const kernels::DenseOperands&)> run;
 };
 
-/// Products of 8 bits that the direct kernel makes in the time of one of int16: with VNNI; the library's, which adds pairs in
-/// int16; kernels/integer.
+/// Products of 8 bits that the direct kernel makes in the time of one of int16: with VNNI; the library's, which adds pairs
+/// in int16; kernels/integer.
 double direct_speed(const Anchor& a) {
   return kernels::has_vnni() ? 2 : a.note.empty() ? 1.3 : 1;
 }
@@ -81,7 +81,7 @@ bool convolve(Builder& b, Anchor& a, const kernels::DenseShape& shape, bool with
   const ir::Shape& out = b.shape(a.node.outputs[0]);
   const int x = b.in(a.input->q, channels_last_desc(a.input->scale.dtype, b.shape(a.x)));
   const int weights = b.packed(a.weights->q, way->layout, static_cast<std::size_t>(way->weight_bytes),
-                               [&](std::byte* to) { way->pack(b.known(a.weights->q)->data<std::int8_t>(), to); });
+                               [&](std::byte* to) { way->pack(b.known(a.weights->q)->at_hand().data<std::int8_t>(), to); });
   std::vector<int> reads{x, weights};
   const DType added_type = adds_bytes ? added.scale.dtype : DType::Float;
   const int residual = adds ? b.in(adds_bytes ? added.q : a.residual, channels_last_desc(added_type, out)) : -1;

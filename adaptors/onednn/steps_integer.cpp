@@ -124,21 +124,40 @@ kernels::IntegerWeights weights_of(const ir::Tensor& q, const Anchor& a, const I
   return weights;
 }
 
-/// Weights need not be looked at with VNNI, nor where pairs are the library's and were found not to saturate, as the anchor's
-/// note would say.
+/// Calls fn(weights, first, count) for all output channels: in turn where each has weights of its own that stand together.
+template <class Fn>
+void for_channels(const Builder& b, const Anchor& a, const IntegerForm& form, std::int64_t multiple, Fn&& fn) {
+  const ir::Tensor& q = *b.known(a.weights->q);
+  const std::int64_t count = form.shape.out_channels;
+  const bool apart = form.shape.groups == 1 && q.shape()[0] == count && form.strides.out * count == q.count();
+  if (!apart) return fn(weights_of(q.at_hand(), a, form), 0, count);
+  ir::for_rows(q, multiple,
+               [&](const ir::Tensor& rows, std::int64_t first) { fn(weights_of(rows, a, form), first, rows.shape()[0]); });
+}
+
+/// Weights need not be looked at with VNNI, nor where pairs are the library's and were found not to saturate, as the
+/// anchor's note would say.
 IntegerPlan planned(const Builder& b, const Anchor& a, const IntegerForm& form) {
   const IntegerShape& s = form.shape;
   const bool wide = a.weights->zero_point != 0;
   const bool looked_at = !has_vnni() && a.note.empty() && s.channels / s.groups % 2 == 0;
-  if (kernels::has_vnni() || looked_at) return kernels::plan_integers(s, wide, {.bounded = true});
-  return kernels::plan_integers(s, wide, weights_of(b.known(a.weights->q)->at_hand(), a, form));
+  IntegerPlan plan = kernels::plan_integers(s, wide);
+  if (!plan.paired || looked_at) return plan;
+  std::int64_t fours = 0;
+  for_channels(b, a, form, plan.width, [&](const kernels::IntegerWeights& weights, std::int64_t, std::int64_t count) {
+    fours = std::max(fours, kernels::most_fours(plan, weights, count));
+  });
+  return kernels::plan_integers(s, wide, fours);
 }
 
 int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const IntegerForm& form) {
-  return b.packed(a.weights->q, layout_name(plan) + " " + std::to_string(form.strides.in), plan.packed_bytes(),
-                  [&](std::byte* to) {
-                    kernels::pack_integers(plan, weights_of(b.known(a.weights->q)->at_hand(), a, form), to);
-                  });
+  const auto pack = [&](std::byte* to) {
+    for_channels(b, a, form, plan.width,
+                 [&](const kernels::IntegerWeights& weights, std::int64_t first, std::int64_t count) {
+                   kernels::pack_integers(plan, weights, first, count, to);
+                 });
+  };
+  return b.packed(a.weights->q, layout_name(plan) + " " + std::to_string(form.strides.in), plan.packed_bytes(), pack);
 }
 
 /// The library's sums are not exact, pass through FP32 where they exceed 2^24, or take longer; not where sums are short and

@@ -14,7 +14,7 @@
 namespace inc::ir {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{128} << 10;
+constexpr std::size_t kPiece = std::size_t{128} << 10, kRows = std::size_t{4} << 20;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 40;
 
 std::size_t checked_bytes(DType dtype, const Shape& shape) {
@@ -110,8 +110,7 @@ Tensor Tensor::at_hand() const {
 const std::byte* Tensor::part(std::size_t offset, std::size_t bytes) const {
   if (deferred_ == nullptr) return data_ + offset;
   if (const std::byte* data = deferred_->data.load(std::memory_order_acquire)) return data + offset;
-  std::call_once(deferred_->asked,
-                 [&] { deferred_->parts = std::make_unique<Pages>(deferred_->stored, this->bytes()); });
+  std::call_once(deferred_->asked, [&] { deferred_->parts = std::make_unique<Pages>(deferred_->stored, this->bytes()); });
   return deferred_->parts->part(offset, bytes);
 }
 
@@ -186,6 +185,21 @@ std::uint64_t Tensor::content_hash() const {
     bulk.add(piece.data(), now);
   }
   return deferred_->hashes.emplace_back(type(), bulk.done().value()).second;
+}
+
+void for_rows(const Tensor& tensor, std::int64_t multiple, const std::function<void(const Tensor&, std::int64_t)>& fn) {
+  if (!tensor.is_stored() || tensor.rank() == 0 || tensor.bytes() <= kRows) return fn(tensor.at_hand(), 0);
+  Shape shape = tensor.shape();
+  const std::int64_t count = shape[0];
+  const std::size_t row = tensor.bytes() / static_cast<std::size_t>(count);
+  const std::int64_t most = std::max<std::int64_t>(1, static_cast<std::int64_t>(kRows / row) / multiple) * multiple;
+  const std::shared_ptr<std::byte> memory = pages(row * static_cast<std::size_t>(std::min(most, count)));
+  for (std::int64_t first = 0; first < count; first += most) {
+    shape[0] = std::min(most, count - first);
+    const Tensor rows(tensor.dtype(), shape, memory.get(), memory);
+    tensor.read(memory.get(), static_cast<std::size_t>(first) * row, rows.bytes());
+    fn(rows, first);
+  }
 }
 
 bool identical(const Tensor& a, const Tensor& b) {

@@ -3,6 +3,7 @@
 // copies are cheap. Storage is owned (64-byte aligned), borrowed from a mapping kept alive by `keeper`, or made when the
 // data is asked for.
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -102,6 +103,12 @@ class Tensor {
   const Deferred* deferred_ = nullptr;  ///< what keeper_ points to
   bool owned_ = false;
 };
+
+/// Calls fn(rows, first) for all rows of the first axis in turn, a multiple of `multiple` at a time and then the rest: some
+/// MB where the data are stored elsewhere, of which only these are at hand then, and all at once where they are in memory.
+/// `rows` is valid during the call.
+void for_rows(const Tensor& tensor, std::int64_t multiple,
+              const std::function<void(const Tensor& rows, std::int64_t first)>& fn);
 
 /// Same dtype, shape and bytes.
 bool identical(const Tensor& a, const Tensor& b);

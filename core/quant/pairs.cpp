@@ -53,14 +53,16 @@ PairOrder pair_order(const ir::Graph& graph, const ir::Node& anchor) {
 
 Support cannot_saturate(const ir::Tensor& q, PairOrder pairs) {
   if (q.dtype() != DType::Int8) return Support::no(fmt::format("weights are {}, int8 expected", inc::name_of(q.dtype())));
-  const std::int8_t* w = q.data<std::int8_t>();
   int worst = 0, a = 0, b = 0;
-  for_each_pair(q.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
-    const int sum = std::abs(w[i] + w[j]);
-    if (sum <= worst || (w[i] < 0) != (w[j] < 0)) return;
-    worst = sum;
-    a = w[i];
-    b = w[j];
+  ir::for_rows(q, 2, [&](const ir::Tensor& rows, std::int64_t) {
+    const std::int8_t* w = rows.data<std::int8_t>();
+    for_each_pair(rows.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
+      const int sum = std::abs(w[i] + w[j]);
+      if (sum <= worst || (w[i] < 0) != (w[j] < 0)) return;
+      worst = sum;
+      a = w[i];
+      b = w[j];
+    });
   });
   if (worst <= kPairLimit) return Support::yes();
   return Support::no(fmt::format("weights {} and {} form a pair whose magnitudes add up to {}, at most {} expected", a, b,

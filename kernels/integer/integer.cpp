@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "core/base/parallel.h"
-#include "kernels/integer/pack.h"
 #include "kernels/integer/pairs.h"
 #include "kernels/integer/panel.h"
 #include "kernels/variants.h"
@@ -448,13 +447,18 @@ IntegerPlan plan_as(const IntegerShape& given, bool wide, bool paired) {
 }  // namespace
 
 /// In fours unless so many have to be halved that int16 is faster.
-IntegerPlan plan_integers(const IntegerShape& given, bool wide, const IntegerWeights& weights) {
+IntegerPlan plan_integers(const IntegerShape& given, bool wide, int64_t fours) {
   if (isa() == Isa::Avx2 && !has_vnni() && !wide) {
     IntegerPlan p = plan_as(given, false, true);
-    p.fours = most_fours(p, weights);
+    p.fours = std::max(p.fours, fours);
     if (static_cast<double>(p.fours) <= kMostHalved * static_cast<double>(p.steps.size())) return p;
   }
   return plan_as(given, wide, false);
+}
+
+IntegerPlan plan_integers(const IntegerShape& given, bool wide, const IntegerWeights& weights) {
+  const IntegerPlan p = plan_integers(given, wide);
+  return p.paired ? plan_integers(given, wide, most_fours(p, weights, given.out_channels)) : p;
 }
 
 void multiply_integers(const IntegerPlan& p, const IntegerOperands& operands, const IntegerFinish& finish) noexcept {

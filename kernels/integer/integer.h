@@ -3,9 +3,9 @@
 // multiplications of matrices, with everything behind the sums in the same pass.
 //
 // With AVX2 fours are multiplied in pairs (pairs.h), faster than the library, whose sums saturate there. Elsewhere without
-// VNNI, and where weights less a zero point or too many halves need it, data are widened to int16, less their zero point, one
-// band of rows at a time; padding becomes zeros there. Pairs of products of int16 cannot overflow int32 (vpmaddwd), so weights
-// may use all 8 bits, and all 9 bits less a zero point.
+// VNNI, and where weights less a zero point or too many halves need it, data are widened to int16, less their zero point,
+// one band of rows at a time; padding becomes zeros there. Pairs of products of int16 cannot overflow int32 (vpmaddwd), so
+// weights may use all 8 bits, and all 9 bits less a zero point.
 //
 // GOP/s of one core, ours : the library's saturating kernel : FP32 (bench_integer); with AVX2 weights that cannot saturate,
 // behind them any:
@@ -41,7 +41,6 @@ struct IntegerWeights {
   const std::int8_t* data = nullptr;
   std::int64_t out = 0, in = 0, row = 0, column = 0;
   std::int32_t zero_point = 0;
-  bool bounded = false;  ///< known: no pair of fours (pairs.h) saturates by itself; then a plan needs no data
 };
 
 /// How a shape is carried out; made once. Reads only what is set here, whatever the ISA cap says later.
@@ -76,11 +75,19 @@ struct IntegerPlan {
   std::size_t workspace_bytes(int workers) const noexcept;
 };
 
-/// `wide`: the weights need more than 8 bits. Looks at weights whose neighbours are not known to be bounded.
+/// `wide`: the weights need more than 8 bits. `fours`: the most that count_fours() says of them; 0 where no pair of fours
+/// (pairs.h) saturates by itself.
+IntegerPlan plan_integers(const IntegerShape& shape, bool wide, std::int64_t fours = 0);
+/// For these weights.
 IntegerPlan plan_integers(const IntegerShape& shape, bool wide, const IntegerWeights& weights);
+/// Of a panel of `count` output channels of one group, or of all channels, whose weights these are; 0 unless plan.paired.
+std::int64_t most_fours(const IntegerPlan& plan, const IntegerWeights& weights, std::int64_t count);
 /// The sums of any 8-bit data and weights stay within int32.
 bool fits_int32(const IntegerShape& shape, bool wide) noexcept;
 void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::byte* packed);
+/// Only `count` output channels from `first` on, a multiple of plan.width, of one group, or all; `weights` are theirs.
+void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::int64_t first, std::int64_t count,
+                   std::byte* packed);
 
 /// 1 / scale as a sum of two numbers such that x * high + x * low, rounded once behind the products, rounds to the same
 /// 8-bit number as x / scale for every x. Zeros where there is none (about one scale in 2000).

@@ -1,7 +1,6 @@
-#include "kernels/integer/pack.h"
-
 #include <algorithm>
 
+#include "kernels/integer/integer.h"
 #include "kernels/integer/pairs.h"
 
 namespace inc::kernels {
@@ -67,6 +66,14 @@ void pack_fours(const IntegerPlan& p, const IntegerWeights& w, std::byte* to) {
   });
 }
 
+/// The plan of `count` output channels of one group, or of all channels.
+IntegerPlan of_channels(const IntegerPlan& plan, int64_t count) {
+  IntegerPlan part = plan;
+  part.shape.out_channels = count;
+  part.panels = (count / part.shape.groups + plan.width - 1) / plan.width;
+  return part;
+}
+
 /// Hands each panel's fours to f.
 template <class F>
 void each_paired_panel(const IntegerPlan& p, const IntegerWeights& w, F f) {
@@ -87,10 +94,11 @@ void pack_all_pairs(const IntegerPlan& p, const IntegerWeights& w, std::byte* to
 
 }  // namespace
 
-int64_t most_fours(const IntegerPlan& p, const IntegerWeights& w) {
-  auto most = static_cast<int64_t>(p.steps.size());
-  if (w.bounded) return most;
-  each_paired_panel(p, w, [&](const std::int8_t* fours, int64_t count) { most = std::max(most, count_fours(fours, count)); });
+int64_t most_fours(const IntegerPlan& plan, const IntegerWeights& w, int64_t count) {
+  int64_t most = 0;
+  if (!plan.paired) return most;
+  each_paired_panel(of_channels(plan, count), w,
+                    [&](const std::int8_t* fours, int64_t steps) { most = std::max(most, count_fours(fours, steps)); });
   return most;
 }
 
@@ -103,6 +111,10 @@ void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::
     pack_all_pairs(plan, weights, packed);
   else
     pack_as<std::int8_t, 2>(plan, weights, reinterpret_cast<std::int8_t*>(packed));
+}
+
+void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, int64_t first, int64_t count, std::byte* packed) {
+  pack_integers(of_channels(plan, count), weights, packed + first * plan.channel_bytes());
 }
 
 }  // namespace inc::kernels

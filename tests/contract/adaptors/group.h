@@ -7,6 +7,7 @@
 #include "core/ir/graph.h"
 #include "core/ops/ops.h"
 #include "tests/support/random.h"
+#include "tests/support/stored.h"
 
 namespace inc::testing {
 
@@ -48,7 +49,10 @@ class GroupBuilder {
                            {ir::TensorType::of(out.dtype, out.shape)},
                            {}})[0];
   }
-  ir::ValueId constant(ir::Tensor t) { return graph.add_constant("c" + std::to_string(count_++), std::move(t)); }
+  bool stores = false;  ///< data of constants are read when they are asked for
+  ir::ValueId constant(const ir::Tensor& t) {
+    return graph.add_constant("c" + std::to_string(count_++), stores ? elsewhere(t) : t);
+  }
   ir::ValueId real(float v) { return constant(ir::Tensor::scalar(v)); }
   ir::ValueId zero(DType type, int v) {
     return constant(type == DType::UInt8 ? ir::Tensor::scalar(static_cast<std::uint8_t>(v))

@@ -61,6 +61,31 @@ TEST(StoredTensor, IsReadInPartsWhereOnlyPartsAreWanted) {
   expect_row(Tensor::of<float>({100, 100}, values), 7);
 }
 
+TEST(StoredTensor, IsReadByRows) {
+  constexpr std::int64_t kCount = 1301, kRow = 1500;  // 7.8 MB
+  std::vector<float> values(kCount * kRow);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const auto data = std::make_shared<CountedData>(values);
+  for (const std::int64_t multiple : {1, 32, 4096}) {
+    std::int64_t next = 0;
+    for_rows(Tensor(DType::Float, {kCount, 3, kRow / 3}, data), multiple, [&](const Tensor& rows, std::int64_t first) {
+      EXPECT_EQ(first, next);
+      EXPECT_EQ(first % multiple, 0);
+      ASSERT_EQ(rows.shape(), (Shape{rows.shape()[0], 3, kRow / 3}));
+      EXPECT_EQ(std::memcmp(rows.raw(), values.data() + first * kRow, rows.bytes()), 0);
+      next += rows.shape()[0];
+    });
+    EXPECT_EQ(next, kCount);
+  }
+  EXPECT_EQ(data->reads(), 2 + 2 + 1) << "in halves, unless so many rows are wanted at once";
+  int calls = 0;
+  for_rows(Tensor::of<float>({kCount, kRow}, values), 1, [&](const Tensor& rows, std::int64_t first) {
+    EXPECT_EQ(rows.shape()[0] + first, kCount) << "in memory: all at once";
+    ++calls;
+  });
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(StoredTensor, IsConvertedWhenItIsAskedFor) {
   std::vector<float> values(5000);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1.0f + static_cast<float>(i) / 777;

@@ -129,6 +129,17 @@ std::vector<std::byte> expected(const IntegerShape& s, const Data& d, const Inte
   return out;
 }
 
+std::vector<std::byte> packed_in_parts(const IntegerPlan& plan, const IntegerWeights& all) {
+  std::vector<std::byte> packed(plan.packed_bytes());
+  const int64_t channels = plan.shape.out_channels;
+  for (int64_t first = 0; first < channels; first += plan.width) {
+    IntegerWeights part = all;
+    part.data += first * all.out;
+    pack_integers(plan, part, first, std::min(plan.width, channels - first), packed.data());
+  }
+  return packed;
+}
+
 std::vector<std::byte> found(const IntegerShape& s, const Data& d, IntegerFinish finish, bool wide, int workers) {
   finish.inverse = exact_inverse(finish.out_scale);
   const int64_t area = s.kernel_height * s.kernel_width;
@@ -136,6 +147,9 @@ std::vector<std::byte> found(const IntegerShape& s, const Data& d, IntegerFinish
   const IntegerPlan plan = plan_integers(s, wide, weights);
   std::vector<std::byte> packed(plan.packed_bytes()), workspace(plan.workspace_bytes(workers) + 64, std::byte{0x5a});
   pack_integers(plan, weights, packed.data());
+  if (s.groups == 1) {
+    EXPECT_EQ(packed_in_parts(plan, weights), packed);
+  }
   std::vector<std::byte> out(at(output_size(s) * bytes_of(finish.output)) + 64, std::byte{0xa5});
   IntegerOperands operands{d.src.data(), d.src_signed,     d.src_zero_point, packed.data(),
                            out.data(),   workspace.data(), workers};
@@ -384,9 +398,7 @@ TEST(IntegerKernels, PairsFoursUnlessTooManyAreHalved) {
   if (isa() != Isa::Avx2) GTEST_SKIP() << "this CPU lacks AVX2";
   const IntegerShape s = product(8, 300, 64);
   const Data full = make_data(s, false, 0, 0), small = mostly_small(full);
-  const auto plan = [&](const Data& d) {
-    return plan_integers(s, false, {d.weights.data(), s.channels, 1, 1, 1, 0});
-  };
+  const auto plan = [&](const Data& d) { return plan_integers(s, false, {d.weights.data(), s.channels, 1, 1, 1, 0}); };
   EXPECT_TRUE(plan(small).paired);
   EXPECT_GT(plan(small).fours, 75);
   EXPECT_FALSE(plan(full).paired);
