@@ -18,6 +18,7 @@ constexpr int kShorts = 2 * kLanes;
 typedef U32 U __attribute__((vector_size(4 * kLanes)));  // sums modulo 2^32
 typedef std::int16_t S __attribute__((vector_size(4 * kLanes)));
 typedef std::int8_t B __attribute__((vector_size(kShorts)));
+typedef std::int8_t L __attribute__((vector_size(kLanes)));
 
 template <class T>
 INC_INLINE T get(const void* from) {
@@ -171,12 +172,11 @@ INC_INLINE void put_bytes(std::byte* to, VI v, I64 count) {
 }
 /// 8-bit numbers, one to a lane.
 INC_INLINE VI numbers(const std::byte* from, bool is_signed, I64 count) {
-  std::byte bytes[kLanes] = {};
-  std::memcpy(bytes, from, static_cast<std::size_t>(count < kLanes ? count : kLanes));
+  const L bytes = get_some<L>(from, count);
 #if defined(__AVX512F__)
-  return (VI)(is_signed ? _mm512_cvtepi8_epi32(get<__m128i>(bytes)) : _mm512_cvtepu8_epi32(get<__m128i>(bytes)));
+  return (VI)(is_signed ? _mm512_cvtepi8_epi32((__m128i)bytes) : _mm512_cvtepu8_epi32((__m128i)bytes));
 #elif defined(__AVX2__)
-  const __m128i eight = _mm_cvtsi64_si128(get<long long>(bytes));
+  const __m128i eight = _mm_cvtsi64_si128((long long)bytes);
   return (VI)(is_signed ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight));
 #else
   VI v{};
