@@ -106,17 +106,31 @@ void transpose_tile(const std::uint8_t* from, int64_t src, std::uint8_t* to, int
   }
 }
 
+/// Four rows of two or three columns, each with one or two numbers behind its last.
+void interleave_tile(const std::uint32_t* from, int64_t src, std::uint32_t* to, int64_t columns) noexcept {
+  const auto column = [&](int64_t i) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + i * src)); };
+  __m128 a = column(0), b = column(1), c = columns == 3 ? column(2) : b, d = c;
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  const auto store = [&](int64_t i, __m128 v) { _mm_storeu_ps(reinterpret_cast<float*>(to + i * columns), v); };
+  store(0, a), store(1, b), store(2, c), store(3, d);
+}
+
+void interleave_tile(const std::uint16_t* from, int64_t src, std::uint16_t* to, int64_t columns) noexcept {
+  const auto column = [&](int64_t i) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + i * src)); };
+  const __m128i b = column(1), c = columns == 3 ? column(2) : b;
+  const __m128i ab = _mm_unpacklo_epi16(column(0), b), cc = _mm_unpacklo_epi16(c, c);
+  const auto store = [&](int64_t i, __m128i v) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + i * columns), v);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to + (i + 1) * columns), _mm_unpackhi_epi64(v, v));
+  };
+  store(0, _mm_unpacklo_epi32(ab, cc)), store(2, _mm_unpackhi_epi32(ab, cc));
+}
+
 /// dst[r][c] = src[c][r] for two or three columns of a dense destination: a row's store is finished by the next row's.
-void interleave(const std::uint32_t* from, int64_t src, std::uint32_t* to, int64_t rows, int64_t columns) noexcept {
-  const auto four = [&](int64_t c, int64_t r) { return _mm_loadu_ps(reinterpret_cast<const float*>(from + c * src + r)); };
+template <class T>
+void interleave(const T* from, int64_t src, T* to, int64_t rows, int64_t columns) noexcept {
   int64_t r = 0;
-  for (; r + 6 <= rows; r += 4) {
-    __m128 a = four(0, r), b = four(1, r), c = columns == 3 ? four(2, r) : b, d = c;
-    _MM_TRANSPOSE4_PS(a, b, c, d);
-    float* at = reinterpret_cast<float*>(to + r * columns);
-    _mm_storeu_ps(at, a), _mm_storeu_ps(at + columns, b);
-    _mm_storeu_ps(at + 2 * columns, c), _mm_storeu_ps(at + 3 * columns, d);
-  }
+  for (; r + 6 <= rows; r += 4) interleave_tile(from + r, src, to + r * columns, columns);
   for (; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) to[r * columns + c] = from[c * src + r];
 }
@@ -125,7 +139,7 @@ void interleave(const std::uint32_t* from, int64_t src, std::uint32_t* to, int64
 /// along the side that jumps further.
 template <class T>
 void transpose(const T* from, int64_t src, T* to, int64_t dst, int64_t rows, int64_t columns) noexcept {
-  if constexpr (sizeof(T) == 4)
+  if constexpr (sizeof(T) == 2 || sizeof(T) == 4)
     if ((columns == 2 || columns == 3) && dst == columns) return interleave(from, src, to, rows, columns);
   constexpr int64_t kRows = 16, kColumns = 64, kStep = kTile<T>;
   for (int64_t c0 = 0; c0 < columns; c0 += kColumns)
