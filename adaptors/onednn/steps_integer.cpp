@@ -124,6 +124,31 @@ kernels::IntegerWeights weights_of(const ir::Tensor& q, const Anchor& a, const I
   return weights;
 }
 
+/// Into 8 bits, linear up to a clip, where a plan has a use for it.
+bool can_count_in_steps(const Builder& b, const Work& w, const IntegerForm& form) {
+  using Output = IntegerFinish::Output;
+  using Residual = IntegerFinish::Residual;
+  const IntegerFinish& f = w.finish;
+  const bool small = f.output == Output::UInt8 || f.output == Output::Int8;
+  if (!w.plan.paired || !small || f.activation != IntegerActivation::None || f.residual == Residual::Float) return false;
+  if (!w.factor.empty() && f.residual != Residual::None) return false;
+  return form.bias.none() || b.is_known(form.bias);
+}
+
+/// Everything behind the sums in steps of the output. Returns the bias, if any.
+int count_in_steps(Builder& b, Work& w, const IntegerForm& form) {
+  w.finish.in_steps = true;
+  const auto steps = [&, step = w.finish.out_scale](float v, std::size_t channel) {
+    return static_cast<float>(static_cast<double>(v) * (w.factor.empty() ? 1.0f : w.factor[channel]) / step);
+  };
+  for (std::size_t c = 0; c < w.scale.size(); ++c) w.scale[c] = steps(w.scale[c], c);
+  w.finish.residual_scale /= w.finish.out_scale;
+  if (form.bias.none()) return -1;
+  std::vector<float> bias = b.known(form.bias)->to_floats();
+  for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = steps(bias[c], c);
+  return constant_floats(b, bias, b.shape(form.bias));
+}
+
 /// Calls fn(weights, first, count) for all output channels: in turn where each has weights of its own that stand together.
 template <class Fn>
 void for_channels(const Builder& b, const Anchor& a, const IntegerForm& form, std::int64_t multiple, Fn&& fn) {
@@ -194,14 +219,19 @@ bool emit_integers(Builder& b, Anchor& a, const IntegerForm& form) {
   w.x = b.in(a.input->q, as_type(form.src, w.input.dtype));
   w.weights = packed_weights(b, a, w.plan, form);
   std::vector<int> reads{w.x, w.weights};
-  if (!form.bias.none()) reads.push_back(w.bias = b.plain(form.bias));
+  set_residual(b, w, a, form.dst);
+  if (w.residual >= 0) reads.push_back(w.residual);
+  if (can_count_in_steps(b, w, form)) {
+    w.bias = count_in_steps(b, w, form);
+  } else if (!form.bias.none()) {
+    w.bias = b.plain(form.bias);
+  }
+  if (w.bias >= 0) reads.push_back(w.bias);
   if (!a.input->run_scale.none()) {
     std::tie(w.run_scale, w.run_zero) = run_time_scale(b, *a.input);
     reads.push_back(w.run_scale);
     if (w.run_zero >= 0) reads.push_back(w.run_zero);
   }
-  set_residual(b, w, a, form.dst);
-  if (w.residual >= 0) reads.push_back(w.residual);
   w.workspace = b.scratch(DType::UInt8, {static_cast<std::int64_t>(w.plan.workspace_bytes(w.workers))});
   const DType to = output_type(a);
   w.y = b.scratch(to, b.shape(a.node.outputs[0]), as_type(form.dst, to));

@@ -124,19 +124,28 @@ struct Finisher {
   const Quantizer quantizer;
 
   explicit Finisher(const IntegerPanel& p)
-      : f(*p.finish), has_factor(p.factor != nullptr), quantizer(f.out_scale, f.inverse, f.out_zero_point, p.low, p.high) {}
+      : f(*p.finish),
+        has_factor(p.factor != nullptr),
+        quantizer(f.in_steps ? 1.0f : f.out_scale, f.in_steps ? Inverse{1, 0} : f.inverse, f.out_zero_point, p.low, p.high) {
+  }
+
+  /// Between what the clip leaves, in steps.
+  INC_ALWAYS Floats held(const Channels& c, Floats x) const {
+    const Floats low = mul(all(f.low / f.out_scale), c.factor), high = mul(all(f.high / f.out_scale), c.factor);
+    return min(max(x, min(low, high)), max(low, high));
+  }
 
   INC_ALWAYS void whole(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
     if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 4 * kLanes));
     Floats x = add(mul(load_integers(sums), c.scale), c.bias);
     if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
     if constexpr (kPlain) return quantizer.template store<kOutput == Output::UInt8>(dst, x);
-    x = activate(f, x);
-    if (has_factor) x = mul(x, c.factor);
+    if (!f.in_steps) x = activate(f, x);
+    if (has_factor && !f.in_steps) x = mul(x, c.factor);
     if constexpr (kOutput == Output::Float) return store(reinterpret_cast<float*>(dst), x);
     if constexpr (kOutput == Output::BFloat16) return store_bf16(dst, x);
     const float zero = static_cast<float>(f.out_zero_point), lo = kOutput == Output::UInt8 ? 0.0f : -128.0f;
-    x = zero_where_nan(div(x, all(f.out_scale)));
+    x = zero_where_nan(f.in_steps ? held(c, x) : div(x, all(f.out_scale)));
     store_8(dst, min(max(x, all(lo - zero)), all(lo + 255.0f - zero)), f.out_zero_point);
   }
 
@@ -156,9 +165,12 @@ void run_panel(const IntegerPanel& p) {
   const F finish(p);
   alignas(64) std::int32_t initial[kMostWidth];
   if (p.weight_sums != nullptr) start_sums(p, initial);
-  IntegerTile t{p.weights, p.taps,  p.taps + p.tap_count,   p.run_bytes, sums,    p.band,
-                p.pixels,  p.steps, p.steps + p.step_count, p.width,     initial, p.weights,
-                0,         p.offsets, p.pairs,                p.alone};
+  IntegerTile t{p.weights,   p.taps,    p.taps + p.tap_count,
+                p.run_bytes, sums,      p.band,
+                p.pixels,    p.steps,   p.steps + p.step_count,
+                p.width,     initial,   p.weights,
+                0,           p.offsets, p.pairs,
+                p.alone};
   const std::int64_t tiles = (p.pixel_count + p.rows - 1) / p.rows, stride = p.stride, columns = p.columns;
   const std::int64_t least = p.pixel_count / tiles, larger = p.pixel_count % tiles;
   if (p.next_weights != nullptr) t.next = p.next_weights, t.next_step = 4 * p.width / tiles;

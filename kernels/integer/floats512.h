@@ -91,7 +91,8 @@ struct Quantizer {
 
   INC_ALWAYS __m512i steps(__m512 x) const {
     constexpr __mmask16 kAll = 0xffff;  // gcc 12 takes the unmasked form for an uninitialized value
-    return _mm512_maskz_cvtps_epi32(kAll, inverted ? _mm512_fmadd_ps(x, high, _mm512_mul_ps(x, low)) : _mm512_div_ps(x, scale));
+    return _mm512_maskz_cvtps_epi32(kAll,
+                                    inverted ? _mm512_fmadd_ps(x, high, _mm512_mul_ps(x, low)) : _mm512_div_ps(x, scale));
   }
   template <bool kUnsigned>
   INC_ALWAYS void store(std::byte* to, Floats x) const {

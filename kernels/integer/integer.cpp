@@ -31,7 +31,7 @@ namespace {
 
 constexpr int64_t kBandBytes = 256 << 10;  // stays in the second-level cache while all panels pass over it
 constexpr int64_t kFarResults = 768 << 10;
-constexpr double kMostHalved = 1.4, kMostFill = 1.03;
+constexpr double kMostHalved = 1.4;
 constexpr int64_t kSlack = 64;  // read behind the last number of a band, times weights of zero
 
 int64_t ceil_div(int64_t a, int64_t b) {
@@ -174,6 +174,7 @@ bool is_bounded(const IntegerPlan& p, const IntegerFinish& f) noexcept {
   if (f.bias != nullptr) value += most(f.bias, p.shape.out_channels);
   if (f.residual == IntegerFinish::Residual::UInt8 || f.residual == IntegerFinish::Residual::Int8)
     value += 512 * std::abs(f.residual_scale);
+  if (f.in_steps) return value < 1e9f;
   if (f.factor != nullptr) value *= most(f.factor, p.shape.out_channels);
   return value / f.out_scale < 1e9f;
 }
@@ -404,8 +405,11 @@ bool faster_than_library(const IntegerShape& s, IntegerFinish::Residual adds) no
   if (isa() != Isa::Avx2 || s.groups != 1) return false;
   const bool product = s.height == 1 && s.width == 1;
   if (s.out_channels < 32) return product && s.images <= 32;
-  const bool filled = up(s.out_channels, kPairedWidth) <= kMostFill * static_cast<double>(s.out_channels);
-  return depth >= (product || (filled && adds == IntegerFinish::Residual::None) ? 16 : 512);
+  if (product) return depth >= 16;
+  const double most_fill = depth < 128 ? 1.12 : 1.03;
+  const bool filled = up(s.out_channels, kPairedWidth) <= most_fill * static_cast<double>(s.out_channels);
+  const bool numbers = adds == IntegerFinish::Residual::Float;
+  return depth >= (!filled || numbers ? 512 : adds == IntegerFinish::Residual::None ? 16 : 96);
 }
 
 namespace {

@@ -118,13 +118,19 @@ std::vector<std::byte> expected(const IntegerShape& s, const Data& d, const Inte
           if (f.residual == Residual::UInt8 || f.residual == Residual::Int8)
             v += f.residual_scale *
                  static_cast<float>(integer(d.residual[at(i)], f.residual == Residual::Int8) - f.residual_zero_point);
-          v = activated(f, v);
-          if (f.factor != nullptr) v *= d.factor[at(c)];
+          const float factor = f.factor != nullptr ? d.factor[at(c)] : 1.0f;
+          if (f.in_steps) {
+            const float a = f.low / f.out_scale * factor, b = f.high / f.out_scale * factor;
+            v = std::min(std::max(v, std::min(a, b)), std::max(a, b));
+          } else {
+            v = activated(f, v);
+            if (f.factor != nullptr) v *= factor;
+          }
           if (f.output == Output::Int32) reinterpret_cast<std::int32_t*>(out.data())[i] = total;
           if (f.output == Output::Float) reinterpret_cast<float*>(out.data())[i] = v;
           if (f.output == Output::BFloat16) reinterpret_cast<BFloat16*>(out.data())[i] = BFloat16(v);
           if (bytes_of(f.output) == 1)
-            quantize(&v, &out[at(i)], 1, {f.out_scale, f.out_zero_point, f.output == Output::Int8});
+            quantize(&v, &out[at(i)], 1, {f.in_steps ? 1.0f : f.out_scale, f.out_zero_point, f.output == Output::Int8});
         }
   return out;
 }
@@ -289,6 +295,37 @@ TEST_P(IntegerKernels, QuantizeTilesOfAnyShape) {
           expect_equal(s, d, f);
         }
       }
+}
+
+TEST(IntegerKernels, QuantizeInSteps) {
+  cap_isa(Isa::Avx2, false);
+  if (isa() != Isa::Avx2) GTEST_SKIP() << "this CPU lacks AVX2";
+  for (const int64_t pixels : {1, 2, 3, 7, 12})
+    for (const int64_t depth : {16, 40})
+      for (const int64_t out : {16, 37}) {
+        const IntegerShape s = product(pixels, depth, out);
+        Data d = mostly_small(make_data(s, false, 130, 0));
+        for (float& scale : d.scale) scale *= 30;
+        for (std::size_t c = 0; c < d.factor.size(); c += 3) d.factor[c] *= -1;
+        for (int kind = 0; kind < 16; ++kind) {
+          IntegerFinish f{.output = kind % 2 == 0 ? Output::UInt8 : Output::Int8, .in_steps = true};
+          f.residual = kind / 2 % 4 == 1 ? Residual::UInt8 : kind / 2 % 4 == 2 ? Residual::Int8 : Residual::None;
+          f.scale = d.scale.data(), f.bias = d.bias.data();
+          if (kind / 2 % 4 == 3) f.factor = d.factor.data();
+          f.residual_data = d.residual.data(), f.residual_scale = 0.3f, f.residual_zero_point = 99;
+          f.out_scale = 0.037f;
+          if (kind >= 8) f.low = 0.0f, f.high = 2.5f;
+          if (kind % 4 != 0) f.out_zero_point = f.output == Output::UInt8 ? 60 : -100;
+          expect_equal(s, d, f);
+        }
+      }
+  IntegerFinish f{.output = Output::UInt8, .out_zero_point = 9, .in_steps = true};
+  const IntegerShape s = product(5, 16, 16);
+  Data d = mostly_small(make_data(s, false, 130, 0));
+  d.scale[3] = std::numeric_limits<float>::infinity(), d.scale[8] = std::nanf("");
+  f.scale = d.scale.data(), f.low = 0.0f;
+  expect_equal(s, d, f);
+  cap_isa(Isa::Avx512, true);
 }
 
 TEST_P(IntegerKernels, QuantizeResidualsOfAnySize) {
