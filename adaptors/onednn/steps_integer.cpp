@@ -135,18 +135,21 @@ bool can_count_in_steps(const Builder& b, const Work& w, const IntegerForm& form
   return form.bias.none() || b.is_known(form.bias);
 }
 
-/// Everything behind the sums in steps of the output. Returns the bias, if any.
+/// Everything behind the sums in steps of the output. Returns the bias.
 int count_in_steps(Builder& b, Work& w, const IntegerForm& form) {
-  w.finish.in_steps = true;
-  const auto steps = [&, step = w.finish.out_scale](float v, std::size_t channel) {
-    return static_cast<float>(static_cast<double>(v) * (w.factor.empty() ? 1.0f : w.factor[channel]) / step);
-  };
-  for (std::size_t c = 0; c < w.scale.size(); ++c) w.scale[c] = steps(w.scale[c], c);
-  w.finish.residual_scale /= w.finish.out_scale;
-  if (form.bias.none()) return -1;
-  std::vector<float> bias = b.known(form.bias)->to_floats();
-  for (std::size_t c = 0; c < bias.size(); ++c) bias[c] = steps(bias[c], c);
-  return constant_floats(b, bias, b.shape(form.bias));
+  IntegerFinish& f = w.finish;
+  f.in_steps = true;
+  std::vector<float> bias(w.scale.size());
+  if (!form.bias.none()) bias = b.known(form.bias)->to_floats();
+  f.residual_scale /= f.out_scale;
+  const float shift =
+      f.residual == IntegerFinish::Residual::None ? 0.0f : f.residual_scale * static_cast<float>(f.residual_zero_point);
+  for (std::size_t c = 0; c < w.scale.size(); ++c) {
+    const double steps = (w.factor.empty() ? 1.0 : static_cast<double>(w.factor[c])) / static_cast<double>(f.out_scale);
+    w.scale[c] = static_cast<float>(static_cast<double>(w.scale[c]) * steps);
+    bias[c] = static_cast<float>(static_cast<double>(bias[c]) * steps) - shift;
+  }
+  return constant_floats(b, bias, {static_cast<std::int64_t>(bias.size())});
 }
 
 /// Calls fn(weights, first, count) for all output channels: in turn where each has weights of its own that stand together.

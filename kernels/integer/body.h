@@ -72,9 +72,15 @@ INC_ALWAYS Floats activate(const Finish& f, Floats x) {
 }
 
 template <Residual kResidual>
-INC_ALWAYS Floats residual(const Finish& f, const std::byte* from) {
+INC_ALWAYS Floats numbers(const std::byte* from) {
   if constexpr (kResidual == Residual::Float) return load(reinterpret_cast<const float*>(from));
-  const Floats q = kResidual == Residual::UInt8 ? load_u8(from) : load_s8(from);
+  return kResidual == Residual::UInt8 ? load_u8(from) : load_s8(from);
+}
+
+template <Residual kResidual>
+INC_ALWAYS Floats residual(const Finish& f, const std::byte* from) {
+  const Floats q = numbers<kResidual>(from);
+  if constexpr (kResidual == Residual::Float) return q;
   return mul(all(f.residual_scale), add(q, all(-static_cast<float>(f.residual_zero_point))));
 }
 
@@ -137,8 +143,11 @@ struct Finisher {
 
   INC_ALWAYS void whole(const Channels& c, const std::int32_t* sums, const std::byte* addend, std::byte* dst) const {
     if constexpr (kOutput == Output::Int32) return void(std::memcpy(dst, sums, 4 * kLanes));
-    Floats x = add(mul(load_integers(sums), c.scale), c.bias);
-    if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
+    const Floats n = load_integers(sums);
+    Floats x = f.in_steps ? multiply_add(n, c.scale, c.bias) : add(mul(n, c.scale), c.bias);
+    if constexpr (kResidual != Residual::None)
+      x = f.in_steps ? multiply_add(numbers<kResidual>(addend), all(f.residual_scale), x)
+                     : add(x, residual<kResidual>(f, addend));
     if constexpr (kPlain) return quantizer.template store<kOutput == Output::UInt8>(dst, x);
     if (!f.in_steps) x = activate(f, x);
     if (has_factor && !f.in_steps) x = mul(x, c.factor);

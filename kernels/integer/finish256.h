@@ -66,8 +66,8 @@ struct ToSteps {
   }
 
   INC_ALWAYS __m256i words(Floats sums, const std::byte* addend) const {
-    Floats x = add(mul(sums, c.scale), c.bias);
-    if constexpr (kResidual != Residual::None) x = add(x, residual<kResidual>(f, addend));
+    Floats x = multiply_add(sums, c.scale, c.bias);
+    if constexpr (kResidual != Residual::None) x = multiply_add(numbers<kResidual>(addend), all(f.residual_scale), x);
     const __m256i steps = _mm256_packs_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b));
     return kPlain ? steps : _mm256_adds_epi16(steps, zero);
   }

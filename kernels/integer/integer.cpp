@@ -409,7 +409,7 @@ bool faster_than_library(const IntegerShape& s, IntegerFinish::Residual adds) no
   const double most_fill = depth < 128 ? 1.12 : 1.03;
   const bool filled = up(s.out_channels, kPairedWidth) <= most_fill * static_cast<double>(s.out_channels);
   const bool numbers = adds == IntegerFinish::Residual::Float;
-  return depth >= (!filled || numbers ? 512 : adds == IntegerFinish::Residual::None ? 16 : 96);
+  return depth >= (!filled || numbers ? 512 : adds == IntegerFinish::Residual::None ? 16 : 64);
 }
 
 namespace {

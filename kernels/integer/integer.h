@@ -103,8 +103,8 @@ enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSi
 ///   x = float(sum) * (scale[c] * run_scale) + bias[c];  x += residual;  x = activation(x);  x = clip(x, low, high);
 ///   x *= factor[c];  result = quantize(x) as in kernels/quantize, or x, or x rounded to BF16.
 /// In steps, of 8-bit results without activation, scale, bias and residual_scale are over out_scale already and, without a
-/// residual, times the factors; from a sum to the result there
-///   x = float(sum) * (scale[c] * run_scale) + bias[c];  x += residual;
+/// residual, times the factors, and the bias has the residual's zero point; from a sum to the result there
+///   x = fma(float(sum), scale[c] * run_scale, bias[c]);  x = fma(residual's 8-bit number, residual_scale, x);
 ///   x = clip(x, low * factor[c] / out_scale, high * factor[c] / out_scale), the lesser bound first;  result = quantize(x).
 struct IntegerFinish {
   enum class Output : std::uint8_t { UInt8, Int8, Float, BFloat16, Int32 };  ///< Int32: the sum itself, nothing else
@@ -123,7 +123,7 @@ struct IntegerFinish {
   float low = -__builtin_inff(), high = __builtin_inff();
   float out_scale = 1;
   std::int32_t out_zero_point = 0;
-  Inverse inverse = {};  ///< of out_scale, by exact_inverse(): saves divisions
+  Inverse inverse = {};   ///< of out_scale, by exact_inverse(): saves divisions
   bool in_steps = false;  ///< only for plans in pairs
 };
 
@@ -139,8 +139,8 @@ struct IntegerFinish {
 /// - With AVX2, where weights cannot saturate: in pairs. Inside networks, one Zen 4 core: products 0.5 to 0.9 (128×768×768
 ///   0.86, 128×3072×768 0.77), 1×1 1024→256 0.85, 16→96 on 112×112 0.57, 24→144 on 56×56 0.65, 40→120 on 28×28 0.85, 144→32
 ///   0.88, 7×7 from 3 channels 0.65, 10×4 from 1 to 276 0.19, 3×3 with strides 0.85 to 0.95; with a residual 384→64 on 14×14
-///   0.92, 256→1024 0.9, 128→512 0.98. The library stays where it adds a residual to shallow sums (64→256 1.02) or in numbers,
-///   and where lanes stay empty (144→24 1.1, 120→40 1.23, 276→276 1.02).
+///   0.92, 256→1024 0.9, 128→512 0.98. The library stays where it adds a residual to shallow sums (64→256 1.02) or in
+///   numbers, and where lanes stay empty (144→24 1.1, 120→40 1.23, 276→276 1.02).
 bool faster_than_library(const IntegerShape& shape, IntegerFinish::Residual adds = IntegerFinish::Residual::None) noexcept;
 
 struct IntegerOperands {

@@ -112,12 +112,14 @@ std::vector<std::byte> expected(const IntegerShape& s, const Data& d, const Inte
       for (int64_t x = 0; x < s.out_width; ++x)
         for (int64_t c = 0; c < s.out_channels; ++c, ++i) {
           const std::int32_t total = sum(s, d, image, y, x, c);
-          float v = static_cast<float>(total) * (d.scale[at(c)] * f.run_scale);
-          if (f.bias != nullptr) v += d.bias[at(c)];
+          const float scale = d.scale[at(c)] * f.run_scale, bias = f.bias != nullptr ? d.bias[at(c)] : 0.0f;
+          float v = f.in_steps ? std::fma(static_cast<float>(total), scale, bias) : static_cast<float>(total) * scale + bias;
           if (f.residual == Residual::Float) v += reinterpret_cast<const float*>(d.residual.data())[i];
-          if (f.residual == Residual::UInt8 || f.residual == Residual::Int8)
-            v += f.residual_scale *
-                 static_cast<float>(integer(d.residual[at(i)], f.residual == Residual::Int8) - f.residual_zero_point);
+          if (f.residual == Residual::UInt8 || f.residual == Residual::Int8) {
+            const std::int32_t q = integer(d.residual[at(i)], f.residual == Residual::Int8);
+            v = f.in_steps ? std::fma(static_cast<float>(q), f.residual_scale, v)
+                           : v + f.residual_scale * static_cast<float>(q - f.residual_zero_point);
+          }
           const float factor = f.factor != nullptr ? d.factor[at(c)] : 1.0f;
           if (f.in_steps) {
             const float a = f.low / f.out_scale * factor, b = f.high / f.out_scale * factor;
@@ -312,7 +314,7 @@ TEST(IntegerKernels, QuantizeInSteps) {
           f.residual = kind / 2 % 4 == 1 ? Residual::UInt8 : kind / 2 % 4 == 2 ? Residual::Int8 : Residual::None;
           f.scale = d.scale.data(), f.bias = d.bias.data();
           if (kind / 2 % 4 == 3) f.factor = d.factor.data();
-          f.residual_data = d.residual.data(), f.residual_scale = 0.3f, f.residual_zero_point = 99;
+          f.residual_data = d.residual.data(), f.residual_scale = 0.3f;
           f.out_scale = 0.037f;
           if (kind >= 8) f.low = 0.0f, f.high = 2.5f;
           if (kind % 4 != 0) f.out_zero_point = f.output == Output::UInt8 ? 60 : -100;
