@@ -6,6 +6,20 @@
 #include "core/ops/ops.h"
 
 namespace inc::quant {
+namespace {
+
+/// Whether one of the pairs (0, 1), (2, 3), … does; numbers of different signs never add up to so much.
+bool neighbours_may_saturate(const std::int8_t* w, std::int64_t count) {
+  int over = 0;
+#pragma omp simd reduction(| : over)
+  for (std::int64_t i = 0; i < count; i += 2) {
+    const auto sum = static_cast<std::int16_t>(w[i] + w[i + 1]);
+    over |= static_cast<int>(sum > kPairLimit) | static_cast<int>(sum < -kPairLimit);
+  }
+  return over != 0;
+}
+
+}  // namespace
 
 PairExtents pair_extents(const ir::Shape& shape, PairOrder order) {
   INC_CHECK(shape.size() >= 2, "weights with pairs have at least two axes");
@@ -56,6 +70,8 @@ Support cannot_saturate(const ir::Tensor& q, PairOrder pairs) {
   int worst = 0, a = 0, b = 0;
   ir::for_rows(q, 2, [&](const ir::Tensor& rows, std::int64_t) {
     const std::int8_t* w = rows.data<std::int8_t>();
+    const bool neighbours = pairs == PairOrder::GemmNK && rows.shape()[1] % 2 == 0;
+    if (neighbours && !neighbours_may_saturate(w, rows.count())) return;
     for_each_pair(rows.shape(), pairs, [&](std::int64_t i, std::int64_t j) {
       const int sum = std::abs(w[i] + w[j]);
       if (sum <= worst || (w[i] < 0) != (w[j] < 0)) return;

@@ -119,7 +119,10 @@ TEST(Pairs, AreThoseOfEveryPackingOrder) {
 
 TEST(CannotSaturate, LimitIs128) {
   const auto answer = [](std::int8_t a, std::int8_t b) {
-    return static_cast<bool>(cannot_saturate(ir::Tensor::of<std::int8_t>({2, 1}, {a, b}), PairOrder::MatMulKN));
+    const bool may{cannot_saturate(ir::Tensor::of<std::int8_t>({2, 1}, {a, b}), PairOrder::MatMulKN)};
+    const auto rows = ir::Tensor::of<std::int8_t>({3, 2}, {1, 1, a, b, 1, 1});
+    EXPECT_EQ(static_cast<bool>(cannot_saturate(rows, PairOrder::GemmNK)), may) << +a << " and " << +b;
+    return may;
   };
   EXPECT_TRUE(answer(64, 64));
   EXPECT_FALSE(answer(65, 64));
