@@ -188,11 +188,11 @@ DepthwiseVariant tap_variant(const DepthwiseGroup& g) {
 
 DepthwiseVariant depthwise_variant(const DepthwiseGroup& group) {
 #ifdef __AVX512F__
-  if (const auto v = pair_variant<Pairs16>(group.shape); v.sweep != nullptr) return v;
+  if (const auto v = pair_variant<Pairs16>(group); v.sweep != nullptr) return v;
   if (group.shape.channels >= Lanes16::kLanes) return tap_variant<Lanes16>(group);
 #endif
 #ifdef __AVX2__
-  if (const auto v = pair_variant<Pairs8>(group.shape); v.sweep != nullptr) return v;
+  if (const auto v = pair_variant<Pairs8>(group); v.sweep != nullptr) return v;
   if (group.shape.channels >= Lanes8::kLanes) return tap_variant<Lanes8>(group);
 #endif
   return tap_variant<Lanes1>(group);

@@ -28,16 +28,17 @@ struct Pairs8 {
     for (int t = 0; t < 4; ++t)
       _mm256_storeu_ps(reinterpret_cast<float*>(to[t]), _mm256_min_ps(_mm256_max_ps(v[t], lo), hi));
   }
+  template <bool kPlain>
   static INC_INLINE void store_bytes(std::byte* const (&to)[4], const Real (&v)[4], int zero, const std::byte* low,
                                      const std::byte* high, U8 flip) {
     const Int plus = _mm256_set1_epi16(static_cast<short>(zero));
     const Int a = _mm256_packs_epi32(_mm256_cvtps_epi32(v[0]), _mm256_cvtps_epi32(v[1]));
     const Int b = _mm256_packs_epi32(_mm256_cvtps_epi32(v[2]), _mm256_cvtps_epi32(v[3]));
-    Int q = _mm256_packus_epi16(_mm256_adds_epi16(a, plus), _mm256_adds_epi16(b, plus));
+    Int q = kPlain ? _mm256_packus_epi16(a, b) : _mm256_packus_epi16(_mm256_adds_epi16(a, plus), _mm256_adds_epi16(b, plus));
     q = _mm256_permutevar8x32_epi32(q, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-    q = _mm256_max_epu8(q, _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(low))));
+    if (!kPlain) q = _mm256_max_epu8(q, _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(low))));
     q = _mm256_min_epu8(q, _mm256_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(high))));
-    q = _mm256_xor_si256(q, _mm256_set1_epi8(static_cast<char>(flip)));
+    if (!kPlain) q = _mm256_xor_si256(q, _mm256_set1_epi8(static_cast<char>(flip)));
     const __m128i first = _mm256_castsi256_si128(q), second = _mm256_extracti128_si256(q, 1);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to[0]), first);
     _mm_storeh_pi(reinterpret_cast<__m64*>(to[1]), _mm_castsi128_ps(first));
@@ -74,16 +75,17 @@ struct Pairs16 {
     const Real lo = load_real(low), hi = load_real(high);
     for (int t = 0; t < 4; ++t) _mm512_storeu_ps(to[t], _mm512_min_ps(_mm512_max_ps(v[t], lo), hi));
   }
+  template <bool kPlain>
   static INC_INLINE void store_bytes(std::byte* const (&to)[4], const Real (&v)[4], int zero, const std::byte* low,
                                      const std::byte* high, U8 flip) {
     const Int plus = _mm512_set1_epi16(static_cast<short>(zero));
     const Int a = _mm512_packs_epi32(_mm512_cvtps_epi32(v[0]), _mm512_cvtps_epi32(v[1]));
     const Int b = _mm512_packs_epi32(_mm512_cvtps_epi32(v[2]), _mm512_cvtps_epi32(v[3]));
-    Int q = _mm512_packus_epi16(_mm512_adds_epi16(a, plus), _mm512_adds_epi16(b, plus));
+    Int q = kPlain ? _mm512_packus_epi16(a, b) : _mm512_packus_epi16(_mm512_adds_epi16(a, plus), _mm512_adds_epi16(b, plus));
     q = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), q);
-    q = _mm512_max_epu8(q, _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))));
+    if (!kPlain) q = _mm512_max_epu8(q, _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))));
     q = _mm512_min_epu8(q, _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(high))));
-    q = _mm512_xor_si512(q, _mm512_set1_epi8(static_cast<char>(flip)));
+    if (!kPlain) q = _mm512_xor_si512(q, _mm512_set1_epi8(static_cast<char>(flip)));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to[0]), _mm512_castsi512_si128(q));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to[1]), _mm512_extracti32x4_epi32(q, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to[2]), _mm512_extracti32x4_epi32(q, 2));
@@ -92,9 +94,12 @@ struct Pairs16 {
 };
 #endif
 
-template <class P, int kStride>
+constexpr I64 kBlocks = 4;  ///< of one call
+
+/// kPlain: unsigned results that may be 0, with zero point 0.
+template <class P, int kStride, bool kPlain>
 struct PairSweep {
-  static constexpr I64 kLanes = P::kLanes, kColumns = 4, kGroup = 4;
+  static constexpr I64 kLanes = P::kLanes, kColumns = 4;
 
   const DepthwiseJob& job;
   const DepthwiseShape& s;
@@ -176,7 +181,8 @@ struct PairSweep {
     const auto init = P::load(job.init + block * P::kBytes);
     const auto scale = P::load_real(job.scale + block * kLanes), shift = P::load_real(job.shift + block * kLanes);
     const auto *low = static_cast<const std::byte*>(job.low), *high = static_cast<const std::byte*>(job.high);
-    const I64 zero = job.out_zero, size = job.real ? 4 : 1, step = s.channels * size, bound = block * kLanes * size;
+    const I64 zero = job.out_zero, size = !kPlain && job.real ? 4 : 1, step = s.channels * size,
+              bound = block * kLanes * size;
     const I64 columns = s.out_width;
     const U8 flip = job.flip_out;
     out += channel(block) * size;
@@ -190,11 +196,11 @@ struct PairSweep {
       std::byte* to[kColumns];
 #pragma GCC unroll 8
       for (int t = 0; t < kColumns; ++t) to[t] = t < C ? out + t * step : beyond;
-      if (size == 4)
+      if (!kPlain && size == 4)
         P::store_real(to, results, reinterpret_cast<const float*>(low + bound),
                       reinterpret_cast<const float*>(high + bound));
       else
-        P::store_bytes(to, results, static_cast<int>(zero), low + bound, high + bound, flip);
+        P::template store_bytes<kPlain>(to, results, static_cast<int>(zero), low + bound, high + bound, flip);
     };
     I64 ox = 0;
     for (; ox + kColumns <= columns; ox += kColumns, out += kColumns * step) compute.template operator()<kColumns>(ox);
@@ -225,18 +231,24 @@ struct PairSweep {
   }
 };
 
+template <class P, bool kPlain>
+DepthwiseSweep pair_sweep(bool one, bool three) {
+  if (three) return one ? PairSweep<P, 1, kPlain>::template run<3, 2> : PairSweep<P, 2, kPlain>::template run<3, 2>;
+  return one ? PairSweep<P, 1, kPlain>::template run<0, 0> : PairSweep<P, 2, kPlain>::template run<0, 0>;
+}
+
 /// No sweep where rows are dilated or strides differ.
 template <class P>
-DepthwiseVariant pair_variant(const DepthwiseShape& s) {
+DepthwiseVariant pair_variant(const DepthwiseGroup& g) {
+  const DepthwiseShape& s = g.shape;
   if (s.channels < P::kLanes || s.dilation_h != 1 || s.stride_h != s.stride_w || s.stride_h > 2) return {};
   DepthwiseVariant v{nullptr, P::kLanes, 16, DepthwiseForm::Pairs};
-  v.blocks = PairSweep<P, 1>::kGroup;
+  v.blocks = kBlocks;
   v.slots = (s.kernel_h + (s.stride_h == 1 ? 2 : 1)) / 2;
-  const bool one = s.stride_h == 1, small = s.dilation_w == 1;
-  if (small && s.kernel_w == 3 && v.slots == 2)
-    v.sweep = one ? PairSweep<P, 1>::template run<3, 2> : PairSweep<P, 2>::template run<3, 2>;
-  else
-    v.sweep = one ? PairSweep<P, 1>::template run<0, 0> : PairSweep<P, 2>::template run<0, 0>;
+  bool plain = g.out == DepthwiseOut::U8 && g.out_zero == 0;
+  for (I64 c = 0; c < s.channels; ++c) plain = plain && g.low[c] <= 0.0f;
+  const bool one = s.stride_h == 1, three = s.dilation_w == 1 && s.kernel_w == 3 && v.slots == 2;
+  v.sweep = plain ? pair_sweep<P, true>(one, three) : pair_sweep<P, false>(one, three);
   v.scratch_width = (s.out_width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
   v.scratch_bytes = v.scratch_width * v.slots * v.blocks * P::kBytes;
   return v;

@@ -243,7 +243,7 @@ DepthwiseVariant quad_variant(const DepthwiseGroup& group) {
 
 DepthwiseVariant depthwise_variant(const DepthwiseGroup& group) {
   const auto v = quad_variant(group);
-  return v.sweep != nullptr ? v : pair_variant<Pairs16>(group.shape);
+  return v.sweep != nullptr ? v : pair_variant<Pairs16>(group);
 }
 
 }  // namespace inc::kernels::avx512vnni
