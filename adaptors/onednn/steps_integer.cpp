@@ -16,7 +16,8 @@ using kernels::IntegerPlan;
 using kernels::IntegerShape;
 
 constexpr std::int64_t kLeastChannels = 4;  // of a group
-constexpr std::int64_t kDeep = 512;         // numbers of a sum beside which a smooth activation costs little
+constexpr std::int64_t kDeep = 512;         // numbers of a sum beside which an activation costs little
+constexpr std::int64_t kDeepBent = 128;     // the same with AVX2, where it bends
 
 void set_activation(IntegerFinish& f, const ops::Epilogue& epilogue) {
   const std::string& name = epilogue.activation;
@@ -188,13 +189,23 @@ int packed_weights(Builder& b, const Anchor& a, const IntegerPlan& plan, const I
   return b.packed(a.weights->q, layout_name(plan) + " " + std::to_string(form.strides.in), plan.packed_bytes(), pack);
 }
 
-/// The library's sums are not exact, pass through FP32 where they exceed 2^24, or take longer; not where sums are short and
-/// a pass behind the library's kernel activates (yolox_nano 4.7 ms to 6.0, kwt1 26 to 32; BERT, 768 deep, 33.0 to 31.9).
+/// So short sums that what activates them is better left to the library: as a pass behind its kernel (yolox_nano 4.7 ms
+/// with, 6.0 without; kwt1 26 and 32; BERT, 768 deep, 33.0 and 31.9), or, where it bends them, in the kernel (hard swish in
+/// MobileNetV3, times of ours: with AVX2 40→240 0.75, 112→672 0.87, 160→960 1.11, with VNNI 0.66, 0.84, 0.9; on one pixel
+/// ours are faster).
+bool too_shallow(const Anchor& a, const IntegerShape& s) {
+  const std::string& name = a.epilogue.activation;
+  const std::int64_t depth = s.channels * s.kernel_height * s.kernel_width;
+  if (activates_apart(a, Arithmetic::Int8)) return depth < kDeep;
+  const bool bends = name == "hardswish" || name == "hardsigmoid" || name == "leaky_relu";
+  return bends && s.out_height * s.out_width > 1 && depth < (has_vnni() ? kDeep : kDeepBent);
+}
+
+/// The library's sums are not exact, pass through FP32 where they exceed 2^24, or take longer.
 bool chosen(const Builder& b, const Anchor& a, const IntegerShape& shape) {
   if (!a.note.empty()) return true;
   if (a.sums && a.cast.none() && !a.floats) return true;
-  if (shape.channels * shape.kernel_height * shape.kernel_width < kDeep && activates_apart(a, Arithmetic::Int8))
-    return false;
+  if (too_shallow(a, shape)) return false;
   const bool amx = isa_name().find("amx") != std::string::npos, alike = has_vnni() == kernels::has_vnni();
   using Residual = IntegerFinish::Residual;
   const Residual adds = a.residual.none()                             ? Residual::None

@@ -404,7 +404,7 @@ bool faster_than_library(const IntegerShape& s, IntegerFinish::Residual adds) no
   }
   if (isa() != Isa::Avx2 || s.groups != 1) return false;
   const bool product = s.height == 1 && s.width == 1;
-  if (s.out_channels < 32) return product && s.images <= 32;
+  if (s.out_channels < 16) return product && s.images <= 32;
   if (product) return depth >= 16;
   const double most_fill = depth < 128 ? 1.12 : 1.03;
   const bool filled = up(s.out_channels, kPairedWidth) <= most_fill * static_cast<double>(s.out_channels);

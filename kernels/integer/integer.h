@@ -137,10 +137,10 @@ struct IntegerFinish {
 ///   112×112 1.1, to 16 channels 1.9, few rows of a product 1.1 to 1.5; or level: 3×3 but for deep ones on at most 7×7
 ///   pixels, where weights make the time (0.89).
 /// - With AVX2, where weights cannot saturate: in pairs. Inside networks, one Zen 4 core: products 0.5 to 0.9 (128×768×768
-///   0.86, 128×3072×768 0.77), 1×1 1024→256 0.85, 16→96 on 112×112 0.57, 24→144 on 56×56 0.65, 40→120 on 28×28 0.85, 144→32
-///   0.88, 7×7 from 3 channels 0.65, 10×4 from 1 to 276 0.19, 3×3 with strides 0.85 to 0.95; with a residual 384→64 on 14×14
-///   0.92, 256→1024 0.9, 128→512 0.98. The library stays where it adds a residual to shallow sums (64→256 1.02) or in
-///   numbers, and where lanes stay empty (144→24 1.1, 120→40 1.23, 276→276 1.02).
+///   0.86, 128×3072×768 0.77), 1×1 1024→256 0.85, 16→96 on 112×112 0.57, 24→144 on 56×56 0.65, 40→120 on 28×28 0.85, 32→16
+///   0.79, 144→32 0.88; 7×7 from 3 channels 0.65, 10×4 from 1 to 276 0.19, 3×3 with strides 0.85 to 0.95, to 16 channels
+///   0.83 to 0.88; with a residual 384→64 on 14×14 0.92, 256→1024 0.9, 128→512 0.98. The library stays where it adds a
+///   residual in numbers to shallow sums, and where lanes stay empty (144→24 1.1, 120→40 1.23, 276→276 1.02).
 bool faster_than_library(const IntegerShape& shape, IntegerFinish::Residual adds = IntegerFinish::Residual::None) noexcept;
 
 struct IntegerOperands {
