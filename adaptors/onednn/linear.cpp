@@ -6,6 +6,7 @@
 #include "adaptors/onednn/bf16.h"
 #include "adaptors/onednn/emitters.h"
 #include "adaptors/onednn/isa.h"
+#include "adaptors/onednn/walk.h"
 #include "core/base/error.h"
 #include "core/quant/quantize.h"
 #include "kernels/activate/activate.h"
@@ -166,25 +167,37 @@ bool activates_apart(const Anchor& a, Arithmetic arithmetic) {
 
 namespace {
 
-/// The slot of the result.
-int activate(Builder& b, const Anchor& a, const Attempt& attempt, int from) {
+/// Where an activation's pass multiplies by factors too: channels are innermost, and 8 bits come of it.
+bool multiplies_too(const Builder& b, const Anchor& a, const Attempt& attempt, int from) {
+  if (!attempt.apart || attempt.arithmetic != Arithmetic::Int8 || !a.factors || !a.sink) return false;
+  const std::size_t rank = b.shape(a.node.outputs[0]).size();
+  return a.factors->axis >= 0 && static_cast<int>(memory_order(b.slot(from).desc, rank).back()) == a.factors->axis;
+}
+
+/// The slot of the result, behind the factors with `multiplies`.
+int activate(Builder& b, const Anchor& a, const Attempt& attempt, int from, bool multiplies) {
   const ir::Shape& shape = b.shape(a.node.outputs[0]);
-  const bool to_8_bits = attempt.arithmetic == Arithmetic::Int8 && a.sink && !a.factors;
+  const bool to_8_bits = attempt.arithmetic == Arithmetic::Int8 && a.sink && (!a.factors || multiplies);
   const DType type = to_8_bits ? a.sink->scale.dtype : a.bf16 ? DType::BFloat16 : DType::Float;
   const int to = type == DType::Float ? from : b.scratch(type, shape, like(b.slot(from).desc, *data_type(type), shape));
   const TensorScale scale = to_8_bits ? a.sink->scale : TensorScale{};
   const kernels::Affine8 as{scale.scale, scale.zero_point, scale.dtype == DType::Int8};
-  ir::Node named;
-  named.name = a.node.name;
-  named.op = "Activation";
-  Step& step = b.step(named, "inc:activate", {from}, {to}, [=, how = *smooth(a), n = ir::element_count(shape)](Frame& f) {
-    if (type == DType::Float)
+  const std::vector<float> factor = multiplies ? a.factors->values : std::vector<float>{}, shift(factor.size(), -0.0f);
+  const auto work = [=, how = *smooth(a), n = ir::element_count(shape)](Frame& f) {
+    const auto channels = static_cast<std::int64_t>(factor.size());
+    if (multiplies)
+      kernels::activate(how, f.as<float>(from), f.at(to), n / channels, channels, {factor.data(), shift.data()}, as);
+    else if (type == DType::Float)
       kernels::activate(how, f.as<float>(from), f.as<float>(to), n);
     else if (type == DType::BFloat16)
       kernels::activate(how, f.as<float>(from), f.as<BFloat16>(to), n);
     else
       kernels::activate(how, f.as<float>(from), f.at(to), n, as);
-  });
+  };
+  ir::Node named;
+  named.name = a.node.name;
+  named.op = "Activation";
+  Step& step = b.step(named, "inc:activate", {from}, {to}, work);
   if (type != DType::Float) step.profile.precision = to_8_bits ? "int8" : "bf16";
   return to;
 }
@@ -391,12 +404,13 @@ void finish_sums(Builder& b, const Anchor& a, int output) {
 
 void finish(Builder& b, const Anchor& a, const Attempt& attempt, Step& step, int output) {
   const Arithmetic arithmetic = attempt.arithmetic;
-  const bool factors = attempt.factors && a.factors;
+  const bool multiplies = multiplies_too(b, a, attempt, output);
+  const bool factors = (attempt.factors || multiplies) && a.factors;
   if (factors) b.mark_done(a.factors->node->id);
   step.profile.precision = arithmetic == Arithmetic::Int8 ? "int8" : arithmetic == Arithmetic::Bf16 ? "bf16" : "fp32";
   step.profile.emulated = arithmetic == Arithmetic::Emulated || (arithmetic == Arithmetic::Fp32 && !a.note.empty());
   if (step.profile.emulated) step.profile.note = a.note;
-  if (attempt.apart) output = activate(b, a, attempt, output);
+  if (attempt.apart) output = activate(b, a, attempt, output, multiplies);
   if (a.sums)
     finish_sums(b, a, output);
   else if (is_integer(b.slot(output).dtype))

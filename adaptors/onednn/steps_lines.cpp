@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -84,11 +85,44 @@ std::optional<Line> line_of(const Builder& b, const ir::Node& node) {
   return line;
 }
 
+/// A product with one number per sample and channel that the run computes, into 8 bits: the gates of squeeze-and-excitation.
+bool emit_gate(Builder& b, const ir::Node& node) {
+  if (node.op != "Mul") return false;
+  const auto sink = quantized_sink(b, node.outputs[0]);
+  const ir::Shape& shape = b.shape(node.outputs[0]);
+  if (!sink || shape.size() < 3) return false;
+  ir::Shape per_channel(shape.size(), 1);
+  std::copy_n(shape.begin(), 2, per_channel.begin());
+  const std::size_t which = b.shape(node.inputs[0]) == per_channel ? 0 : 1;
+  const ir::ValueId gate = node.inputs[which], x = node.inputs[1 - which];
+  if (b.shape(gate) != per_channel || b.shape(x) != shape || b.dtype(x) != DType::Float) return false;
+
+  const int from = b.permuted(x), by = b.plain(gate);
+  const auto order = memory_order(b.slot(from).desc, shape.size());
+  const bool last = order.back() == 1;
+  if (order[0] != 0 || (!last && order[1] != 1)) return false;
+  const DType type = sink->scale.dtype;
+  const Desc& desc = b.slot(from).desc;
+  const int to = b.scratch(type, shape, last ? like(desc, *data_type(type), shape) : plain_desc(type, shape));
+  const std::int64_t samples = shape[0], channels = shape[1], inner = ir::element_count(shape) / (samples * channels);
+  const kernels::Affine8 as{sink->scale.scale, sink->scale.zero_point, type == DType::Int8};
+  const std::vector<float> shift(static_cast<std::size_t>(channels), -0.0f);
+  const auto work = [=](Frame& frame) {
+    for (std::int64_t i = 0; i < samples; ++i)
+      kernels::quantize_lines(frame.as<float>(from) + i * channels * inner, frame.at(to) + i * channels * inner,
+                              last ? inner : 1, channels, last ? 1 : inner,
+                              {frame.as<float>(by) + i * channels, shift.data()}, as);
+  };
+  b.step(node, "inc:quantize_lines", {from, by}, {to}, work).profile.precision = "int8";
+  bind_sink(b, *sink, to);
+  return true;
+}
+
 }  // namespace
 
 bool emit_line(Builder& b, const ir::Node& node) {
   const auto found = line_of(b, node);
-  if (!found) return false;
+  if (!found) return emit_gate(b, node);
   const Line& line = *found;
   const ir::Shape& shape = b.shape(line.x);
   const int from = b.permuted(line.x);

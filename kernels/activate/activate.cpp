@@ -4,6 +4,7 @@
 
 #include "core/base/parallel.h"
 #include "kernels/bfloat16/bfloat16.h"
+#include "kernels/quantize/columns.h"
 #include "kernels/variants.h"
 
 namespace inc::kernels {
@@ -45,6 +46,19 @@ void activate(Smooth how, const float* src, BFloat16* dst, int64_t count) noexce
 void activate(Smooth how, const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
   by_pieces(how, src, count,
             [&](const float* from, int64_t first, int64_t many) { quantize_row(from, dst + first, many, as); });
+}
+
+void activate(Smooth how, const float* src, std::byte* dst, int64_t rows, int64_t channels, const ChannelLines& lines,
+              const Affine8& as) noexcept {
+  over_columns(rows, channels, lines, [&](int64_t at, int64_t count, int64_t columns, const ChannelLines& l) {
+    alignas(64) float piece[kPiece];
+    for (int64_t row = 0; row < count; ++row)
+      for (int64_t c = 0; c < columns; c += kPiece) {
+        const int64_t many = std::min(kPiece, columns - c), place = at + row * columns + c;
+        activate_row(how, src + place, piece, many);
+        quantize_line_rows(piece, dst + place, 1, many, {l.factor + c, l.shift + c, l.low}, as);
+      }
+  });
 }
 
 }  // namespace inc::kernels

@@ -23,4 +23,8 @@ void activate(Smooth how, const float* src, BFloat16* dst, std::int64_t count) n
 /// As quantize() rounds.
 void activate(Smooth how, const float* src, std::byte* dst, std::int64_t count, const Affine8& as) noexcept;
 
+/// Rows of channels, each on its line, as quantize_lines() rounds.
+void activate(Smooth how, const float* src, std::byte* dst, std::int64_t rows, std::int64_t channels,
+              const ChannelLines& lines, const Affine8& as) noexcept;
+
 }  // namespace inc::kernels

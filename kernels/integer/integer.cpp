@@ -373,21 +373,6 @@ std::size_t IntegerPlan::workspace_bytes(int workers) const noexcept {
   return storage_bytes(*this) * static_cast<std::size_t>(workers);
 }
 
-/// The two products and their sum are within 2^-47 of the quotient before the last rounding. That rounds as the quotient
-/// does unless a number lies as near to where rounding changes from or to a half; those products with the scale are exact
-/// here.
-Inverse exact_inverse(float scale) noexcept {
-  if (!(scale > 1e-20f && scale < 1e20f)) return {};
-  for (int k = 0; k < 512; ++k)
-    for (const float away : {0.0f, 1e3f}) {
-      const float half = static_cast<float>(k) + 0.5f;
-      const double product = (static_cast<double>(half) + std::nextafterf(half, away)) / 2 * scale;
-      if (std::abs(product - static_cast<float>(product)) <= 0x1p-46 * product) return {};
-    }
-  const float high = 1.0f / scale;
-  return {high, static_cast<float>(1.0 / scale - high)};
-}
-
 bool fits_int32(const IntegerShape& s, bool wide) noexcept {
   const int64_t count = s.channels / s.groups * s.kernel_height * s.kernel_width;
   return count * 255 * (wide ? 255 : 128) <= INT32_MAX;

@@ -89,13 +89,6 @@ void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::
 void pack_integers(const IntegerPlan& plan, const IntegerWeights& weights, std::int64_t first, std::int64_t count,
                    std::byte* packed);
 
-/// 1 / scale as a sum of two numbers such that x * high + x * low, rounded once behind the products, rounds to the same
-/// 8-bit number as x / scale for every x. Zeros where there is none (about one scale in 2000).
-struct Inverse {
-  float high = 0, low = 0;
-};
-Inverse exact_inverse(float scale) noexcept;
-
 /// The smooth ones within 4e-7 (1 + |x|); Gelu into 8 bits, with VNNI, within 0.002 of a step of at least 0.005.
 enum class IntegerActivation : std::uint8_t { None, LeakyRelu, HardSwish, HardSigmoid, Sigmoid, Tanh, Silu, Gelu, GeluTanh };
 

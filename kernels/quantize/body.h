@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+
+#include "kernels/quantize/step.h"
 
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
@@ -29,10 +32,118 @@ inline __attribute__((always_inline)) Q to_8(float scaled, float zero) {
   return static_cast<Q>(static_cast<std::int32_t>(__builtin_rintf(v) + zero));
 }
 
+#if defined(__AVX2__)
+/// Into 8 bits by the inverse of the scale, a block of vectors at once. Numbers beyond kFar steps are as good as kFar.
+template <class Q>
+struct Blocks {
+  static constexpr float kFar = 1 << 20;
+  static constexpr bool kUnsigned = std::is_unsigned_v<Q>;
+#if defined(__AVX512BW__)
+  using V = __m512;
+  using I = __m512i;
+  static constexpr std::int64_t kLanes = 16;
+  static V all(float x) {
+    return _mm512_set1_ps(x);
+  }
+  static V load(const float* from) {
+    return _mm512_loadu_ps(from);
+  }
+  static V line(V x, V factor, V shift, V low) {
+    return _mm512_max_ps(low, _mm512_add_ps(_mm512_mul_ps(x, factor), shift));
+  }
+  const V high, low, most;
+  const I zero, order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  Blocks(const Step& step, float zero_point)
+      : high(all(step.inverse.high)),
+        low(all(step.inverse.low)),
+        most(all(kFar * step.scale)),
+        zero(_mm512_set1_epi16(static_cast<short>(zero_point))) {}
+
+  I steps(V x) const {
+    const V there = _mm512_maskz_max_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, _mm512_sub_ps(_mm512_setzero_ps(), most));
+    const V held = _mm512_min_ps(there, most);
+    return _mm512_cvtps_epi32(_mm512_fmadd_ps(held, high, _mm512_mul_ps(held, low)));
+  }
+  I pair(V a, V b) const {
+    return _mm512_adds_epi16(_mm512_packs_epi32(steps(a), steps(b)), zero);
+  }
+  void put(Q* to, V a, V b, V c, V d) const {
+    const I ab = pair(a, b), cd = pair(c, d), q = kUnsigned ? _mm512_packus_epi16(ab, cd) : _mm512_packs_epi16(ab, cd);
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, q));
+  }
+#else
+  using V = __m256;
+  using I = __m256i;
+  static constexpr std::int64_t kLanes = 8;
+  static V all(float x) {
+    return _mm256_set1_ps(x);
+  }
+  static V load(const float* from) {
+    return _mm256_loadu_ps(from);
+  }
+  static V line(V x, V factor, V shift, V low) {
+    return _mm256_max_ps(low, _mm256_add_ps(_mm256_mul_ps(x, factor), shift));
+  }
+  const V high, low, most;
+  const I zero, order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  Blocks(const Step& step, float zero_point)
+      : high(all(step.inverse.high)),
+        low(all(step.inverse.low)),
+        most(all(kFar * step.scale)),
+        zero(_mm256_set1_epi16(static_cast<short>(zero_point))) {}
+
+  I steps(V x) const {
+    const V there = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
+    const V held = _mm256_min_ps(_mm256_max_ps(there, _mm256_sub_ps(_mm256_setzero_ps(), most)), most);
+    return _mm256_cvtps_epi32(_mm256_fmadd_ps(held, high, _mm256_mul_ps(held, low)));
+  }
+  I pair(V a, V b) const {
+    return _mm256_adds_epi16(_mm256_packs_epi32(steps(a), steps(b)), zero);
+  }
+  void put(Q* to, V a, V b, V c, V d) const {
+    const I ab = pair(a, b), cd = pair(c, d), q = kUnsigned ? _mm256_packus_epi16(ab, cd) : _mm256_packs_epi16(ab, cd);
+    const I bytes = permuted(q);
+    _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to), bytes);
+  }
+  I permuted(I q) const {
+    return _mm256_permutevar8x32_epi32(q, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  }
+#endif
+  static constexpr std::int64_t kBlock = 4 * kLanes;
+};
+#endif
+
+/// All numbers that fill a block or more, the last block over some of the one before it, where there is an inverse; at(i):
+/// the vector of numbers from i on. How many.
+template <class Q, class At>
+inline __attribute__((always_inline)) std::int64_t by_blocks([[maybe_unused]] Q* dst, [[maybe_unused]] std::int64_t count,
+                                                             [[maybe_unused]] const Step& step, [[maybe_unused]] float zero,
+                                                             [[maybe_unused]] At at) {
+  std::int64_t i = 0;
+#if defined(__AVX2__)
+  if (step.inverse.high == 0) return 0;
+  using B = Blocks<Q>;
+  const B blocks(step, zero);
+  for (; i + B::kBlock <= count; i += B::kBlock)
+    blocks.put(dst + i, at(i), at(i + B::kLanes), at(i + 2 * B::kLanes), at(i + 3 * B::kLanes));
+  if (i == 0 || i == count) return i;
+  i = count - B::kBlock;
+  blocks.put(dst + i, at(i), at(i + B::kLanes), at(i + 2 * B::kLanes), at(i + 3 * B::kLanes));
+  return count;
+#endif
+  return i;
+}
+
 template <class Q>
 inline __attribute__((always_inline)) void quantize_run(const float* __restrict src, Q* __restrict dst, std::int64_t count,
-                                                        float scale, float zero) {
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = to_8<Q>(src[i] / scale, zero);
+                                                        const Step& step, float zero) {
+#if defined(__AVX2__)
+  std::int64_t i = by_blocks(dst, count, step, zero, [=](std::int64_t at) { return Blocks<Q>::load(src + at); });
+#else
+  std::int64_t i = 0;
+#endif
+  const float scale = step.scale;
+  for (; i < count; ++i) dst[i] = to_8<Q>(src[i] / scale, zero);
 }
 
 constexpr std::int64_t kRun = 64;
@@ -88,7 +199,7 @@ inline __attribute__((always_inline)) void interleave(const Q (&run)[kChannels][
 }
 
 template <class Q, int kChannels>
-void quantize_pixels_of(const float* src, Q* dst, std::int64_t pixels, std::int64_t channel_step, float scale, float zero) {
+void quantize_pixels_of(const float* src, Q* dst, std::int64_t pixels, std::int64_t channel_step, Step scale, float zero) {
   Q run[kChannels][kRun], rest[kChannels * kRun];
   for (; pixels >= kRun; pixels -= kRun, src += kRun, dst += kRun * kChannels) {
     for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], kRun, scale, zero);
@@ -102,34 +213,47 @@ void quantize_pixels_of(const float* src, Q* dst, std::int64_t pixels, std::int6
 
 template <class Q>
 void quantize_pixels_as(const float* src, Q* dst, std::int64_t pixels, std::int64_t channels, std::int64_t channel_step,
-                        float scale, float zero) {
+                        Step scale, float zero) {
   if (channels == 2) return quantize_pixels_of<Q, 2>(src, dst, pixels, channel_step, scale, zero);
   if (channels == 3) return quantize_pixels_of<Q, 3>(src, dst, pixels, channel_step, scale, zero);
   quantize_pixels_of<Q, 4>(src, dst, pixels, channel_step, scale, zero);
 }
 
-template <class To>
-inline __attribute__((always_inline)) To on_line(float x, float factor, float shift, float low, float scale, float zero) {
-  float y = x * factor + shift;
-  y = y < low ? low : y;
-  if constexpr (sizeof(To) == sizeof(float))
-    return y;
-  else
-    return to_8<To>(y / scale, zero);
+inline __attribute__((always_inline)) float on_line(float x, float factor, float shift, float low) {
+  const float y = x * factor + shift;
+  return y < low ? low : y;
 }
 
 template <class To>
 void line_rows_as(const float* __restrict src, To* __restrict dst, std::int64_t rows, std::int64_t columns,
-                  const float* __restrict factor, const float* __restrict shift, float low, float scale, float zero) {
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t i = 0; i < columns; ++i)
-      dst[r * columns + i] = on_line<To>(src[r * columns + i], factor[i], shift[i], low, scale, zero);
+                  const float* __restrict factor, const float* __restrict shift, float low, const Step& step, float zero) {
+  const float scale = step.scale;
+  for (std::int64_t r = 0; r < rows; ++r, src += columns, dst += columns) {
+#if defined(__AVX2__)
+    using B = Blocks<To>;
+    std::int64_t i = by_blocks(dst, columns, step, zero, [=](std::int64_t at) {
+      return B::line(B::load(src + at), B::load(factor + at), B::load(shift + at), B::all(low));
+    });
+#else
+    std::int64_t i = 0;
+#endif
+    for (; i < columns; ++i) dst[i] = to_8<To>(on_line(src[i], factor[i], shift[i], low) / scale, zero);
+  }
 }
 
 template <class To>
 void line_run_as(const float* __restrict src, To* __restrict dst, std::int64_t count, float factor, float shift, float low,
-                 float scale, float zero) {
-  for (std::int64_t i = 0; i < count; ++i) dst[i] = on_line<To>(src[i], factor, shift, low, scale, zero);
+                 const Step& step, float zero) {
+#if defined(__AVX2__)
+  using B = Blocks<To>;
+  std::int64_t i = by_blocks(dst, count, step, zero, [=](std::int64_t at) {
+    return B::line(B::load(src + at), B::all(factor), B::all(shift), B::all(low));
+  });
+#else
+  std::int64_t i = 0;
+#endif
+  const float scale = step.scale;
+  for (; i < count; ++i) dst[i] = to_8<To>(on_line(src[i], factor, shift, low) / scale, zero);
 }
 
 template <class Q>
@@ -149,10 +273,10 @@ void combine_run(const A* __restrict a, float scale_a, std::int32_t zero_a, cons
 
 }  // namespace
 
-void quantize_u8(const float* src, std::uint8_t* dst, std::int64_t count, float scale, float zero) noexcept {
+void quantize_u8(const float* src, std::uint8_t* dst, std::int64_t count, Step scale, float zero) noexcept {
   quantize_run(src, dst, count, scale, zero);
 }
-void quantize_s8(const float* src, std::int8_t* dst, std::int64_t count, float scale, float zero) noexcept {
+void quantize_s8(const float* src, std::int8_t* dst, std::int64_t count, Step scale, float zero) noexcept {
   quantize_run(src, dst, count, scale, zero);
 }
 void dequantize_u8(const std::uint8_t* src, float* dst, std::int64_t count, float scale, std::int32_t zero) noexcept {
@@ -162,7 +286,7 @@ void dequantize_s8(const std::int8_t* src, float* dst, std::int64_t count, float
   dequantize_run(src, dst, count, scale, zero);
 }
 void quantize_pixels(const float* src, std::byte* dst, std::int64_t pixels, std::int64_t channels, std::int64_t channel_step,
-                     float scale, float zero, bool is_signed) noexcept {
+                     Step scale, float zero, bool is_signed) noexcept {
   if (is_signed)
     quantize_pixels_as(src, reinterpret_cast<std::int8_t*>(dst), pixels, channels, channel_step, scale, zero);
   else
@@ -196,21 +320,24 @@ void quantize_columns(const float* src, std::byte* dst, std::int64_t columns, co
     for (std::int64_t i = 0; i < columns; ++i) q[i] = to_8<std::uint8_t>(src[i] / scale[i], static_cast<float>(zero[i]));
   }
 }
-void line_rows(const float* src, float* dst, std::int64_t rows, std::int64_t columns, const float* factor,
-               const float* shift, float low) noexcept {
-  line_rows_as(src, dst, rows, columns, factor, shift, low, 1, 0);
+void line_rows(const float* __restrict src, float* __restrict dst, std::int64_t rows, std::int64_t columns,
+               const float* __restrict factor, const float* __restrict shift, float low) noexcept {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < columns; ++i)
+      dst[r * columns + i] = on_line(src[r * columns + i], factor[i], shift[i], low);
 }
-void line_run(const float* src, float* dst, std::int64_t count, float factor, float shift, float low) noexcept {
-  line_run_as(src, dst, count, factor, shift, low, 1, 0);
+void line_run(const float* __restrict src, float* __restrict dst, std::int64_t count, float factor, float shift,
+              float low) noexcept {
+  for (std::int64_t i = 0; i < count; ++i) dst[i] = on_line(src[i], factor, shift, low);
 }
 void line_rows8(const float* src, std::byte* dst, std::int64_t rows, std::int64_t columns, const float* factor,
-                const float* shift, float low, float scale, float zero, bool is_signed) noexcept {
+                const float* shift, float low, Step scale, float zero, bool is_signed) noexcept {
   if (is_signed)
     line_rows_as(src, reinterpret_cast<std::int8_t*>(dst), rows, columns, factor, shift, low, scale, zero);
   else
     line_rows_as(src, reinterpret_cast<std::uint8_t*>(dst), rows, columns, factor, shift, low, scale, zero);
 }
-void line_run8(const float* src, std::byte* dst, std::int64_t count, float factor, float shift, float low, float scale,
+void line_run8(const float* src, std::byte* dst, std::int64_t count, float factor, float shift, float low, Step scale,
                float zero, bool is_signed) noexcept {
   if (is_signed)
     line_run_as(src, reinterpret_cast<std::int8_t*>(dst), count, factor, shift, low, scale, zero);

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 #include "core/base/parallel.h"
+#include "kernels/isa.h"
+#include "kernels/quantize/columns.h"
+#include "kernels/quantize/step.h"
 #include "kernels/variants.h"
 
 namespace inc::kernels {
@@ -15,12 +19,12 @@ using I32 = std::int32_t;
 #define INC_COMBINE_ARGS                                                                                          \
   const std::byte *a, bool signed_a, float scale_a, I32 zero_a, const std::byte *b, bool signed_b, float scale_b, \
       I32 zero_b, std::byte *dst, bool signed_dst, float scale, I32 zero, int64_t count, bool product
-INC_KERNEL_DECLARE(void quantize_u8(const float* s, std::uint8_t* d, int64_t n, float scale, float zero) noexcept)
-INC_KERNEL_DECLARE(void quantize_s8(const float* s, std::int8_t* d, int64_t n, float scale, float zero) noexcept)
+INC_KERNEL_DECLARE(void quantize_u8(const float* s, std::uint8_t* d, int64_t n, Step scale, float zero) noexcept)
+INC_KERNEL_DECLARE(void quantize_s8(const float* s, std::int8_t* d, int64_t n, Step scale, float zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_u8(const std::uint8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_s8(const std::int8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
 INC_KERNEL_DECLARE(void quantize_pixels(const float* s, std::byte* d, int64_t pixels, int64_t channels, int64_t step,
-                                        float scale, float zero, bool is_signed) noexcept)
+                                        Step scale, float zero, bool is_signed) noexcept)
 INC_KERNEL_DECLARE(void range_of(const float* s, int64_t n, float* low, float* high) noexcept)
 INC_KERNEL_DECLARE(void quantize_columns(const float* s, std::byte* d, int64_t n, const float* scale, const I32* zero,
                                          bool is_signed) noexcept)
@@ -28,21 +32,34 @@ INC_KERNEL_DECLARE(void line_rows(const float* s, float* d, int64_t rows, int64_
                                   const float* shift, float low) noexcept)
 INC_KERNEL_DECLARE(void line_run(const float* s, float* d, int64_t n, float f, float shift, float low) noexcept)
 INC_KERNEL_DECLARE(void line_rows8(const float* s, std::byte* d, int64_t rows, int64_t columns, const float* f,
-                                   const float* shift, float low, float scale, float zero, bool is_signed) noexcept)
-INC_KERNEL_DECLARE(void line_run8(const float* s, std::byte* d, int64_t n, float f, float shift, float low, float scale,
+                                   const float* shift, float low, Step scale, float zero, bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void line_run8(const float* s, std::byte* d, int64_t n, float f, float shift, float low, Step scale,
                                   float zero, bool is_signed) noexcept)
 INC_KERNEL_DECLARE(void combine(INC_COMBINE_ARGS) noexcept)
 
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;
+constexpr int64_t kGrain = 1 << 14, kFew = 256;
+
+/// How to divide by a scale: by its inverse, which takes a microsecond to find and is kept for the next time, unless numbers
+/// are few.
+Step step_of(float scale, int64_t count) noexcept {
+  if (isa() == Isa::Baseline || count < kFew) return {scale, {}};
+  thread_local std::array<Step, 256> known{};
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &scale, sizeof bits);
+  Step& step = known[(bits * 2654435761u) >> 24];
+  if (step.scale != scale) step = {scale, exact_inverse(scale)};
+  return step;
+}
 
 void quantize_run(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
   const auto zero = static_cast<float>(as.zero_point);
+  const Step step = step_of(as.scale, count);
   if (as.is_signed)
-    INC_KERNEL_CALL(quantize_s8, src, reinterpret_cast<std::int8_t*>(dst), count, as.scale, zero);
+    INC_KERNEL_CALL(quantize_s8, src, reinterpret_cast<std::int8_t*>(dst), count, step, zero);
   else
-    INC_KERNEL_CALL(quantize_u8, src, reinterpret_cast<std::uint8_t*>(dst), count, as.scale, zero);
+    INC_KERNEL_CALL(quantize_u8, src, reinterpret_cast<std::uint8_t*>(dst), count, step, zero);
 }
 
 void dequantize_run(const std::byte* src, float* dst, int64_t count, const Affine8& as) noexcept {
@@ -53,6 +70,21 @@ void dequantize_run(const std::byte* src, float* dst, int64_t count, const Affin
 }
 
 }  // namespace
+
+/// The two products and their sum are within 2^-47 of the quotient before the last rounding. That rounds as the quotient
+/// does unless a number lies as near to where rounding changes from or to a half; those products with the scale are exact
+/// here.
+Inverse exact_inverse(float scale) noexcept {
+  if (!(scale > 1e-20f && scale < 1e20f)) return {};
+  for (int k = 0; k < 512; ++k)
+    for (const float away : {0.0f, 1e3f}) {
+      const float half = static_cast<float>(k) + 0.5f;
+      const double product = (static_cast<double>(half) + std::nextafterf(half, away)) / 2 * scale;
+      if (std::abs(product - static_cast<float>(product)) <= 0x1p-46 * product) return {};
+    }
+  const float high = 1.0f / scale;
+  return {high, static_cast<float>(1.0 / scale - high)};
+}
 
 void quantize_row(const float* src, std::byte* dst, int64_t count, const Affine8& as) noexcept {
   quantize_run(src, dst, count, as);
@@ -70,7 +102,7 @@ void quantize_pixels(const float* src, std::byte* dst, int64_t images, int64_t c
     for (int64_t i = begin; i < end; ++i) {
       const int64_t from = pixels * (i % parts) / parts, to = pixels * (i % parts + 1) / parts, image = i / parts;
       INC_KERNEL_CALL(quantize_pixels, src + image * channels * pixels + from, dst + (image * pixels + from) * channels,
-                      to - from, channels, pixels, as.scale, zero, as.is_signed);
+                      to - from, channels, pixels, step_of(as.scale, to - from), zero, as.is_signed);
     }
   });
 }
@@ -79,7 +111,7 @@ void quantize_pixel_run(const float* src, std::byte* dst, int64_t pixels, int64_
                         const Affine8& as) noexcept {
   if (channels == 1) return quantize_row(src, dst, pixels, as);
   const auto zero = static_cast<float>(as.zero_point);
-  INC_KERNEL_CALL(quantize_pixels, src, dst, pixels, channels, channel_step, as.scale, zero, as.is_signed);
+  INC_KERNEL_CALL(quantize_pixels, src, dst, pixels, channels, channel_step, step_of(as.scale, pixels), zero, as.is_signed);
 }
 
 void quantize_to_range(const float* src, std::uint8_t* dst, int64_t count, float* scale, std::uint8_t* zero_point) noexcept {
@@ -128,27 +160,6 @@ void dequantize_channels(const std::byte* src, float* dst, int64_t outer, int64_
 
 namespace {
 
-/// Rows of channels; few channels are taken several rows at once, beside their numbers as often.
-/// rows(first element, rows, columns, lines).
-template <class Rows>
-void over_columns(int64_t outer, int64_t channels, const ChannelLines& lines, Rows rows) noexcept {
-  constexpr int64_t kMost = 1024;
-  const int64_t times = std::max<int64_t>(1, std::min(outer, kMost / std::max<int64_t>(1, channels)));
-  const int64_t wide = channels * times;
-  std::array<float, static_cast<std::size_t>(kMost)> factors{}, shifts{};
-  ChannelLines repeated = lines;
-  if (times > 1) {
-    for (int64_t i = 0; i < wide; ++i) {
-      factors[static_cast<std::size_t>(i)] = lines.factor[i % channels];
-      shifts[static_cast<std::size_t>(i)] = lines.shift[i % channels];
-    }
-    repeated.factor = factors.data(), repeated.shift = shifts.data();
-  }
-  parallel_for(outer / times, kGrain / std::max<int64_t>(1, wide) + 1,
-               [&](int64_t begin, int64_t end) { rows(begin * wide, end - begin, wide, repeated); });
-  rows(outer / times * wide, outer % times, channels, lines);
-}
-
 /// Blocks of one channel; run(first element, count, factor, shift).
 template <class Run>
 void over_blocks(int64_t outer, int64_t channels, int64_t inner, const ChannelLines& lines, Run run) noexcept {
@@ -174,15 +185,22 @@ void channel_lines(const float* src, float* dst, int64_t outer, int64_t channels
   });
 }
 
+void quantize_line_rows(const float* src, std::byte* dst, int64_t rows, int64_t channels, const ChannelLines& lines,
+                        const Affine8& as) noexcept {
+  INC_KERNEL_CALL(line_rows8, src, dst, rows, channels, lines.factor, lines.shift, lines.low,
+                  step_of(as.scale, rows * channels), static_cast<float>(as.zero_point), as.is_signed);
+}
+
 void quantize_lines(const float* src, std::byte* dst, int64_t outer, int64_t channels, int64_t inner,
                     const ChannelLines& lines, const Affine8& as) noexcept {
   const auto zero = static_cast<float>(as.zero_point);
   if (inner == 1)
     return over_columns(outer, channels, lines, [&](int64_t at, int64_t rows, int64_t columns, const ChannelLines& l) {
-      INC_KERNEL_CALL(line_rows8, src + at, dst + at, rows, columns, l.factor, l.shift, l.low, as.scale, zero, as.is_signed);
+      quantize_line_rows(src + at, dst + at, rows, columns, l, as);
     });
   over_blocks(outer, channels, inner, lines, [&](int64_t at, int64_t count, float factor, float shift) {
-    INC_KERNEL_CALL(line_run8, src + at, dst + at, count, factor, shift, lines.low, as.scale, zero, as.is_signed);
+    INC_KERNEL_CALL(line_run8, src + at, dst + at, count, factor, shift, lines.low, step_of(as.scale, count), zero,
+                    as.is_signed);
   });
 }
 

@@ -78,6 +78,27 @@ TEST_P(Activate, RoundsToBf16And8BitsLikeAPassOfItsOwn) {
     }
 }
 
+TEST_P(Activate, PutsChannelsOnTheirLines) {
+  for (const Smooth how : kAll)
+    for (const std::int64_t channels : {1, 3, 16, 40, 1024, 1100})
+      for (const std::int64_t rows : {1, 2, 77}) {
+        const auto count = static_cast<std::size_t>(rows * channels);
+        std::vector<float> x = numbers(count), y(count), factor, shift;
+        for (std::int64_t c = 0; c < channels; ++c) {
+          factor.push_back(0.5f + static_cast<float>(c % 7));
+          shift.push_back(c % 2 == 0 ? -0.0f : 1.5f);
+        }
+        activate(how, x.data(), y.data(), rows * channels);
+        for (const Affine8 as : {Affine8{0.031f, 11, false}, Affine8{0.05f, -100, true}}) {
+          std::vector<std::byte> got(count), want(count);
+          const ChannelLines lines{factor.data(), shift.data(), -2.0f};
+          activate(how, x.data(), got.data(), rows, channels, lines, as);
+          quantize_lines(y.data(), want.data(), rows, channels, 1, lines, as);
+          ASSERT_EQ(got, want) << rows << " of " << channels;
+        }
+      }
+}
+
 TEST_P(Activate, DoesNotDependOnTheNumberOfThreads) {
   const std::vector<float> x = numbers(70'001);
   const auto n = static_cast<std::int64_t>(x.size());
