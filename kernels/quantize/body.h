@@ -102,11 +102,7 @@ struct Blocks {
   }
   void put(Q* to, V a, V b, V c, V d) const {
     const I ab = pair(a, b), cd = pair(c, d), q = kUnsigned ? _mm256_packus_epi16(ab, cd) : _mm256_packs_epi16(ab, cd);
-    const I bytes = permuted(q);
-    _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to), bytes);
-  }
-  I permuted(I q) const {
-    return _mm256_permutevar8x32_epi32(q, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to), _mm256_permutevar8x32_epi32(q, order));
   }
 #endif
   static constexpr std::int64_t kBlock = 4 * kLanes;
