@@ -405,7 +405,7 @@ void finish_sums(Builder& b, const Anchor& a, int output) {
 void finish(Builder& b, const Anchor& a, const Attempt& attempt, Step& step, int output) {
   const Arithmetic arithmetic = attempt.arithmetic;
   const bool multiplies = multiplies_too(b, a, attempt, output);
-  const bool factors = (attempt.factors || multiplies) && a.factors;
+  const bool factors = multiplies || (attempt.factors && a.factors);
   if (factors) b.mark_done(a.factors->node->id);
   step.profile.precision = arithmetic == Arithmetic::Int8 ? "int8" : arithmetic == Arithmetic::Bf16 ? "bf16" : "fp32";
   step.profile.emulated = arithmetic == Arithmetic::Emulated || (arithmetic == Arithmetic::Fp32 && !a.note.empty());

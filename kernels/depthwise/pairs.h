@@ -96,7 +96,13 @@ struct Pairs16 {
 
 constexpr I64 kBlocks = 4;  ///< of one call
 
-/// kPlain: unsigned results that may be 0, with zero point 0.
+/// Unsigned results that may be 0, with zero point 0: kPlain of a sweep.
+bool is_plain(const DepthwiseGroup& g) {
+  bool plain = g.out == DepthwiseOut::U8 && g.out_zero == 0;
+  for (I64 c = 0; c < g.shape.channels; ++c) plain = plain && g.low[c] <= 0.0f;
+  return plain;
+}
+
 template <class P, int kStride, bool kPlain>
 struct PairSweep {
   static constexpr I64 kLanes = P::kLanes, kColumns = 4;
@@ -245,10 +251,8 @@ DepthwiseVariant pair_variant(const DepthwiseGroup& g) {
   DepthwiseVariant v{nullptr, P::kLanes, 16, DepthwiseForm::Pairs};
   v.blocks = kBlocks;
   v.slots = (s.kernel_h + (s.stride_h == 1 ? 2 : 1)) / 2;
-  bool plain = g.out == DepthwiseOut::U8 && g.out_zero == 0;
-  for (I64 c = 0; c < s.channels; ++c) plain = plain && g.low[c] <= 0.0f;
   const bool one = s.stride_h == 1, three = s.dilation_w == 1 && s.kernel_w == 3 && v.slots == 2;
-  v.sweep = plain ? pair_sweep<P, true>(one, three) : pair_sweep<P, false>(one, three);
+  v.sweep = is_plain(g) ? pair_sweep<P, true>(one, three) : pair_sweep<P, false>(one, three);
   v.scratch_width = (s.out_width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
   v.scratch_bytes = v.scratch_width * v.slots * v.blocks * P::kBytes;
   return v;

@@ -232,8 +232,7 @@ DepthwiseVariant quad_variant(const DepthwiseGroup& group) {
   const bool mine = s.kernel_h == kSize && s.kernel_w == kSize && s.stride_h == s.stride_w && s.stride_h <= 2 &&
                     s.dilation_h == 1 && s.dilation_w == 1 && s.channels >= kLeastChannels && group.out != DepthwiseOut::F32;
   if (!mine) return {};
-  bool plain = !group.signed_input && group.out == DepthwiseOut::U8 && group.out_zero == 0;
-  for (I64 c = 0; c < s.channels; ++c) plain = plain && group.low[c] <= 0.0f;
+  const bool plain = !group.signed_input && is_plain(group);
   const DepthwiseSweep one = plain ? sweep<1, 2, true> : sweep<1, 2, false>;
   const DepthwiseSweep two = plain ? sweep<2, 1, true> : sweep<2, 1, false>;
   return {s.stride_h == 1 ? one : two, kLanes, s.stride_h == 1 ? 2 : 1, DepthwiseForm::Quads};

@@ -12,6 +12,8 @@
 namespace inc::kernels::INC_KERNEL_ISA {
 namespace {
 
+#include "kernels/vector.h"
+
 template <class Q>
 struct Limits;
 template <>
@@ -33,113 +35,71 @@ inline __attribute__((always_inline)) Q to_8(float scaled, float zero) {
 }
 
 #if defined(__AVX2__)
-/// Into 8 bits by the inverse of the scale, a block of vectors at once. Numbers beyond kFar steps are as good as kFar.
-template <class Q>
-struct Blocks {
-  static constexpr float kFar = 1 << 20;
-  static constexpr bool kUnsigned = std::is_unsigned_v<Q>;
-#if defined(__AVX512BW__)
-  using V = __m512;
-  using I = __m512i;
-  static constexpr std::int64_t kLanes = 16;
-  static V all(float x) {
-    return _mm512_set1_ps(x);
-  }
-  static V load(const float* from) {
-    return _mm512_loadu_ps(from);
-  }
-  static V line(V x, V factor, V shift, V low) {
-    return _mm512_max_ps(low, _mm512_add_ps(_mm512_mul_ps(x, factor), shift));
-  }
-  const V high, low, most;
-  const I zero, order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  Blocks(const Step& step, float zero_point)
-      : high(all(step.inverse.high)),
-        low(all(step.inverse.low)),
-        most(all(kFar * step.scale)),
-        zero(_mm512_set1_epi16(static_cast<short>(zero_point))) {}
-
-  I steps(V x) const {
-    const V there = _mm512_maskz_max_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, _mm512_sub_ps(_mm512_setzero_ps(), most));
-    const V held = _mm512_min_ps(there, most);
-    return _mm512_cvtps_epi32(_mm512_fmadd_ps(held, high, _mm512_mul_ps(held, low)));
-  }
-  I pair(V a, V b) const {
-    return _mm512_adds_epi16(_mm512_packs_epi32(steps(a), steps(b)), zero);
-  }
-  void put(Q* to, V a, V b, V c, V d) const {
-    const I ab = pair(a, b), cd = pair(c, d), q = kUnsigned ? _mm512_packus_epi16(ab, cd) : _mm512_packs_epi16(ab, cd);
-    _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, q));
-  }
+/// The larger; 0 where x is not a number.
+INC_INLINE V at_least(V x, V low) {
+#if defined(__AVX512F__)
+  return (V)_mm512_maskz_max_ps(_mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_ORD_Q), (__m512)x, (__m512)low);
 #else
-  using V = __m256;
-  using I = __m256i;
-  static constexpr std::int64_t kLanes = 8;
-  static V all(float x) {
-    return _mm256_set1_ps(x);
-  }
-  static V load(const float* from) {
-    return _mm256_loadu_ps(from);
-  }
-  static V line(V x, V factor, V shift, V low) {
-    return _mm256_max_ps(low, _mm256_add_ps(_mm256_mul_ps(x, factor), shift));
-  }
-  const V high, low, most;
-  const I zero, order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  Blocks(const Step& step, float zero_point)
-      : high(all(step.inverse.high)),
-        low(all(step.inverse.low)),
-        most(all(kFar * step.scale)),
-        zero(_mm256_set1_epi16(static_cast<short>(zero_point))) {}
-
-  I steps(V x) const {
-    const V there = _mm256_and_ps(x, _mm256_cmp_ps(x, x, _CMP_ORD_Q));
-    const V held = _mm256_min_ps(_mm256_max_ps(there, _mm256_sub_ps(_mm256_setzero_ps(), most)), most);
-    return _mm256_cvtps_epi32(_mm256_fmadd_ps(held, high, _mm256_mul_ps(held, low)));
-  }
-  I pair(V a, V b) const {
-    return _mm256_adds_epi16(_mm256_packs_epi32(steps(a), steps(b)), zero);
-  }
-  void put(Q* to, V a, V b, V c, V d) const {
-    const I ab = pair(a, b), cd = pair(c, d), q = kUnsigned ? _mm256_packus_epi16(ab, cd) : _mm256_packs_epi16(ab, cd);
-    _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to), _mm256_permutevar8x32_epi32(q, order));
-  }
+  return larger(low, x == x ? x : V{});
 #endif
-  static constexpr std::int64_t kBlock = 4 * kLanes;
-};
+}
+
+/// Four vectors of whole numbers, one behind the other, plus `zero`, saturated.
+template <class Q>
+INC_INLINE void put_block(Q* to, VI a, VI b, VI c, VI d, float zero) {
+  constexpr bool kUnsigned = std::is_unsigned_v<Q>;
+  const auto plus = static_cast<short>(zero);
+#if defined(__AVX512BW__)
+  const auto pair = [&](VI x, VI y) __attribute__((always_inline)) {
+    return _mm512_adds_epi16(_mm512_packs_epi32((__m512i)x, (__m512i)y), _mm512_set1_epi16(plus));
+  };
+  const __m512i ab = pair(a, b), cd = pair(c, d), q = kUnsigned ? _mm512_packus_epi16(ab, cd) : _mm512_packs_epi16(ab, cd);
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, q));
+#else
+  const auto pair = [&](VI x, VI y) __attribute__((always_inline)) {
+    return _mm256_adds_epi16(_mm256_packs_epi32((__m256i)x, (__m256i)y), _mm256_set1_epi16(plus));
+  };
+  const __m256i ab = pair(a, b), cd = pair(c, d), q = kUnsigned ? _mm256_packus_epi16(ab, cd) : _mm256_packs_epi16(ab, cd);
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to), _mm256_permutevar8x32_epi32(q, order));
+#endif
+}
 #endif
 
-/// All numbers that fill a block or more, the last block over some of the one before it, where there is an inverse; at(i):
-/// the vector of numbers from i on. How many.
+/// All numbers, the last block over some of the one before it, where they fill one and the scale has an inverse; at(i): the
+/// vector of numbers from i on. How many: all or none.
 template <class Q, class At>
-inline __attribute__((always_inline)) std::int64_t by_blocks([[maybe_unused]] Q* dst, [[maybe_unused]] std::int64_t count,
-                                                             [[maybe_unused]] const Step& step, [[maybe_unused]] float zero,
-                                                             [[maybe_unused]] At at) {
-  std::int64_t i = 0;
+INC_INLINE std::int64_t by_blocks([[maybe_unused]] Q* dst, [[maybe_unused]] std::int64_t count,
+                                  [[maybe_unused]] const Step& step, [[maybe_unused]] float zero, [[maybe_unused]] At at) {
 #if defined(__AVX2__)
-  if (step.inverse.high == 0) return 0;
-  using B = Blocks<Q>;
-  const B blocks(step, zero);
-  for (; i + B::kBlock <= count; i += B::kBlock)
-    blocks.put(dst + i, at(i), at(i + B::kLanes), at(i + 2 * B::kLanes), at(i + 3 * B::kLanes));
-  if (i == 0 || i == count) return i;
-  i = count - B::kBlock;
-  blocks.put(dst + i, at(i), at(i + B::kLanes), at(i + 2 * B::kLanes), at(i + 3 * B::kLanes));
+  constexpr std::int64_t kBlock = 4 * kLanes;
+  constexpr float kFar = 1 << 20;  // steps: numbers beyond are as good
+  if (step.inverse.high == 0 || count < kBlock) return 0;
+  const V high = splat(step.inverse.high), low = splat(step.inverse.low), most = splat(kFar * step.scale);
+  const auto steps = [=](std::int64_t i) __attribute__((always_inline)) {
+    const V held = smaller(most, at_least(at(i), -most));
+    return nearest(multiply_add(held, high, held * low));
+  };
+  const auto block = [=](std::int64_t i) __attribute__((always_inline)) {
+    put_block(dst + i, steps(i), steps(i + kLanes), steps(i + 2 * kLanes), steps(i + 3 * kLanes), zero);
+  };
+  for (std::int64_t i = 0; i + kBlock <= count; i += kBlock) block(i);
+  if (count % kBlock != 0) block(count - kBlock);
   return count;
+#else
+  return 0;
 #endif
-  return i;
 }
 
 template <class Q>
 inline __attribute__((always_inline)) void quantize_run(const float* __restrict src, Q* __restrict dst, std::int64_t count,
                                                         const Step& step, float zero) {
-#if defined(__AVX2__)
-  std::int64_t i = by_blocks(dst, count, step, zero, [=](std::int64_t at) { return Blocks<Q>::load(src + at); });
-#else
-  std::int64_t i = 0;
-#endif
   const float scale = step.scale;
-  for (; i < count; ++i) dst[i] = to_8<Q>(src[i] / scale, zero);
+  const auto at = [=](std::int64_t i) __attribute__((always_inline)) {
+    return load(src + i);
+  };
+  for (std::int64_t i = by_blocks(dst, count, step, zero, at); i < count; ++i) dst[i] = to_8<Q>(src[i] / scale, zero);
 }
 
 constexpr std::int64_t kRun = 64;
@@ -151,7 +111,7 @@ typedef std::int8_t Bytes __attribute__((vector_size(64)));
 typedef std::int8_t Bytes __attribute__((vector_size(32)));
 #endif
 typedef std::int8_t Lane __attribute__((vector_size(16)));
-constexpr int kLanes = sizeof(Bytes) / sizeof(Lane);
+constexpr int kParts = sizeof(Bytes) / sizeof(Lane);
 
 inline __attribute__((always_inline)) Bytes pick(const std::int8_t* from, const std::int8_t* places) {
 #if defined(__AVX512BW__)
@@ -176,9 +136,9 @@ void interleave3(const std::int8_t (&run)[3][kRun], std::int8_t* dst) {
     for (int part = 0; part < 3; ++part) {
       const auto& at = kPlaces.at[part];
       const Bytes all = pick(run[0] + i, at[0]) | pick(run[1] + i, at[1]) | pick(run[2] + i, at[2]);
-      Lane lanes[kLanes];
+      Lane lanes[kParts];
       __builtin_memcpy(lanes, &all, sizeof all);
-      for (int lane = 0; lane < kLanes; ++lane)
+      for (int lane = 0; lane < kParts; ++lane)
         __builtin_memcpy(dst + 3 * i + 48 * lane + 16 * part, &lanes[lane], sizeof(Lane));
     }
 }
@@ -195,24 +155,24 @@ inline __attribute__((always_inline)) void interleave(const Q (&run)[kChannels][
 }
 
 template <class Q, int kChannels>
-void quantize_pixels_of(const float* src, Q* dst, std::int64_t pixels, std::int64_t channel_step, Step scale, float zero) {
+void quantize_pixels_of(const float* src, Q* dst, std::int64_t pixels, std::int64_t channel_step, Step step, float zero) {
   Q run[kChannels][kRun], rest[kChannels * kRun];
   for (; pixels >= kRun; pixels -= kRun, src += kRun, dst += kRun * kChannels) {
-    for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], kRun, scale, zero);
+    for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], kRun, step, zero);
     interleave(run, dst);
   }
   if (pixels == 0) return;
-  for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], pixels, scale, zero);
+  for (int c = 0; c < kChannels; ++c) quantize_run(src + c * channel_step, run[c], pixels, step, zero);
   interleave(run, rest);
   std::memcpy(dst, rest, static_cast<std::size_t>(pixels * kChannels));
 }
 
 template <class Q>
 void quantize_pixels_as(const float* src, Q* dst, std::int64_t pixels, std::int64_t channels, std::int64_t channel_step,
-                        Step scale, float zero) {
-  if (channels == 2) return quantize_pixels_of<Q, 2>(src, dst, pixels, channel_step, scale, zero);
-  if (channels == 3) return quantize_pixels_of<Q, 3>(src, dst, pixels, channel_step, scale, zero);
-  quantize_pixels_of<Q, 4>(src, dst, pixels, channel_step, scale, zero);
+                        Step step, float zero) {
+  if (channels == 2) return quantize_pixels_of<Q, 2>(src, dst, pixels, channel_step, step, zero);
+  if (channels == 3) return quantize_pixels_of<Q, 3>(src, dst, pixels, channel_step, step, zero);
+  quantize_pixels_of<Q, 4>(src, dst, pixels, channel_step, step, zero);
 }
 
 inline __attribute__((always_inline)) float on_line(float x, float factor, float shift, float low) {
@@ -220,36 +180,32 @@ inline __attribute__((always_inline)) float on_line(float x, float factor, float
   return y < low ? low : y;
 }
 
+INC_INLINE V on_line(V x, V factor, V shift, float low) {
+  return larger(splat(low), x * factor + shift);
+}
+
 template <class To>
 void line_rows_as(const float* __restrict src, To* __restrict dst, std::int64_t rows, std::int64_t columns,
                   const float* __restrict factor, const float* __restrict shift, float low, const Step& step, float zero) {
   const float scale = step.scale;
   for (std::int64_t r = 0; r < rows; ++r, src += columns, dst += columns) {
-#if defined(__AVX2__)
-    using B = Blocks<To>;
-    std::int64_t i = by_blocks(dst, columns, step, zero, [=](std::int64_t at) {
-      return B::line(B::load(src + at), B::load(factor + at), B::load(shift + at), B::all(low));
-    });
-#else
-    std::int64_t i = 0;
-#endif
-    for (; i < columns; ++i) dst[i] = to_8<To>(on_line(src[i], factor[i], shift[i], low) / scale, zero);
+    const auto at = [=](std::int64_t i) __attribute__((always_inline)) {
+      return on_line(load(src + i), load(factor + i), load(shift + i), low);
+    };
+    for (std::int64_t i = by_blocks(dst, columns, step, zero, at); i < columns; ++i)
+      dst[i] = to_8<To>(on_line(src[i], factor[i], shift[i], low) / scale, zero);
   }
 }
 
 template <class To>
 void line_run_as(const float* __restrict src, To* __restrict dst, std::int64_t count, float factor, float shift, float low,
                  const Step& step, float zero) {
-#if defined(__AVX2__)
-  using B = Blocks<To>;
-  std::int64_t i = by_blocks(dst, count, step, zero, [=](std::int64_t at) {
-    return B::line(B::load(src + at), B::all(factor), B::all(shift), B::all(low));
-  });
-#else
-  std::int64_t i = 0;
-#endif
   const float scale = step.scale;
-  for (; i < count; ++i) dst[i] = to_8<To>(on_line(src[i], factor, shift, low) / scale, zero);
+  const auto at = [=](std::int64_t i) __attribute__((always_inline)) {
+    return on_line(load(src + i), splat(factor), splat(shift), low);
+  };
+  for (std::int64_t i = by_blocks(dst, count, step, zero, at); i < count; ++i)
+    dst[i] = to_8<To>(on_line(src[i], factor, shift, low) / scale, zero);
 }
 
 template <class Q>
@@ -269,11 +225,11 @@ void combine_run(const A* __restrict a, float scale_a, std::int32_t zero_a, cons
 
 }  // namespace
 
-void quantize_u8(const float* src, std::uint8_t* dst, std::int64_t count, Step scale, float zero) noexcept {
-  quantize_run(src, dst, count, scale, zero);
+void quantize_u8(const float* src, std::uint8_t* dst, std::int64_t count, Step step, float zero) noexcept {
+  quantize_run(src, dst, count, step, zero);
 }
-void quantize_s8(const float* src, std::int8_t* dst, std::int64_t count, Step scale, float zero) noexcept {
-  quantize_run(src, dst, count, scale, zero);
+void quantize_s8(const float* src, std::int8_t* dst, std::int64_t count, Step step, float zero) noexcept {
+  quantize_run(src, dst, count, step, zero);
 }
 void dequantize_u8(const std::uint8_t* src, float* dst, std::int64_t count, float scale, std::int32_t zero) noexcept {
   dequantize_run(src, dst, count, scale, zero);
@@ -282,18 +238,18 @@ void dequantize_s8(const std::int8_t* src, float* dst, std::int64_t count, float
   dequantize_run(src, dst, count, scale, zero);
 }
 void quantize_pixels(const float* src, std::byte* dst, std::int64_t pixels, std::int64_t channels, std::int64_t channel_step,
-                     Step scale, float zero, bool is_signed) noexcept {
+                     Step step, float zero, bool is_signed) noexcept {
   if (is_signed)
-    quantize_pixels_as(src, reinterpret_cast<std::int8_t*>(dst), pixels, channels, channel_step, scale, zero);
+    quantize_pixels_as(src, reinterpret_cast<std::int8_t*>(dst), pixels, channels, channel_step, step, zero);
   else
-    quantize_pixels_as(src, reinterpret_cast<std::uint8_t*>(dst), pixels, channels, channel_step, scale, zero);
+    quantize_pixels_as(src, reinterpret_cast<std::uint8_t*>(dst), pixels, channels, channel_step, step, zero);
 }
 void range_of(const float* __restrict src, std::int64_t count, float* low, float* high) noexcept {
-  constexpr std::int64_t kLanes = 32;
-  float lo[kLanes] = {}, hi[kLanes] = {};
-  const std::int64_t whole = count / kLanes * kLanes;
-  for (std::int64_t i = 0; i < whole; i += kLanes)
-    for (std::int64_t j = 0; j < kLanes; ++j) {
+  constexpr std::int64_t kSide = 32;
+  float lo[kSide] = {}, hi[kSide] = {};
+  const std::int64_t whole = count / kSide * kSide;
+  for (std::int64_t i = 0; i < whole; i += kSide)
+    for (std::int64_t j = 0; j < kSide; ++j) {
       lo[j] = src[i + j] < lo[j] ? src[i + j] : lo[j];
       hi[j] = src[i + j] > hi[j] ? src[i + j] : hi[j];
     }
@@ -301,7 +257,7 @@ void range_of(const float* __restrict src, std::int64_t count, float* low, float
     lo[0] = src[i] < lo[0] ? src[i] : lo[0];
     hi[0] = src[i] > hi[0] ? src[i] : hi[0];
   }
-  for (std::int64_t j = 0; j < kLanes; ++j) {
+  for (std::int64_t j = 0; j < kSide; ++j) {
     *low = lo[j] < *low ? lo[j] : *low;
     *high = hi[j] > *high ? hi[j] : *high;
   }
@@ -327,18 +283,18 @@ void line_run(const float* __restrict src, float* __restrict dst, std::int64_t c
   for (std::int64_t i = 0; i < count; ++i) dst[i] = on_line(src[i], factor, shift, low);
 }
 void line_rows8(const float* src, std::byte* dst, std::int64_t rows, std::int64_t columns, const float* factor,
-                const float* shift, float low, Step scale, float zero, bool is_signed) noexcept {
+                const float* shift, float low, Step step, float zero, bool is_signed) noexcept {
   if (is_signed)
-    line_rows_as(src, reinterpret_cast<std::int8_t*>(dst), rows, columns, factor, shift, low, scale, zero);
+    line_rows_as(src, reinterpret_cast<std::int8_t*>(dst), rows, columns, factor, shift, low, step, zero);
   else
-    line_rows_as(src, reinterpret_cast<std::uint8_t*>(dst), rows, columns, factor, shift, low, scale, zero);
+    line_rows_as(src, reinterpret_cast<std::uint8_t*>(dst), rows, columns, factor, shift, low, step, zero);
 }
-void line_run8(const float* src, std::byte* dst, std::int64_t count, float factor, float shift, float low, Step scale,
+void line_run8(const float* src, std::byte* dst, std::int64_t count, float factor, float shift, float low, Step step,
                float zero, bool is_signed) noexcept {
   if (is_signed)
-    line_run_as(src, reinterpret_cast<std::int8_t*>(dst), count, factor, shift, low, scale, zero);
+    line_run_as(src, reinterpret_cast<std::int8_t*>(dst), count, factor, shift, low, step, zero);
   else
-    line_run_as(src, reinterpret_cast<std::uint8_t*>(dst), count, factor, shift, low, scale, zero);
+    line_run_as(src, reinterpret_cast<std::uint8_t*>(dst), count, factor, shift, low, step, zero);
 }
 void combine(const std::byte* a, bool signed_a, float scale_a, std::int32_t zero_a, const std::byte* b, bool signed_b,
              float scale_b, std::int32_t zero_b, std::byte* dst, bool signed_dst, float scale, std::int32_t zero,

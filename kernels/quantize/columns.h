@@ -12,7 +12,7 @@ namespace inc::kernels {
 /// rows(first element, rows, columns, lines).
 template <class Rows>
 void over_columns(std::int64_t outer, std::int64_t channels, const ChannelLines& lines, Rows rows) noexcept {
-  constexpr std::int64_t kMost = 1024;
+  constexpr std::int64_t kMost = 1024, kGrain = 1 << 14;
   const std::int64_t times = std::max<std::int64_t>(1, std::min(outer, kMost / std::max<std::int64_t>(1, channels)));
   const std::int64_t wide = channels * times;
   std::array<float, static_cast<std::size_t>(kMost)> factors{}, shifts{};
@@ -24,7 +24,7 @@ void over_columns(std::int64_t outer, std::int64_t channels, const ChannelLines&
     }
     repeated.factor = factors.data(), repeated.shift = shifts.data();
   }
-  parallel_for(outer / times, (1 << 14) / std::max<std::int64_t>(1, wide) + 1,
+  parallel_for(outer / times, kGrain / std::max<std::int64_t>(1, wide) + 1,
                [&](std::int64_t begin, std::int64_t end) { rows(begin * wide, end - begin, wide, repeated); });
   rows(outer / times * wide, outer % times, channels, lines);
 }

@@ -19,12 +19,12 @@ using I32 = std::int32_t;
 #define INC_COMBINE_ARGS                                                                                          \
   const std::byte *a, bool signed_a, float scale_a, I32 zero_a, const std::byte *b, bool signed_b, float scale_b, \
       I32 zero_b, std::byte *dst, bool signed_dst, float scale, I32 zero, int64_t count, bool product
-INC_KERNEL_DECLARE(void quantize_u8(const float* s, std::uint8_t* d, int64_t n, Step scale, float zero) noexcept)
-INC_KERNEL_DECLARE(void quantize_s8(const float* s, std::int8_t* d, int64_t n, Step scale, float zero) noexcept)
+INC_KERNEL_DECLARE(void quantize_u8(const float* s, std::uint8_t* d, int64_t n, Step step, float zero) noexcept)
+INC_KERNEL_DECLARE(void quantize_s8(const float* s, std::int8_t* d, int64_t n, Step step, float zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_u8(const std::uint8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
 INC_KERNEL_DECLARE(void dequantize_s8(const std::int8_t* s, float* d, int64_t n, float scale, I32 zero) noexcept)
-INC_KERNEL_DECLARE(void quantize_pixels(const float* s, std::byte* d, int64_t pixels, int64_t channels, int64_t step,
-                                        Step scale, float zero, bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void quantize_pixels(const float* s, std::byte* d, int64_t pixels, int64_t channels, int64_t between,
+                                        Step step, float zero, bool is_signed) noexcept)
 INC_KERNEL_DECLARE(void range_of(const float* s, int64_t n, float* low, float* high) noexcept)
 INC_KERNEL_DECLARE(void quantize_columns(const float* s, std::byte* d, int64_t n, const float* scale, const I32* zero,
                                          bool is_signed) noexcept)
@@ -32,8 +32,8 @@ INC_KERNEL_DECLARE(void line_rows(const float* s, float* d, int64_t rows, int64_
                                   const float* shift, float low) noexcept)
 INC_KERNEL_DECLARE(void line_run(const float* s, float* d, int64_t n, float f, float shift, float low) noexcept)
 INC_KERNEL_DECLARE(void line_rows8(const float* s, std::byte* d, int64_t rows, int64_t columns, const float* f,
-                                   const float* shift, float low, Step scale, float zero, bool is_signed) noexcept)
-INC_KERNEL_DECLARE(void line_run8(const float* s, std::byte* d, int64_t n, float f, float shift, float low, Step scale,
+                                   const float* shift, float low, Step step, float zero, bool is_signed) noexcept)
+INC_KERNEL_DECLARE(void line_run8(const float* s, std::byte* d, int64_t n, float f, float shift, float low, Step step,
                                   float zero, bool is_signed) noexcept)
 INC_KERNEL_DECLARE(void combine(INC_COMBINE_ARGS) noexcept)
 
