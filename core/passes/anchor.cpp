@@ -88,12 +88,14 @@ ir::Tensor scaled_weight(const ir::Graph& graph, const ir::Node& anchor, std::sp
   const auto axis = static_cast<std::size_t>(ops::weight_axis(graph, anchor));
   std::int64_t inner = 1;
   for (std::size_t i = axis + 1; i < weight.shape().size(); ++i) inner *= weight.shape()[i];
-  const auto channels = static_cast<std::int64_t>(factors.size());
   ir::Tensor result(DType::Float, weight.shape());
   const float* from = weight.data<float>();
   float* to = result.mutable_data<float>();
-  for (std::int64_t i = 0; i < weight.count(); ++i)
-    to[i] = from[i] * factors[static_cast<std::size_t>(i / inner % channels)];
+  const std::int64_t count = weight.count();
+  for (std::int64_t row = 0; row * inner < count; ++row) {
+    const float factor = factors[static_cast<std::size_t>(row) % factors.size()];
+    for (std::int64_t i = 0; i < inner; ++i) *to++ = *from++ * factor;
+  }
   return result;
 }
 

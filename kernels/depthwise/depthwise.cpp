@@ -15,6 +15,7 @@ using I64 = std::int64_t;
 constexpr I64 kMostTaps = 250;    // sums and their parts stay below 2^24
 constexpr float kMost = 1 << 30;  // of a scaled sum: it fits int32
 constexpr I64 kLeastPixels = 64;  // of a share; with fewer, shares are of channels, as in kernels/dense
+constexpr I64 kTasks = 4;         // of a share, where blocks are many enough
 
 template <class T>
 T* room(std::vector<DepthwiseLine>& lines, I64 count) {
@@ -232,14 +233,17 @@ void depthwise8(const Depthwise8& p, const std::byte* src, std::byte* dst, std::
   const DepthwiseShape& s = p.shape;
   const I64 strips = s.batch * ((s.out_height + p.rows - 1) / p.rows);
   const I64 calls = (strips + p.strips - 1) / p.strips;
-  const I64 parts = (p.blocks + p.blocks_at_once - 1) / p.blocks_at_once, tasks = calls * parts;
+  I64 at_once = p.blocks_at_once;
+  const auto parts_by = [&](I64 blocks) { return (p.blocks + blocks - 1) / blocks; };
+  while (shares > 1 && at_once > 1 && calls * parts_by(at_once) < kTasks * shares) at_once /= 2;
+  const I64 parts = parts_by(at_once), tasks = calls * parts;
   const bool by_rows = s.batch * s.out_height * s.out_width >= kLeastPixels * shares;
   parallel_for(shares, 1, [&](I64 first, I64 last) {
     for (I64 share = first; share < last; ++share)
       for (I64 i = tasks * share / shares; i < tasks * (share + 1) / shares; ++i) {
         const I64 call = by_rows ? i / parts : i % calls, part = by_rows ? i % parts : i / calls;
-        const I64 begin = part * p.blocks_at_once;
-        p.sweep(job, call, begin, std::min(begin + p.blocks_at_once, p.blocks), scratch + share * p.scratch_bytes);
+        const I64 begin = part * at_once;
+        p.sweep(job, call, begin, std::min(begin + at_once, p.blocks), scratch + share * p.scratch_bytes);
       }
   });
 }

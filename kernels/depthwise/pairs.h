@@ -94,7 +94,8 @@ struct Pairs16 {
 };
 #endif
 
-constexpr I64 kBlocks = 4;  ///< of one call
+constexpr I64 kChannels = 128;       ///< of one call, most: whole lines of the cache
+constexpr I64 kScratch = 128 << 10;  ///< bytes, likewise, but for four blocks
 
 /// Unsigned results that may be 0, with zero point 0: kPlain of a sweep.
 bool is_plain(const DepthwiseGroup& g) {
@@ -249,11 +250,12 @@ DepthwiseVariant pair_variant(const DepthwiseGroup& g) {
   const DepthwiseShape& s = g.shape;
   if (s.channels < P::kLanes || s.dilation_h != 1 || s.stride_h != s.stride_w || s.stride_h > 2) return {};
   DepthwiseVariant v{nullptr, P::kLanes, 16, DepthwiseForm::Pairs};
-  v.blocks = kBlocks;
   v.slots = (s.kernel_h + (s.stride_h == 1 ? 2 : 1)) / 2;
   const bool one = s.stride_h == 1, three = s.dilation_w == 1 && s.kernel_w == 3 && v.slots == 2;
   v.sweep = is_plain(g) ? pair_sweep<P, true>(one, three) : pair_sweep<P, false>(one, three);
   v.scratch_width = (s.out_width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
-  v.scratch_bytes = v.scratch_width * v.slots * v.blocks * P::kBytes;
+  const I64 block_bytes = v.scratch_width * v.slots * P::kBytes, most = kChannels / P::kLanes, fit = kScratch / block_bytes;
+  v.blocks = fit > most ? most : fit < 4 ? 4 : fit;
+  v.scratch_bytes = block_bytes * v.blocks;
   return v;
 }

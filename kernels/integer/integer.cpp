@@ -1,6 +1,7 @@
 #include "kernels/integer/integer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -155,13 +156,15 @@ struct Call {
   std::int32_t low = 0, high = 0;
 };
 
+/// The largest size; NaN where one is NaN: as integers, floats without their sign are in order, NaN last.
 float most(const float* values, int64_t count) noexcept {
-  float found[4] = {};
+  std::int32_t found = 0;
+#pragma omp simd reduction(max : found)
   for (int64_t i = 0; i < count; ++i) {
-    const float size = values[i] < 0 ? -values[i] : values[i];
-    found[i & 3] = size > found[i & 3] ? size : size == size ? found[i & 3] : HUGE_VALF;
+    const std::int32_t size = std::bit_cast<std::int32_t>(values[i]) & INT32_MAX;
+    found = size > found ? size : found;
   }
-  return std::max(std::max(found[0], found[1]), std::max(found[2], found[3]));
+  return std::bit_cast<float>(found);
 }
 
 /// Quantization, behind no activation or Gelu, where every value is finite and its quotient by the scale of the output fits
@@ -312,15 +315,16 @@ class Worker {
     }
     t.wide = p_.wide;
     t.columns = std::min(width, per_group - inside);
-    float room[3][kMostWidth] = {};
+    static constexpr float kZeros[kMostWidth] = {};
+    float room[3][kMostWidth];
     const auto values = [&](const float* from, float* spare) -> const float* {
       if (from == nullptr) return nullptr;
       if (channel + kMostWidth <= s_.out_channels) return from + channel;
-      std::copy_n(from + channel, t.columns, spare);
+      std::fill(std::copy_n(from + channel, t.columns, spare), spare + kMostWidth, 0.0f);
       return spare;
     };
-    t.scale = f_.scale != nullptr ? values(f_.scale, room[0]) : room[0];
-    t.bias = f_.bias != nullptr ? values(f_.bias, room[1]) : room[1];
+    t.scale = f_.scale != nullptr ? values(f_.scale, room[0]) : kZeros;
+    t.bias = f_.bias != nullptr ? values(f_.bias, room[1]) : kZeros;
     t.factor = values(f_.factor, room[2]);
     t.bounded = call_.bounded;
     t.plain = call_.plain;
