@@ -72,15 +72,15 @@ struct Problem {
   }
 };
 
-void check(const Problem& problem) {
+void check(const Problem& problem, int shares = threads()) {
   const DepthwiseShape& s = problem.group.shape;
   const auto packed = pack_depthwise8(problem.group);
   ASSERT_TRUE(packed.has_value());
   const bool real = problem.group.out == DepthwiseOut::F32;
   const std::int64_t count = s.batch * s.out_height * s.out_width * s.channels;
   std::vector<std::byte> dst(static_cast<std::size_t>(count * (real ? 4 : 1)) + 64, std::byte{0xa5});
-  std::vector<DepthwiseLine> scratch(static_cast<std::size_t>(threads() * packed->scratch_bytes) / 64 + 1);
-  depthwise8(*packed, reinterpret_cast<const std::byte*>(problem.src.data()), dst.data(), scratch.data()->bytes, threads());
+  std::vector<DepthwiseLine> scratch(static_cast<std::size_t>(shares * packed->scratch_bytes) / 64 + 1);
+  depthwise8(*packed, reinterpret_cast<const std::byte*>(problem.src.data()), dst.data(), scratch.data()->bytes, shares);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t c = i % s.channels, ox = i / s.channels % s.out_width,
                        oy = i / s.channels / s.out_width % s.out_height, n = i / s.channels / s.out_width / s.out_height;
@@ -122,6 +122,12 @@ DepthwiseShape shape_of(std::int64_t channels, std::int64_t size, std::int64_t k
 TEST_P(Depthwise, IsExactForEveryChannelCountAroundVectorWidths) {
   for (const std::int64_t channels : {1, 3, 7, 8, 9, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 96, 130, 144})
     for (const std::int64_t stride : {1, 2}) check(Problem(shape_of(channels, 6, 3, stride), false, DepthwiseOut::U8));
+}
+
+TEST_P(Depthwise, IsExactHoweverManyShareTheWork) {
+  for (const std::int64_t size : {5, 40})
+    for (const std::int64_t stride : {1, 2})
+      for (const int shares : {1, 3, 16}) check(Problem(shape_of(300, size, 3, stride), false, DepthwiseOut::U8), shares);
 }
 
 TEST_P(Depthwise, IsExactForEveryWindow) {
