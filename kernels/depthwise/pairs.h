@@ -94,6 +94,7 @@ struct Pairs16 {
 };
 #endif
 
+constexpr I64 kStripRows = 16;       ///< of a strip, most; all are equal, so that shares are
 constexpr I64 kChannels = 128;       ///< of one call, most: whole lines of the cache
 constexpr I64 kScratch = 128 << 10;  ///< bytes, likewise, but for four blocks
 
@@ -249,7 +250,8 @@ template <class P>
 DepthwiseVariant pair_variant(const DepthwiseGroup& g) {
   const DepthwiseShape& s = g.shape;
   if (s.channels < P::kLanes || s.dilation_h != 1 || s.stride_h != s.stride_w || s.stride_h > 2) return {};
-  DepthwiseVariant v{nullptr, P::kLanes, 16, DepthwiseForm::Pairs};
+  const I64 strips = (s.out_height + kStripRows - 1) / kStripRows, rows = (s.out_height + strips - 1) / strips;
+  DepthwiseVariant v{nullptr, P::kLanes, rows + rows % 2, DepthwiseForm::Pairs};
   v.slots = (s.kernel_h + (s.stride_h == 1 ? 2 : 1)) / 2;
   const bool one = s.stride_h == 1, three = s.dilation_w == 1 && s.kernel_w == 3 && v.slots == 2;
   v.sweep = is_plain(g) ? pair_sweep<P, true>(one, three) : pair_sweep<P, false>(one, three);

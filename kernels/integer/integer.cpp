@@ -33,6 +33,8 @@ namespace {
 constexpr int64_t kBandBytes = 256 << 10;  // stays in the second-level cache while all panels pass over it
 constexpr int64_t kFarResults = 768 << 10;
 constexpr double kMostHalved = 1.4;
+constexpr int64_t kPartsOfWorker = 4;  // at least, where there are so many
+constexpr double kMostUneven = 1.07;
 constexpr int64_t kSlack = 64;  // read behind the last number of a band, times weights of zero
 
 int64_t ceil_div(int64_t a, int64_t b) {
@@ -205,22 +207,43 @@ std::size_t storage_bytes(const IntegerPlan& p) noexcept {
   return band_bytes(p) + (p.paired ? static_cast<std::size_t>(up(4 * p.fours, 64)) : 0);
 }
 
+/// Output rows of a band, at most plan.band, and the parts that its panels are cut into.
+struct Parts {
+  int64_t band = 1, chunks = 1;
+};
+
+/// Where there are few bands: more of them, equal ones, while the weights, which each worker reads then, are less than the
+/// data, and the operators around find their rows in the cache of the core that made them; of larger weights each worker
+/// takes some panels.
+Parts parts_for(const IntegerPlan& p, int64_t workers) noexcept {
+  const IntegerShape& s = p.shape;
+  const int64_t bands = ceil_div(s.out_height, p.band), all = s.images * bands;
+  if (workers == 1 || all >= kPartsOfWorker * workers) return {p.band, 1};
+  const int64_t wanted = ceil_div(up(all, workers), s.images),
+                tile = p.vnni && s.out_width == 1 ? kVnniRows[p.width / 16] : 1;
+  const int64_t band = std::min(p.band, up(ceil_div(s.out_height, wanted), tile));
+  const bool even = static_cast<double>(band * wanted) <= kMostUneven * static_cast<double>(s.out_height);
+  if (even && static_cast<int64_t>(p.packed_bytes()) <= s.images * s.height * s.width * s.channels) return {band, 1};
+  return {p.band, std::clamp<int64_t>(ceil_div(kPartsOfWorker * workers, all), 1, s.groups * p.panels)};
+}
+
 /// One share of the work.
 class Worker {
  public:
   Worker(const IntegerPlan& plan, const IntegerOperands& operands, const IntegerFinish& finish, const Call& call,
-         std::byte* storage) noexcept
+         int64_t band, std::byte* storage) noexcept
       : p_(plan),
         s_(plan.shape),
         o_(operands),
         f_(finish),
         call_(call),
+        rows_(band),
         storage_(storage),
         offsets_(reinterpret_cast<std::int32_t*>(storage + band_bytes(plan))),
         size_(plan.number_bytes()) {}
 
   void run(int64_t image, int64_t band, int64_t first_panel, int64_t last_panel) noexcept {
-    const int64_t first = band * p_.band, rows = std::min(p_.band, s_.out_height - first);
+    const int64_t first = band * rows_, rows = std::min(rows_, s_.out_height - first);
     if (image != image_ || band != index_) take_band(image, first, rows);
     image_ = image, index_ = band;
     const int64_t pixel = (image * s_.out_height + first) * s_.out_width;
@@ -342,6 +365,7 @@ class Worker {
   const IntegerOperands& o_;
   const IntegerFinish& f_;
   const Call& call_;
+  const int64_t rows_;  ///< of a band
   std::byte* const storage_;
   std::int32_t* const offsets_;
   const int64_t size_;
@@ -455,17 +479,17 @@ IntegerPlan plan_integers(const IntegerShape& given, bool wide, const IntegerWei
 }
 
 void multiply_integers(const IntegerPlan& p, const IntegerOperands& operands, const IntegerFinish& finish) noexcept {
-  const int64_t bands = ceil_div(p.shape.out_height, p.band), all = p.shape.images * bands;
-  const int64_t panels = p.shape.groups * p.panels, workers = std::max(1, operands.workers);
-  const int64_t chunks = workers == 1 ? 1 : std::clamp<int64_t>(ceil_div(4 * workers, all), 1, panels);
-  const int64_t items = all * chunks;
+  const int64_t workers = std::max(1, operands.workers);
+  const Parts parts = parts_for(p, workers);
+  const int64_t panels = p.shape.groups * p.panels, bands = ceil_div(p.shape.out_height, parts.band);
+  const int64_t items = p.shape.images * bands * parts.chunks;
   const Call call = prepare(p, finish);
   parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
-      Worker worker(p, operands, finish, call, operands.workspace + w * static_cast<int64_t>(storage_bytes(p)));
+      Worker worker(p, operands, finish, call, parts.band, operands.workspace + w * static_cast<int64_t>(storage_bytes(p)));
       for (int64_t i = items * w / workers; i < items * (w + 1) / workers; ++i) {
-        const int64_t part = i / chunks, chunk = i % chunks;
-        worker.run(part / bands, part % bands, panels * chunk / chunks, panels * (chunk + 1) / chunks);
+        const int64_t part = i / parts.chunks, chunk = i % parts.chunks;
+        worker.run(part / bands, part % bands, panels * chunk / parts.chunks, panels * (chunk + 1) / parts.chunks);
       }
     }
   });
