@@ -26,6 +26,11 @@ using Classes = std::vector<std::uint8_t>;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kLeastRounds = 3, kMostRounds = 20, kDuels = 11;
+/// A share by which the median of a few rounds lies above the quickest on a machine that other work disturbs, and seconds
+/// that turns may take then.
+constexpr double kDisturbed = 0.05, kPatience = 0.5;
+/// Of duels after such as decided nothing.
+constexpr int kLeastDuels = 7, kMostRoundsOfDuel = 4;
 /// Of the rounds' times, each divided by the machine's pace then, this quantile counts: what disturbs a single run adds.
 constexpr double kQuantile = 0.25;
 /// Candidates of larger or slower models are measured one after the other, and fewer of them.
@@ -203,14 +208,22 @@ void CostMeter::one_by_one(std::vector<Runner>& runners) const {
   }
 }
 
+bool CostMeter::disturbed(const std::vector<Runner>& runners) {
+  std::vector<double> above;
+  for (const Runner& runner : runners)
+    above.push_back(percentile(runner.run_ms, 0.5) / *std::min_element(runner.run_ms.begin(), runner.run_ms.end()) - 1);
+  return percentile(above, 0.5) > kDisturbed;
+}
+
 void CostMeter::take_turns(std::vector<Runner>& runners, double seconds) const {
   std::vector<std::size_t> order(runners.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   Rng rng(1);
   std::vector<TimedTurn> turns;
+  const double patience = std::max(seconds, kPatience);
   const auto start = Clock::now();
   for (int i = 0; i < kMostRounds && !stopped(); ++i) {
-    if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * seconds) break;
+    if (i >= kLeastRounds && milliseconds(start) * (i + 1) / i > 1e3 * (disturbed(runners) ? patience : seconds)) break;
     rng.shuffle(order);
     for (const std::size_t at : order) {
       if (stopped()) break;
@@ -313,12 +326,18 @@ CostProfile CostMeter::measure() {
   return profile;
 }
 
-double CostMeter::duels(const Runner& chosen, const Runner& fastest) const {
+double CostMeter::duels(const Runner& chosen, const Runner& fastest, bool ahead) const {
   const runtime::Executable* const both[] = {chosen.executable.get(), fastest.executable.get()};
-  const auto times = measure_latency(both, task_.inputs, {1, kDuels, options_.seconds / 2});
-  double won = 0;
-  for (std::size_t i = 0; i < times[0].size(); ++i) won += times[0][i] < times[1][i] ? 1 : 0;
-  return won / static_cast<double>(times[0].size());
+  const auto duel = [&](int rounds, int least) {
+    const auto times =
+        measure_latency(both, task_.inputs, {1, kDuels * rounds, rounds * options_.seconds / 2, least * rounds});
+    return won(times[0], times[1], static_cast<std::size_t>(rounds));
+  };
+  const double enough = KeepBackMargin().won;
+  double share = duel(1, kLeastRounds);
+  if (!ahead || !together_) return share;
+  for (int rounds = 1; rounds <= kMostRoundsOfDuel && share < enough; rounds *= 2) share = duel(rounds, kLeastDuels);
+  return share;
 }
 
 void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
@@ -337,7 +356,8 @@ void CostMeter::measure(const Classes& chosen, CostProfile& profile) {
   if (timed && fastest != nullptr && fp32 != nullptr) {
     CostSample found = sample(runners[0]);
     const double fastest_now = sample(runners[1]).run_ms, fp32_now = sample(runners[2]).run_ms;
-    profile.checks.push_back({chosen, found.run_ms, fastest_now, fp32_now, duels(runners[0], runners[1])});
+    const bool ahead = found.run_ms <= (1 - KeepBackMargin().clearly) * fastest_now;
+    profile.checks.push_back({chosen, found.run_ms, fastest_now, fp32_now, duels(runners[0], runners[1], ahead)});
     const double drift = (fastest->run_ms + fp32->run_ms) / (fastest_now + fp32_now);
     found.run_ms *= drift;
     for (float& ms : found.site_ms) ms *= static_cast<float>(drift);

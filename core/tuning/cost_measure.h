@@ -70,12 +70,14 @@ class CostMeter {
   bool stopped() const;
   CostProfile collect(const std::vector<Runner>& runners) const;
   void time(std::vector<Runner>& runners, double seconds) const;
-  /// Round after round, each in another order, so that other work on the machine hits all alike.
+  static bool disturbed(const std::vector<Runner>& runners);
+  /// Round after round, each in another order, so that other work on the machine hits all alike; more of them where it does.
   void take_turns(std::vector<Runner>& runners, double seconds) const;
   /// A few runs each; plans and packed weights of one at a time are kept. Of two visits the quicker counts.
   void one_by_one(std::vector<Runner>& runners) const;
-  /// The share of rounds in which the first is faster than the second.
-  double duels(const Runner& chosen, const Runner& fastest) const;
+  /// The share of duels that the first wins. Where that decides nothing on a disturbed machine, though by its turns the
+  /// first is faster (`ahead`), there are more duels, each of more rounds.
+  double duels(const Runner& chosen, const Runner& fastest, bool ahead) const;
   static double noise(const Runner& runner);
   /// Times at the machine's quickest pace.
   static CostSample sample(const Runner& runner);

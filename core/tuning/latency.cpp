@@ -8,7 +8,6 @@
 namespace inc::tuning {
 namespace {
 
-constexpr int kLeastTurns = 3;
 /// Behind another executable runs get faster up to the fifth (mobilenet_v1_0.25: 0.83, 0.69, 0.65, 0.62, 0.60, 0.60 ms), or
 /// until so many milliseconds are over; ds_cnn_l with its first convolution in FP32 takes a fifth longer in the first.
 constexpr int kRunsOfTurn = 5;
@@ -36,10 +35,21 @@ std::vector<std::vector<double>> measure_latency(std::span<const runtime::Execut
   const Stopwatch watch;
   for (int round = 0; round < options.rounds; ++round) {
     const double elapsed = watch.seconds();
-    if (round >= kLeastTurns && elapsed > options.seconds) break;
+    if (round >= options.least && elapsed > options.seconds) break;
     for (std::size_t i = 0; i < executables.size(); ++i) times[i].push_back(take_turn(*executables[i], inputs));
   }
   return times;
+}
+
+double won(std::span<const double> ours, std::span<const double> theirs, std::size_t rounds_of_duel) {
+  const auto quickest = [&](std::span<const double> times, std::size_t duel) {
+    const auto rounds = times.subspan(duel * rounds_of_duel, rounds_of_duel);
+    return *std::min_element(rounds.begin(), rounds.end());
+  };
+  const std::size_t duels = ours.size() / rounds_of_duel;
+  double count = 0;
+  for (std::size_t i = 0; i < duels; ++i) count += quickest(ours, i) < quickest(theirs, i) ? 1 : 0;
+  return count / static_cast<double>(duels);
 }
 
 double percentile(std::vector<double> samples, double p) {
