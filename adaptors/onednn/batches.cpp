@@ -193,7 +193,7 @@ bool separable(const Prepared& prepared, const Shapes& whole, const Shapes& part
 }
 
 std::int64_t samples_at_a_time(std::int64_t batch, std::size_t bytes, int threads) {
-  constexpr std::size_t kCache = std::size_t{8} << 20;
+  constexpr std::size_t kCache = std::size_t{4} << 20;
   std::int64_t best = 1;
   if (bytes <= kCache) return batch;
   for (std::int64_t few = 1; few < batch; ++few)
