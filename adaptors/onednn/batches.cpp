@@ -71,9 +71,10 @@ class Check {
   }
 
  private:
+  /// Of weights too, which are not dequantized for it.
   const ir::Shape& shape(ir::ValueId v) const {
-    const ir::Tensor* known = p_.constant(v);
-    return known != nullptr ? known->shape() : whole_.entries.at(v).shape;
+    const auto it = whole_.entries.find(v);
+    return it != whole_.entries.end() ? it->second.shape : p_.constant(v)->shape();
   }
   /// The first axis, and no other, is the batch.
   bool leads(ir::ValueId v) const {
@@ -138,9 +139,7 @@ class Check {
     const std::size_t rank = shape(n.outputs[0]).size();
     return std::all_of(n.inputs.begin(), n.inputs.end(), [&](ir::ValueId v) {
       if (batched(v)) return shape(v).size() == rank;
-      const ir::Tensor* known = p_.constant(v);
-      if (known == nullptr && whole_.folded.contains(v)) known = &whole_.folded.at(v);
-      return fixed(v) && known != nullptr && (static_cast<std::size_t>(known->rank()) < rank || known->shape()[0] == 1);
+      return !v.none() && fixed(v) && (shape(v).size() < rank || shape(v)[0] == 1);
     });
   }
   bool linear(const ir::Node& n) const {
@@ -148,19 +147,13 @@ class Check {
     const bool matmul = n.op.ends_with("MatMul");
     const bool joint = matmul && batched(n.input(1)) && shape(n.inputs[1]).size() >= 3 &&
                        shape(n.inputs[1]).size() == shape(n.inputs[0]).size();
-    const bool weights = fixed(n.input(1)) && (!matmul || (shape(n.inputs[0]).size() >= 2 && rank_of(n.input(1)) <= 2));
+    const bool weights =
+        fixed(n.input(1)) && (!matmul || (shape(n.inputs[0]).size() >= 2 && shape(n.inputs[1]).size() <= 2));
     if (!joint && !weights) return false;
-    if (!fixed(n.input(2)) || (n.op.ends_with("Gemm") && !n.input(2).none() && leading(n.input(2)) > 1)) return false;
+    if (!fixed(n.input(2)) || (n.op.ends_with("Gemm") && !n.input(2).none() && leading(n.inputs[2]) > 1)) return false;
     return n.input(3).none() || (batched(n.input(3)) && shape(n.inputs[3]) == shape(n.outputs[0]));
   }
-  std::int64_t leading(ir::ValueId v) const {
-    const ir::Tensor* known = p_.constant(v);
-    return known == nullptr ? 2 : known->rank() < 2 ? 1 : known->shape()[0];
-  }
-  int rank_of(ir::ValueId v) const {
-    const ir::Tensor* known = p_.constant(v);
-    return known == nullptr ? 99 : known->rank();
-  }
+  std::int64_t leading(ir::ValueId v) const { return shape(v).size() < 2 ? 1 : shape(v)[0]; }
   const ir::Tensor* value(ir::ValueId v) const {
     if (const ir::Tensor* known = p_.constant(v)) return known;
     const auto it = whole_.folded.find(v);

@@ -12,6 +12,7 @@
 #include "core/passes/pass.h"
 #include "tests/support/approx.h"
 #include "tests/support/random.h"
+#include "tests/support/stored.h"
 
 namespace inc {
 namespace {
@@ -86,6 +87,26 @@ TEST_P(Batches, AreDividedOnlyWhereSamplesDoNotMeet) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Batches, ::testing::ValuesIn(kCases), [](const auto& item) { return item.param.name; });
+
+/// Dequantized, they would take four times the memory of what runs.
+TEST(BatchesOfWeights, AreJudgedWithoutTheValuesOfWeights) {
+  ir::Graph graph;
+  graph.opset = 21;
+  const auto data = std::make_shared<testing::CountedData>(std::vector<float>(64 * 64 / 4));
+  const ir::ValueId x = graph.add_input("x", ir::TensorType::of(DType::Float, {16, 64}));
+  const ir::ValueId weights = graph.add_constant("w", ir::Tensor(DType::Int8, {64, 64}, data));
+  const ir::ValueId scale = graph.add_constant("scale", ir::Tensor::scalar(0.5f));
+  const auto add = [&](const std::string& op, const std::vector<ir::ValueId>& inputs, std::int64_t rows) {
+    return graph.add_node({op, inputs, {}, op, {ir::TensorType::of(DType::Float, {rows, 64})}, {}})[0];
+  };
+  const ir::ValueId real = add("DequantizeLinear", {weights, scale}, 64);
+  graph.add_output(add("Gemm", {add("MatMul", {x, real}, 16), real}, 16));
+  const onednn::Prepared prepared(graph);
+  const onednn::Shapes whole = onednn::propagate(prepared, std::vector<ir::Shape>{{16, 64}});
+  const onednn::Shapes part = onednn::propagate(prepared, std::vector<ir::Shape>{{4, 64}});
+  EXPECT_TRUE(onednn::separable(prepared, whole, part, 16, 4));
+  EXPECT_EQ(data->reads(), 0);
+}
 
 TEST(BatchesInParts, GiveWhatTheSamplesGiveOneByOne) {
   ir::Graph graph = onnx_io::import_text(
